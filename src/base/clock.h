@@ -1,0 +1,16 @@
+/* Monotonic time. Nothing in the project measures with the wall clock. */
+#ifndef BJ_BASE_CLOCK_H
+#define BJ_BASE_CLOCK_H
+
+#include <stdint.h>
+#include <time.h>
+
+static inline int64_t bj_clock_us(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+#endif

@@ -1,0 +1,49 @@
+/* The heap, with a place to make it fail. */
+#include "base/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fault.h"
+
+void *bj_alloc(size_t size)
+{
+    return BJ_SYS_PTR(calloc(1, size > 0 ? size : 1));
+}
+
+void *bj_realloc_array(void *old, size_t count, size_t size)
+{
+    size_t bytes;
+
+    if (__builtin_mul_overflow(count, size, &bytes))
+        return NULL;
+    return BJ_SYS_PTR(realloc(old, bytes > 0 ? bytes : 1));
+}
+
+char *bj_strndup(const char *text, size_t length)
+{
+    char *copy = bj_alloc(length + 1);
+
+    if (copy != NULL)
+        memcpy(copy, text, length);
+    return copy;
+}
+
+char *bj_strdup(const char *text)
+{
+    return bj_strndup(text, strlen(text));
+}
+
+void bj_free(void *memory)
+{
+    free(memory);
+}
+
+void bj_strv_free(char **strings)
+{
+    if (strings == NULL)
+        return;
+    for (size_t i = 0; strings[i] != NULL; i++)
+        bj_free(strings[i]);
+    bj_free(strings);
+}

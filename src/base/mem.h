@@ -1,0 +1,26 @@
+/*
+ * The heap. malloc and free are called here and nowhere else, so that a test can make any allocation
+ * fail. All return NULL when memory is exhausted.
+ */
+#ifndef BJ_BASE_MEM_H
+#define BJ_BASE_MEM_H
+
+#include <stddef.h>
+
+void *bj_alloc(size_t size);                            /* zeroed */
+void *bj_realloc_array(void *old, size_t count, size_t size); /* NULL also on overflow */
+char *bj_strdup(const char *text);
+char *bj_strndup(const char *text, size_t length);
+void bj_free(void *memory);
+
+/* Frees a NULL-terminated array of strings and the strings. */
+void bj_strv_free(char **strings);
+
+static inline void bj_cleanup_free_fn(void *pointer)
+{
+    void **slot = (void **)pointer;
+    bj_free(*slot);
+}
+#define BJ_CLEANUP_FREE __attribute__((cleanup(bj_cleanup_free_fn)))
+
+#endif

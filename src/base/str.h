@@ -1,0 +1,32 @@
+/* Small string questions. */
+#ifndef BJ_BASE_STR_H
+#define BJ_BASE_STR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+static inline bool bj_streq(const char *a, const char *b)
+{
+    return strcmp(a, b) == 0;
+}
+
+static inline bool bj_starts_with(const char *text, const char *prefix)
+{
+    return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+/* A whole decimal number, nothing before or after it. False, *ret untouched, otherwise. */
+bool bj_parse_int64(const char *text, int64_t *ret);
+
+/* Copies with the NUL; false, dst empty, if it does not fit. */
+bool bj_str_copy(char *dst, size_t size, const char *src);
+
+/* Is `path` the directory `dir` or below it? Both absolute and without trailing slash. */
+bool bj_path_is_below(const char *path, const char *dir);
+
+/* Edit distance, for "did you mean". Long strings count as far. */
+size_t bj_str_distance(const char *a, const char *b);
+
+#endif
