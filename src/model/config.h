@@ -1,12 +1,13 @@
 /*
  * What a user asks for. One plain struct, filled from a preset, a file, the environment and flags,
- * in that order, and not changed after. Which option is called what, its limits and its help stand in
- * options.def; this struct is where the values land.
+ * in that order, and not changed after. Which option is called what, its limits and its help stand
+ * in options.def; this struct is where the values land.
  */
 #ifndef BJ_MODEL_CONFIG_H
 #define BJ_MODEL_CONFIG_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/error.h"
@@ -27,7 +28,7 @@ enum bj_isolation {
 
 enum bj_network {
     BJ_NETWORK_NONE,
-    BJ_NETWORK_HOST, /* the host's own network; only when said */
+    BJ_NETWORK_HOST,    /* the host's own network; only when said */
     BJ_NETWORK_DOMAINS, /* through the gateway, allowed_domains only */
 };
 
@@ -48,8 +49,8 @@ enum bj_ids {
 
 /* A host path that appears inside. */
 struct bj_volume {
-    char *source; /* absolute host path; owned */
-    char *target; /* absolute path inside; owned */
+    char *source; /* absolute host path; may have .. and links, the kernel resolves them; owned */
+    char *target; /* absolute path inside, without . and .. and double slashes; owned */
     bool read_only;
 };
 
@@ -69,7 +70,7 @@ struct bj_config {
     enum bj_isolation isolation;
 
     /* resource_limits */
-    double cpu_cores; /* CPUs' worth of time; 0 = no limit */
+    double cpu_cores;  /* CPUs' worth of time; 0 = no limit */
     int64_t memory_mb; /* MiB; 0 = no limit */
     int64_t disk_mb;   /* MiB of everything writable that is not a bound directory; 0 = no limit */
     int64_t timeout_seconds; /* 0 = no limit */
@@ -78,8 +79,9 @@ struct bj_config {
     int64_t output_limit_mb; /* MiB per stream; 0 = no limit */
 
     /* network */
-    enum bj_network network;
-    char **allowed_domains; /* NULL-terminated; owned */
+    enum bj_network network; /* what holds; network_enabled is brought in line with it */
+    bool network_enabled;
+    char **allowed_domains; /* NULL-terminated, NULL when empty, like every list here; owned */
 
     /* security */
     char **allowed_tools; /* the lists of later enforcement: NULL-terminated; owned */
@@ -125,11 +127,71 @@ struct bj_config {
     char *daytona_api_key;
 };
 
-/* Defaults of the standard preset. Release with bj_config_release(). */
+/*
+ * What is worth telling although it is no error: "network.enabled is true but …". Bounded; a
+ * warning that finds no room is counted only.
+ */
+#define BJ_WARNINGS_MAX     8
+#define BJ_WARNING_TEXT_MAX 200
+
+struct bj_warnings {
+    int count;   /* texts below */
+    int dropped; /* warnings that found no room */
+    char texts[BJ_WARNINGS_MAX][BJ_WARNING_TEXT_MAX];
+};
+
+void bj_warnings_add(struct bj_warnings *warnings, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/*
+ * Defaults of the standard preset. Release with bj_config_release(), also after a failure: every
+ * function here leaves the config in a state that can be released.
+ */
 int bj_config_init(struct bj_config *config, struct bj_error *err);
 void bj_config_release(struct bj_config *config);
 
 /* Was the option set by a file, the environment or a flag, rather than by a preset or default? */
 bool bj_config_said(const struct bj_config *config, enum bj_option_id id);
+
+/*
+ * Sets one option from the text a flag or a variable would give. Host paths become absolute:
+ * relative ones are below `directory`, or below the current directory when that is NULL. Lists
+ * grow. The error says what was expected and what was found, without naming the option;
+ * BJ_E_INVALID.
+ */
+int bj_config_set(struct bj_config *config, enum bj_option_id id, const char *text,
+                  const char *directory, struct bj_error *err);
+
+/*
+ * Takes over what a JSON document says (docs/CONFIG.md); its preset first, unless one was said
+ * before. Relative host paths are below `directory`. BJ_E_CONFIG, naming the key's path.
+ */
+int bj_config_load_json(struct bj_config *config, const char *text, size_t length,
+                        const char *directory, struct bj_error *err);
+
+/* The same from a file of at most BJ_CONFIG_FILE_MAX bytes; errors start with its path. */
+int bj_config_load_file(struct bj_config *config, const char *path, struct bj_error *err);
+
+/*
+ * To be called once when everything is set: settles what several options decide together (network,
+ * root inside) and checks what no single option can: contradictions between them. BJ_E_INVALID.
+ */
+int bj_config_settle(struct bj_config *config, struct bj_warnings *warnings, struct bj_error *err);
+
+/*
+ * Fails with BJ_E_UNSUPPORTED when the config has something that this version reads but does not
+ * enforce. Whoever runs a workload calls it, so that no such rule is ever silently ignored.
+ */
+int bj_config_check_enforced(const struct bj_config *config, struct bj_error *err);
+
+/* Seconds that one run may last: the shorter of timeout and session timeout; 0 = no limit. */
+int64_t bj_config_run_seconds(const struct bj_config *config);
+
+/*
+ * The whole config as a JSON document that bj_config_load_json() accepts and that gives the same
+ * config, but for secrets and the values of environment variables, which are left out.
+ * *ret_text is owned by the caller.
+ */
+int bj_config_to_json(const struct bj_config *config, char **ret_text, struct bj_error *err);
 
 #endif
