@@ -131,7 +131,7 @@ static bool is_port(const char *text)
 {
     int64_t port;
 
-    return parse_digits(&text, &port) && *text == '\0' && port >= 1 && port <= 65535;
+    return *text != '0' && parse_digits(&text, &port) && *text == '\0' && port <= 65535;
 }
 
 /* Names only, as RFC 1123 has them; internationalised ones in their ASCII form. */

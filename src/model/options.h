@@ -115,6 +115,9 @@ const char *bj_option_nearest_key(const char *path);
 /* Appends what the option accepts: "a whole number from 1 to 4194304, or 0 for no limit". */
 void bj_option_expected(const struct bj_option *option, bool in_json, struct bj_buf *out);
 
+/* The JSON Schema (draft 2020-12) of the configuration. */
+void bj_config_schema(struct bj_buf *out);
+
 /*
  * Reads the options of a command line; argv[0] is the command's own name. In order, later winning:
  * preset, config file, environment, flags. *ret_command is the index of the first argument that is
