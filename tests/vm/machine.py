@@ -38,7 +38,7 @@ class Machine:
     deadline: float = field(default=0.0)
 
     def lines(self, accelerators: list[str]) -> Iterator[str]:
-        """What the tests print, line by line. A KVM that does not start the kernel is passed over."""
+        """What the tests print, line by line. A KVM that starts no kernel is passed over."""
         for accelerator in accelerators:
             self.kernel_log.write_text("")
             process = self._start(accelerator)

@@ -24,29 +24,14 @@ class Packages:
             directory.mkdir(parents=True, exist_ok=True)
 
     def depends(self, name: str) -> list[str]:
-        """Names that a package depends on, itself not included; fetches lists where none are."""
-        found = self._ask(name)
-        if found is None and not self.options:
-            self._private_lists()
-            found = self._ask(name)
-        if found is None:
-            raise PackageError(f"apt knows no package {name}; are Debian's package sources set up?")
-        return found
+        """Names that a package depends on."""
+        return re.findall(r"(?:^|[,|] )([a-z0-9][a-z0-9.+-]+)", self._records([name])[0]["Depends"])
 
-    def closure(self, name: str, pattern: str) -> list[str]:
-        """The package and what it needs, directly or not, whose names match the pattern."""
-        wanted, queue = [], [name]
-        while queue:
-            current = queue.pop()
-            if current in wanted:
-                continue
-            wanted.append(current)
-            queue += [d for d in self.depends(current) if re.fullmatch(pattern, d)]
-        return sorted(wanted)
+    def trees(self, names: list[str]) -> list[Path]:
+        """The directories that the packages are unpacked in, one for each version of each."""
+        return [self._tree(record["Package"], record["Version"]) for record in self._records(names)]
 
-    def tree(self, name: str) -> Path:
-        """The directory that the package is unpacked in; one for each version."""
-        version = self._version(name)
+    def _tree(self, name: str, version: str) -> Path:
         target = self.unpacked / f"{name}_{version.replace(':', '%3a')}"
         if target.is_dir():
             return target
@@ -54,34 +39,37 @@ class Packages:
         found = sorted(self.debs.glob(f"{name}_*.deb"), key=lambda p: p.stat().st_mtime)
         if not found:
             raise PackageError(f"apt-get downloaded no file for {name}")
-        partial = target.with_suffix(".partial")
+        partial = self.unpacked / f"{name}.partial"
         self._run(["rm", "-rf", str(partial)])
         self._run(["dpkg-deb", "-x", str(found[-1]), str(partial)])
         partial.rename(target)
         found[-1].unlink()
         return target
 
-    def _ask(self, name: str) -> list[str] | None:
-        done = subprocess.run(
-            ["apt-cache", *self.options, "depends", "--important", name],
-            capture_output=True, text=True, check=False)
-        if done.returncode != 0 or not done.stdout.strip():
-            return None
-        return re.findall(r"^ [ |]Depends: ([^\s<>:]+)", done.stdout, re.MULTILINE)
+    def _records(self, names: list[str]) -> list[dict[str, str]]:
+        """What apt knows of the packages: a field table for each."""
+        found = self._show(names)
+        if len(found) < len(names) and not self.options:
+            self._private_lists()
+            found = self._show(names)
+        absent = set(names) - {record["Package"] for record in found}
+        if absent:
+            raise PackageError(f"apt knows no package {' '.join(sorted(absent))};"
+                               " are Debian's package sources set up?")
+        return found
 
-    def _version(self, name: str) -> str:
-        done = subprocess.run(["apt-cache", *self.options, "policy", name],
+    def _show(self, names: list[str]) -> list[dict[str, str]]:
+        done = subprocess.run(["apt-cache", *self.options, "show", "--no-all-versions", *names],
                               capture_output=True, text=True, check=False)
-        match = re.search(r"Candidate: (\S+)", done.stdout)
-        if match is None or match[1] == "(none)":
-            raise PackageError(f"apt has no version of {name} to download")
-        return match[1]
+        paragraphs = [p for p in done.stdout.split("\n\n") if p.startswith("Package:")]
+        return [dict(re.findall(r"^([A-Z][\w-]*): (.*)$", p, re.MULTILINE)) for p in paragraphs]
 
     def _private_lists(self) -> None:
         lists = self.private / "lists"
         (lists / "partial").mkdir(parents=True, exist_ok=True)
         (self.private / "cache/archives/partial").mkdir(parents=True, exist_ok=True)
-        self.options = ["-o", f"Dir::State::Lists={lists}", "-o", f"Dir::Cache={self.private}/cache"]
+        self.options = ["-o", f"Dir::State::Lists={lists}",
+                        "-o", f"Dir::Cache={self.private}/cache"]
         self._run(["apt-get", *self.options, "-o", "Debug::NoLocking=1", "-qq", "update"])
 
     @staticmethod

@@ -1,7 +1,7 @@
 """The virtual machine's root file system: the program, its tests, and the few host files they need.
 
-Everything is gathered in one directory and packed as a cpio archive that the kernel unpacks at boot.
-Programs come from the host with the libraries that ldd names; pytest and the kernel's modules come
+Everything is gathered in one directory and packed as a cpio archive that the kernel unpacks at
+boot. Programs come from the host with the libraries that ldd names; pytest and the kernel's modules come
 from unpacked packages, so the host's own Python set-up does not matter.
 """
 

@@ -1,5 +1,5 @@
-"""What this kernel offers, told to the host as facts, and the few runs that show the machine fit for
-the suites: the program starts at all, from a directory on a disk and from one on a tmpfs."""
+"""What this kernel offers, told to the host as facts, and the few runs that show the machine fit
+for the suites: the program starts at all, from a directory on a disk and from one on a tmpfs."""
 
 import ctypes
 import json

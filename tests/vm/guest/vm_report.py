@@ -20,7 +20,8 @@ def reason_of(report):
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_report_teststatus(report):
-    return report.outcome, "", ""  # no dots between the lines
+    counted = report.when == "call" or report.outcome != "passed"
+    return report.outcome if counted else "", "", ""  # no dots between the lines
 
 
 def pytest_runtest_logreport(report):
