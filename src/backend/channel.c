@@ -1,0 +1,142 @@
+/* The host's end of init's socket. */
+#include "backend/channel.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "linux/socket.h"
+
+static void close_fds(const int *fds, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        close(fds[i]);
+}
+
+/* What init says without being asked. */
+static void take_in(struct bj_channel *channel, const struct bj_frame *frame)
+{
+    switch ((enum bj_frame_type)frame->head.type) {
+    case BJ_FRAME_EXITED:
+        if (channel->event_count < BJ_CHANNEL_EVENTS_MAX &&
+            bj_frame_get_struct(frame, &channel->events[channel->event_count],
+                                sizeof channel->events[0], NULL) == 0)
+            channel->event_count++;
+        break;
+    case BJ_FRAME_REPLY: /* to a request whose reply nobody waited for */
+        if (frame->head.value >= 0)
+            break;
+        /* fall through */
+    case BJ_FRAME_FAILED:
+        if (bj_frame_get_struct(frame, &channel->failure, sizeof channel->failure, NULL) < 0)
+            bj_fail(&channel->failure, BJ_E_PROTOCOL, "init", "init failed without saying how");
+        break;
+    case BJ_FRAME_NOTE:
+        channel->lost |= (bj_layer_set)1 << (frame->head.value & 31);
+        bj_degradations_add(channel->degraded, (enum bj_layer)frame->head.value, "%.*s",
+                            (int)frame->head.length, frame->body);
+        break;
+    default:
+        break;
+    }
+}
+
+/*
+ * Receives one packet. Returns 1 and fills *ret (may be NULL) if it is the reply to request `id`; 0 if it was
+ * something else, or nothing was there; negative on failure.
+ */
+static int receive(struct bj_channel *channel, uint32_t id, int flags, struct bj_reply *ret,
+                   struct bj_error *err)
+{
+    static char packet[sizeof(struct bj_frame_head) + sizeof ret->body];
+    int fds[BJ_FRAME_FDS_MAX];
+    struct bj_frame frame;
+    size_t count = 0;
+    ssize_t length = bj_socket_receive(channel->fd, packet, sizeof packet, fds, BJ_FRAME_FDS_MAX,
+                                       &count, flags);
+    int result;
+
+    if (length < 0 && errno == EAGAIN)
+        return 0;
+    if (length < 0 && errno != ECONNRESET)
+        return bj_fail_errno(err, "init", "cannot hear from the sandbox's init");
+    if (length <= 0) {
+        channel->ended = true;
+        return 0;
+    }
+    result = bj_frame_get(packet, (size_t)length, &frame, err);
+    if (result < 0) {
+        close_fds(fds, count);
+        return result;
+    }
+    if (frame.head.type != BJ_FRAME_REPLY || ret == NULL || frame.head.id != id) {
+        close_fds(fds, count);
+        take_in(channel, &frame);
+        return 0;
+    }
+    ret->value = frame.head.value;
+    ret->length = frame.head.length;
+    memcpy(ret->body, frame.body, frame.head.length);
+    memcpy(ret->fds, fds, sizeof fds);
+    ret->fd_count = count;
+    return 1;
+}
+
+int bj_channel_send(struct bj_channel *channel, const struct bj_buf *packet, const int *fds,
+                    size_t fd_count, struct bj_error *err)
+{
+    if (packet->failed)
+        return bj_fail(err, BJ_E_LIMIT, "request",
+                       "the command and its environment are larger than %d bytes", BJ_FRAME_MAX);
+    if (bj_socket_send(channel->fd, packet->data, packet->length, fds, fd_count) == 0)
+        return 0;
+    if (errno != EPIPE && errno != ECONNRESET)
+        return bj_fail_errno(err, "request", "cannot ask the sandbox's init");
+    /* Init is gone; what it said before tells why. */
+    while (!channel->ended) {
+        int result = receive(channel, 0, 0, NULL, err);
+
+        if (result < 0)
+            return result;
+    }
+    if (channel->failure.code != BJ_E_OK) {
+        if (err != NULL)
+            *err = channel->failure;
+        return -channel->failure.code;
+    }
+    return bj_fail(err, BJ_E_ENDED, "request", "the sandbox has ended");
+}
+
+int bj_channel_reply(struct bj_channel *channel, struct bj_reply *ret, struct bj_error *err)
+{
+    struct bj_error remote;
+    int result = 0;
+
+    while (result == 0 && !channel->ended)
+        result = receive(channel, channel->last_id, 0, ret, err);
+    if (result < 0)
+        return result;
+    if (result == 0 && channel->failure.code != BJ_E_OK) {
+        if (err != NULL)
+            *err = channel->failure;
+        return -channel->failure.code;
+    }
+    if (result == 0)
+        return bj_fail(err, BJ_E_ENDED, "request", "the sandbox ended before it answered");
+    if (ret->value >= 0)
+        return 0;
+    close_fds(ret->fds, ret->fd_count);
+    if (ret->length != sizeof remote)
+        return bj_fail(err, BJ_E_PROTOCOL, "request", "init failed without saying how");
+    memcpy(&remote, ret->body, sizeof remote);
+    if (err != NULL)
+        *err = remote;
+    return -remote.code;
+}
+
+int bj_channel_poll(struct bj_channel *channel, struct bj_error *err)
+{
+    /* One packet at a time: the caller polls again. */
+    return receive(channel, 0, MSG_DONTWAIT, NULL, err);
+}

@@ -1,0 +1,86 @@
+/*
+ * The program: finds the command and calls it. The array of commands is cli/commands.def.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "backend/backend.h"
+#include "base/str.h"
+#include "cli/cli.h"
+
+#define EXIT_FAILED 125
+#define NEAR 3 /* edits at most for "did you mean" */
+
+static const struct command {
+    const char *name;
+    int (*function)(int argc, char **argv);
+    const char *help;
+} commands[] = {
+#define BJ_COMMAND(name, function, help) {name, function, help},
+#include "cli/commands.def"
+#undef BJ_COMMAND
+};
+#define COMMAND_COUNT (sizeof commands / sizeof *commands)
+
+static void print_usage(FILE *out)
+{
+    fprintf(out, "usage: belljar COMMAND [options]\n\n"
+                 "Runs the tools of an AI agent in a sandbox that the kernel enforces.\n\n");
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        fprintf(out, "  %-12s %s\n", commands[i].name, commands[i].help);
+    fprintf(out, "\nbelljar COMMAND --help says more; so do belljar(1) and belljar-run(1).\n");
+}
+
+static int unknown(const char *name)
+{
+    size_t best = NEAR + 1;
+    const char *nearest = NULL;
+
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        size_t distance = bj_str_distance(name, commands[i].name);
+
+        if (distance < best) {
+            best = distance;
+            nearest = commands[i].name;
+        }
+    }
+    fprintf(stderr, "belljar: %s is not a command", name);
+    if (nearest != NULL)
+        fprintf(stderr, "; did you mean %s?", nearest);
+    fprintf(stderr, "\nbelljar --help lists the commands\n");
+    return EXIT_FAILED;
+}
+
+/* The strings of argv and the environment lie behind each other: init overwrites them all. */
+static void find_caller_memory(int argc, char **argv, char **envp)
+{
+    char *end = argv[argc - 1] + strlen(argv[argc - 1]) + 1;
+
+    for (size_t i = 0; envp[i] != NULL; i++) {
+        if (envp[i] == end)
+            end = envp[i] + strlen(envp[i]) + 1;
+    }
+    bj_native_set_wipe(argv[0], (size_t)(end - argv[0]));
+}
+
+int main(int argc, char **argv, char **envp)
+{
+    if (argc < 1)
+        return EXIT_FAILED;
+    find_caller_memory(argc, argv, envp);
+    if (argc < 2) {
+        print_usage(stderr);
+        return EXIT_FAILED;
+    }
+    if (bj_streq(argv[1], "--help") || bj_streq(argv[1], "-h") || bj_streq(argv[1], "help")) {
+        print_usage(stdout);
+        return 0;
+    }
+    if (bj_streq(argv[1], "--version"))
+        argv[1] = "version";
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        if (bj_streq(argv[1], commands[i].name))
+            return commands[i].function(argc - 1, argv + 1);
+    }
+    return unknown(argv[1]);
+}

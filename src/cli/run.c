@@ -1,0 +1,197 @@
+/*
+ * belljar run, and belljar shell: one command in a fresh sandbox, its streams and exit status those of
+ * the caller.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "backend/backend.h"
+#include "base/fd.h"
+#include "base/str.h"
+#include "cli/cli.h"
+#include "cli/option_text.h"
+#include "cli/result_json.h"
+#include "engine/engine.h"
+#include "model/options.h"
+
+#define EXIT_FAILED 125
+
+static int fail(const struct bj_error *err)
+{
+    fprintf(stderr, "belljar: %s\n", err->message);
+    return bj_code_exit_status(err->code);
+}
+
+static const struct bj_backend *find_backend(const struct bj_config *config, struct bj_error *err)
+{
+    static const char *const names[] = {"native", "bubblewrap", "seatbelt", "e2b", "daytona", "none"};
+
+    if (config->sandbox_type == BJ_SANDBOX_NATIVE || config->sandbox_type == BJ_SANDBOX_NONE)
+        return &bj_backend_native;
+    bj_fail(err, BJ_E_UNSUPPORTED, "backend",
+            "sandbox_type %s is not available in this version; use native",
+            names[config->sandbox_type]);
+    return NULL;
+}
+
+static void print_notes(const struct bj_run_options *run, const struct bj_result *result,
+                        const struct bj_config *config)
+{
+    if (run->quiet || run->json)
+        return;
+    if (result->reason[0] != '\0')
+        fprintf(stderr, "belljar: %s\n", result->reason);
+    if (result->truncated)
+        fprintf(stderr,
+                "belljar: more than %lld MiB of output on one stream; the rest was thrown away "
+                "(--output-limit)\n",
+                (long long)config->output_limit_mb);
+    if (config->allow_degraded) {
+        for (int i = 0; i < result->degraded.count; i++)
+            fprintf(stderr, "belljar: degraded: %s: %s\n",
+                    bj_layer_name(result->degraded.items[i].layer),
+                    result->degraded.items[i].reason);
+    }
+}
+
+static int dry_run(const struct bj_backend *backend, const struct bj_config *config)
+{
+    struct bj_error err = {0};
+    struct bj_buf text;
+    int status = 0;
+
+    bj_buf_init(&text, 1 << 20);
+    if (backend->dry_run(config, &text, &err) < 0)
+        status = fail(&err);
+    else
+        bj_fd_write_all(STDOUT_FILENO, bj_buf_text(&text), text.length);
+    bj_buf_release(&text);
+    return status;
+}
+
+static int run_command(const struct bj_backend *backend, const struct bj_config *config,
+                       const struct bj_run_options *run, const char *const *argv)
+{
+    struct bj_run_request request = {
+        .config = config,
+        .argv = argv,
+        .terminal = run->tty,
+        .interactive = run->interactive,
+        .capture = run->json,
+    };
+    struct bj_error err = {0};
+    struct bj_result result;
+    int failed, status;
+
+    for (int i = 0; i < 3; i++)
+        request.streams[i] = fcntl(i, F_GETFD) < 0 ? -1 : i;
+    bj_result_init(&result);
+    failed = bj_engine_run(backend, &request, &result, &err);
+    status = failed < 0 ? bj_code_exit_status(failed) : result.exit_code;
+    if (run->json)
+        status = bj_cli_print_result(&result, failed < 0 ? &err : NULL, status);
+    else if (failed < 0)
+        fail(&err);
+    else
+        print_notes(run, &result, config);
+    bj_result_release(&result);
+    return status;
+}
+
+static const char *find_shell(void)
+{
+    return access("/bin/bash", X_OK) == 0 ? "/bin/bash" : "/bin/sh";
+}
+
+static int run_parsed(struct bj_config *config, const struct bj_run_options *run, int argc,
+                      char **argv, int first)
+{
+    const char *shell_argv[] = {find_shell(), "-c", run->command_text, NULL};
+    const char *const *command = (const char *const *)argv + first;
+    const struct bj_backend *backend;
+    struct bj_error err = {0};
+
+    if (run->command_text != NULL && first < argc)
+        return fprintf(stderr, "belljar: both -c and a command were given; one is enough\n"),
+               EXIT_FAILED;
+    if (run->command_text != NULL)
+        command = shell_argv;
+    else if (first >= argc)
+        return fprintf(stderr, "belljar: no command was given: belljar run [options] -- COMMAND, "
+                               "or -c 'SHELL TEXT'\n"),
+               EXIT_FAILED;
+    if (bj_config_check_enforced(config, &err) < 0)
+        return fail(&err);
+    backend = find_backend(config, &err);
+    if (backend == NULL)
+        return fail(&err);
+    if (config->sandbox_type == BJ_SANDBOX_NONE && !run->quiet)
+        fprintf(stderr, "belljar: sandbox_type none: nothing confines this command\n");
+    for (int i = 0; i < run->warnings.count && !run->quiet; i++)
+        fprintf(stderr, "belljar: %s\n", run->warnings.texts[i]);
+    return run->dry_run ? dry_run(backend, config) : run_command(backend, config, run, command);
+}
+
+static int print_help(void)
+{
+    struct bj_config defaults;
+    struct bj_error err = {0};
+    struct bj_buf text;
+    int status = 0;
+
+    bj_buf_init(&text, 1 << 20);
+    if (bj_config_init(&defaults, &err) < 0) {
+        status = fail(&err);
+    } else {
+        bj_option_help(&defaults, &text);
+        bj_fd_write_all(STDOUT_FILENO, bj_buf_text(&text), text.length);
+    }
+    bj_config_release(&defaults);
+    bj_buf_release(&text);
+    return status;
+}
+
+int bj_cli_run(int argc, char **argv)
+{
+    struct bj_config config;
+    struct bj_run_options run;
+    struct bj_error err = {0};
+    int first, status;
+
+    if (bj_options_parse(argc, argv, &config, &run, &first, &err) < 0)
+        status = fail(&err);
+    else if (run.help)
+        status = print_help();
+    else
+        status = run_parsed(&config, &run, argc, argv, first);
+    bj_config_release(&config);
+    return status;
+}
+
+int bj_cli_shell(int argc, char **argv)
+{
+    const char *argv_shell[] = {find_shell(), "-i", NULL};
+    struct bj_config config;
+    struct bj_run_options run;
+    struct bj_error err = {0};
+    int first, status;
+
+    if (bj_options_parse(argc, argv, &config, &run, &first, &err) < 0) {
+        status = fail(&err);
+    } else if (run.help) {
+        status = print_help();
+    } else if (first < argc) {
+        fprintf(stderr, "belljar: shell takes no command; belljar run does\n");
+        status = EXIT_FAILED;
+    } else {
+        run.tty = run.interactive = true;
+        if (!bj_config_said(&config, BJ_OPT_TIMEOUT_SECONDS))
+            config.timeout_seconds = 0; /* a person sits there */
+        status = run_parsed(&config, &run, 2, (char **)argv_shell, 0);
+    }
+    bj_config_release(&config);
+    return status;
+}

@@ -1,0 +1,250 @@
+/*
+ * Running one command: create, spawn, relay until it ends, destroy.
+ *
+ * The loop waits on four things: the streams, the sandbox's events, signals that this process gets,
+ * and the deadline on the monotonic clock.
+ */
+#include "engine/engine.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fault.h"
+#include "base/fd.h"
+#include "base/mem.h"
+#include "engine/engine_internal.h"
+#include "linux/terminal.h"
+
+#define EXIT_TIMED_OUT 124
+#define SIGNALS_BEFORE_KILL 3 /* the third one of a kind ends everything */
+
+struct run {
+    const struct bj_backend *backend;
+    const struct bj_run_request *request;
+    struct bj_result *result;
+    struct bj_sandbox *sandbox;
+    struct bj_relay relay;
+    struct bj_terminal terminal; /* the caller's, while it is raw */
+    int signal_fd;
+    sigset_t old_mask;
+    int64_t started, deadline; /* microseconds; deadline 0 = none */
+    int asked_to_end;          /* how often */
+    bool exited;
+};
+
+static int watch_signals(struct run *run, struct bj_error *err)
+{
+    static const int passed_on[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH};
+    sigset_t set;
+
+    sigemptyset(&set);
+    for (size_t i = 0; i < sizeof passed_on / sizeof *passed_on; i++)
+        sigaddset(&set, passed_on[i]);
+    sigaddset(&set, SIGPIPE); /* blocked only: a write then fails with EPIPE */
+    if (BJ_SYS(sigprocmask(SIG_BLOCK, &set, &run->old_mask)) < 0)
+        return bj_fail_errno(err, "signals", "cannot block signals");
+    sigdelset(&set, SIGPIPE);
+    run->signal_fd = BJ_SYS(signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+    if (run->signal_fd < 0)
+        return bj_fail_errno(err, "signals", "cannot watch for signals");
+    return 0;
+}
+
+static void pass_on_signals(struct run *run)
+{
+    struct signalfd_siginfo info;
+
+    while (read(run->signal_fd, &info, sizeof info) == sizeof info) {
+        int signal = (int)info.ssi_signo;
+
+        if (signal == SIGWINCH) {
+            if (run->relay.terminal_fd >= 0)
+                bj_terminal_copy_size(&run->terminal, run->relay.terminal_fd);
+            continue;
+        }
+        if (signal != SIGUSR1 && signal != SIGUSR2)
+            run->asked_to_end++;
+        /* A command that has not started yet cannot take a signal. */
+        if (run->asked_to_end >= SIGNALS_BEFORE_KILL ||
+            run->backend->signal(run->sandbox, 0, true, signal, NULL) < 0) {
+            snprintf(run->result->reason, sizeof run->result->reason, "ended by signal %d", signal);
+            run->result->signal = signal;
+            run->backend->kill(run->sandbox);
+        }
+    }
+}
+
+static void take_exit(struct run *run, const struct bj_exited *exited)
+{
+    struct bj_result *result = run->result;
+
+    run->exited = true;
+    result->cpu_us = exited->cpu_us;
+    result->peak_memory = exited->peak_kb * 1024;
+    if (exited->memory_exceeded)
+        result->oom_killed = true;
+    if (WIFSIGNALED(exited->status)) {
+        result->signal = WTERMSIG(exited->status);
+        result->exit_code = 128 + result->signal;
+    } else {
+        result->exit_code = WEXITSTATUS(exited->status);
+    }
+}
+
+static int milliseconds_left(const struct run *run)
+{
+    int64_t left;
+
+    if (run->deadline == 0)
+        return -1;
+    left = run->deadline - bj_clock_us();
+    if (left <= 0)
+        return 0;
+    return left > 3600000000LL ? 3600000 : (int)((left + 999) / 1000);
+}
+
+static void time_out(struct run *run)
+{
+    struct bj_result *result = run->result;
+
+    result->timed_out = true;
+    result->exit_code = EXIT_TIMED_OUT;
+    snprintf(result->reason, sizeof result->reason, "timed out after %lld s",
+             (long long)run->request->config->timeout_seconds);
+    run->backend->kill(run->sandbox);
+}
+
+static int take_events(struct run *run, bool *ret_over, struct bj_error *err)
+{
+    for (;;) {
+        struct bj_event event;
+        int result = run->backend->next_event(run->sandbox, &event, err);
+
+        if (result < 0 || event.kind == BJ_EVENT_NONE)
+            return result;
+        *ret_over = true;
+        if (event.kind == BJ_EVENT_EXITED)
+            take_exit(run, &event.exited);
+        return 0;
+    }
+}
+
+/* Until the command has ended, its output is with the caller, or something failed. */
+static int loop(struct run *run, struct bj_error *err)
+{
+    struct pollfd polls[BJ_RELAY_POLLS + 2];
+    bool over = false;
+    int result = 0;
+
+    while (!over && result == 0) {
+        int count = bj_relay_polls(&run->relay, polls), timeout = milliseconds_left(run);
+
+        polls[count] = (struct pollfd){.fd = run->backend->event_fd(run->sandbox), .events = POLLIN};
+        polls[count + 1] = (struct pollfd){.fd = run->signal_fd, .events = POLLIN};
+        if (BJ_SYS(poll(polls, (nfds_t)count + 2, timeout)) < 0) {
+            if (errno == EINTR)
+                continue;
+            return bj_fail_errno(err, "relay", "cannot wait for the command");
+        }
+        if (polls[count + 1].revents != 0)
+            pass_on_signals(run);
+        result = bj_relay_move(&run->relay, polls, run->result, err);
+        if (result == 0 && polls[count].revents != 0)
+            result = take_events(run, &over, err);
+        if (!over && result == 0 && milliseconds_left(run) == 0) {
+            time_out(run);
+            over = true;
+        }
+    }
+    return result < 0 ? result : bj_relay_drain(&run->relay, run->result, err);
+}
+
+static int start(struct run *run, struct bj_error *err)
+{
+    const struct bj_run_request *request = run->request;
+    const char *user, *home;
+    char **environment = NULL;
+    struct bj_spawn spawn = {.flags = BJ_SPAWN_MAIN, .directory = "", .argv = request->argv};
+    int streams[3], result, master = -1;
+
+    run->backend->identity(run->sandbox, &user, &home);
+    result = bj_environment_build(request->config, user, home, request->terminal, &environment, err);
+    if (result < 0)
+        return result;
+    spawn.env = (const char *const *)environment;
+    for (int i = 0; i < 3; i++) {
+        const struct bj_stream *stream = &run->relay.streams[i];
+
+        streams[i] = stream->route == BJ_ROUTE_HANDED ? stream->outer : stream->given;
+        if (stream->route == BJ_ROUTE_JOINED)
+            streams[i] = streams[1];
+    }
+    if (request->terminal) {
+        spawn.flags |= BJ_SPAWN_TERMINAL | BJ_SPAWN_REPLY;
+        bj_terminal_size(request->streams, &spawn.rows, &spawn.columns);
+    }
+    result = run->backend->spawn(run->sandbox, &spawn, streams, NULL, &master, err);
+    bj_strv_free(environment);
+    if (result < 0)
+        return result;
+    bj_relay_given(&run->relay);
+    if (request->terminal) {
+        bj_relay_use_terminal(&run->relay, master);
+        result = bj_terminal_make_raw(&run->terminal, request->streams[0], err);
+    }
+    return result;
+}
+
+/* What is left to say once the sandbox is gone and its counters are read. */
+static void conclude(struct run *run)
+{
+    struct bj_result *result = run->result;
+
+    result->duration_us = bj_clock_us() - run->started;
+    if (result->oom_killed && result->reason[0] == '\0' && result->signal == SIGKILL)
+        snprintf(result->reason, sizeof result->reason, "killed: memory limit of %lld MiB reached",
+                 (long long)run->request->config->memory_mb);
+    if (!run->exited && !result->timed_out && result->signal != 0)
+        result->exit_code = 128 + result->signal;
+}
+
+int bj_engine_run(const struct bj_backend *backend, const struct bj_run_request *request,
+                  struct bj_result *result, struct bj_error *err)
+{
+    struct run run = {
+        .backend = backend, .request = request, .result = result, .signal_fd = -1};
+    int failed;
+
+    run.started = bj_clock_us();
+    if (request->config->timeout_seconds > 0)
+        run.deadline = run.started + request->config->timeout_seconds * 1000000;
+    bj_terminal_init(&run.terminal);
+    failed = bj_relay_open(&run.relay, request, err);
+    if (failed == 0)
+        failed = watch_signals(&run, err);
+    if (failed == 0)
+        failed = backend->create(request->config, result, &run.sandbox, err);
+    if (failed == 0)
+        failed = start(&run, err);
+    if (failed == 0)
+        failed = loop(&run, err);
+    bj_terminal_restore(&run.terminal);
+    backend->destroy(run.sandbox, result);
+    bj_relay_close(&run.relay);
+    if (run.signal_fd >= 0)
+        sigprocmask(SIG_SETMASK, &run.old_mask, NULL);
+    bj_fd_close(&run.signal_fd);
+    if (failed == 0)
+        conclude(&run);
+    if (failed == 0 && !run.exited && !result->timed_out && result->signal == 0)
+        return bj_fail(err, BJ_E_ENDED, "relay", "the sandbox ended without saying how");
+    return failed;
+}

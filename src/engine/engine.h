@@ -1,0 +1,30 @@
+/*
+ * One command in a fresh sandbox: the one place where it is decided, recorded and done.
+ */
+#ifndef BJ_ENGINE_ENGINE_H
+#define BJ_ENGINE_ENGINE_H
+
+#include <stdbool.h>
+
+#include "backend/backend.h"
+#include "model/config.h"
+#include "model/result.h"
+
+/* What to run and where its streams go. Plain data, borrowed for the call. */
+struct bj_run_request {
+    const struct bj_config *config;
+    const char *const *argv; /* NULL-terminated */
+    bool terminal;           /* give it a terminal */
+    bool interactive;        /* forward a terminal's input although it gets no terminal itself */
+    bool capture;            /* keep output in the result instead of relaying it */
+    int streams[3];          /* the caller's; -1 = nothing to read, output thrown away */
+};
+
+/*
+ * Runs the request to its end. Fills *result (initialised by the caller) also when it fails, as far
+ * as things went. Signals that ask this process to end are passed on to the command meanwhile.
+ */
+int bj_engine_run(const struct bj_backend *backend, const struct bj_run_request *request,
+                  struct bj_result *result, struct bj_error *err);
+
+#endif

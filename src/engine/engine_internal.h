@@ -1,0 +1,64 @@
+/* What the engine's files share. */
+#ifndef BJ_ENGINE_INTERNAL_H
+#define BJ_ENGINE_INTERNAL_H
+
+#include "engine/engine.h"
+
+/*
+ * The environment of a command: built from nothing, then the configuration's. NULL-terminated, with
+ * its strings the caller's: bj_strv_free().
+ */
+int bj_environment_build(const struct bj_config *config, const char *user, const char *home,
+                         bool terminal, char ***ret, struct bj_error *err);
+
+/* How one of the three streams travels. */
+enum bj_route {
+    BJ_ROUTE_NONE,   /* /dev/null inside */
+    BJ_ROUTE_HANDED, /* the caller's pipe itself */
+    BJ_ROUTE_RELAY,  /* through a pipe of ours */
+    BJ_ROUTE_JOINED, /* standard error goes where standard output goes */
+};
+
+struct bj_stream {
+    enum bj_route route;
+    int outer;        /* the caller's descriptor, borrowed */
+    int inner;        /* our end of the pipe or terminal; -1 once it is over */
+    int given;        /* what the process gets; ours to close */
+    bool regular;     /* outer is a regular file: always ready */
+    int64_t passed;   /* bytes so far */
+    char *held;       /* input on its way in, owned */
+    size_t held_from, held_to;
+};
+
+struct bj_relay {
+    const struct bj_run_request *request;
+    struct bj_stream streams[3];
+    int terminal_fd;  /* master end; -1 without a terminal */
+    int64_t limit;    /* bytes of output per stream; 0 = none */
+};
+
+/* Decides the routes and makes the pipes. */
+int bj_relay_open(struct bj_relay *relay, const struct bj_run_request *request,
+                  struct bj_error *err);
+void bj_relay_close(struct bj_relay *relay);
+
+/* The process has its ends: close ours of them. */
+void bj_relay_given(struct bj_relay *relay);
+
+/* The process has a terminal instead: all streams go through its master end, now the relay's. */
+void bj_relay_use_terminal(struct bj_relay *relay, int master_fd);
+
+struct pollfd;
+#define BJ_RELAY_POLLS 6
+
+/* Fills in what to wait for; returns how many entries. */
+int bj_relay_polls(const struct bj_relay *relay, struct pollfd *polls);
+
+/* Moves what is ready. */
+int bj_relay_move(struct bj_relay *relay, const struct pollfd *polls, struct bj_result *result,
+                  struct bj_error *err);
+
+/* The process is gone: takes what is left in the pipes. */
+int bj_relay_drain(struct bj_relay *relay, struct bj_result *result, struct bj_error *err);
+
+#endif

@@ -1,0 +1,204 @@
+/*
+ * Answers the host's requests. Each is checked, done with the workload's rights, and replied to.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fault.h"
+#include "base/fd.h"
+#include "init/init_internal.h"
+#include "linux/socket.h"
+
+void bj_init_send(struct bj_init *init, enum bj_frame_type type, uint32_t id, int32_t value,
+                  const void *body, uint32_t length, const int *fds, size_t fd_count)
+{
+    static struct {
+        struct bj_frame_head head;
+        char body[BJ_PROCESSES_MAX * sizeof(struct bj_process_entry)];
+    } packet;
+
+    if (length > sizeof packet.body)
+        length = sizeof packet.body;
+    packet.head = (struct bj_frame_head){
+        .magic = BJ_FRAME_MAGIC,
+        .type = (uint16_t)type,
+        .fds = (uint16_t)fd_count,
+        .id = id,
+        .value = value,
+        .length = length,
+    };
+    if (length > 0)
+        memcpy(packet.body, body, length);
+    if (bj_socket_send(init->socket_fd, &packet, sizeof packet.head + length, fds, fd_count) < 0)
+        _exit(1);
+}
+
+void bj_init_note(struct bj_init *init, enum bj_layer layer, const char *text)
+{
+    bj_init_send(init, BJ_FRAME_NOTE, 0, (int32_t)layer, text, (uint32_t)strlen(text), NULL, 0);
+}
+
+static void reply_error(struct bj_init *init, uint32_t id, const struct bj_error *err)
+{
+    bj_init_send(init, BJ_FRAME_REPLY, id, -err->code, err, sizeof *err, NULL, 0);
+}
+
+static struct bj_init_process *find_process(struct bj_init *init, pid_t pid)
+{
+    for (size_t i = 0; i < BJ_PROCESSES_MAX; i++) {
+        if (init->processes[i].pid == pid)
+            return &init->processes[i];
+    }
+    return NULL;
+}
+
+static int serve_spawn(struct bj_init *init, const struct bj_frame *frame, const int *fds,
+                       size_t fd_count, struct bj_error *err)
+{
+    static const char *strings[BJ_ARGC_MAX];
+    struct bj_init_process *entry = find_process(init, 0);
+    struct bj_error failure = {0};
+    struct bj_spawn spawn;
+    int out[2], result;
+    size_t out_count = 0;
+    pid_t pid = 0;
+
+    result = bj_frame_get_spawn(frame, strings, BJ_ARGC_MAX, &spawn, err);
+    if (result < 0)
+        return result;
+    if (entry == NULL)
+        result = bj_fail(&failure, BJ_E_LIMIT, "spawn",
+                         "the sandbox already has %d processes that its host started",
+                         BJ_PROCESSES_MAX);
+    else
+        result = bj_init_spawn(init, &spawn, fds, fd_count, &pid, out, &out_count, &failure);
+    if (result < 0) {
+        reply_error(init, frame->head.id, &failure);
+        return 0;
+    }
+    *entry = (struct bj_init_process){.pid = pid};
+    if (spawn.flags & BJ_SPAWN_MAIN)
+        init->main_pid = pid;
+    if (!(spawn.flags & BJ_SPAWN_MAIN) || spawn.flags & BJ_SPAWN_REPLY)
+        bj_init_send(init, BJ_FRAME_REPLY, frame->head.id, pid, NULL, 0, out, out_count);
+    for (size_t i = 0; i < out_count; i++)
+        close(out[i]);
+    return 0;
+}
+
+static void reply_fd(struct bj_init *init, uint32_t id, int fd, const struct bj_error *failure)
+{
+    if (fd < 0) {
+        reply_error(init, id, failure);
+        return;
+    }
+    bj_init_send(init, BJ_FRAME_REPLY, id, 0, NULL, 0, &fd, 1);
+    close(fd);
+}
+
+static int serve_descriptor(struct bj_init *init, const struct bj_frame *frame,
+                            struct bj_error *err)
+{
+    struct bj_error failure = {0};
+    struct bj_endpoint endpoint;
+    struct bj_open request;
+    int result;
+
+    if (frame->head.type == BJ_FRAME_OPEN) {
+        result = bj_frame_get_open(frame, &request, err);
+        if (result == 0)
+            reply_fd(init, frame->head.id, bj_init_open(init, &request, &failure), &failure);
+        return result;
+    }
+    result = bj_frame_get_endpoint(frame, &endpoint, err);
+    if (result < 0)
+        return result;
+    if (frame->head.type == BJ_FRAME_CONNECT)
+        reply_fd(init, frame->head.id, bj_init_connect(init, &endpoint, &failure), &failure);
+    else
+        reply_fd(init, frame->head.id, bj_init_listen(init, &endpoint, &failure), &failure);
+    return 0;
+}
+
+static int serve_signal(struct bj_init *init, const struct bj_frame *frame, struct bj_error *err)
+{
+    struct bj_error failure = {0};
+    struct bj_signal request;
+    pid_t pid;
+    int result = bj_frame_get_struct(frame, &request, sizeof request, err);
+
+    if (result < 0)
+        return result;
+    pid = request.pid != 0 ? request.pid : init->main_pid;
+    /* Only processes that the host started: 0, -1 and init itself would be something else. */
+    if (pid <= 1 || find_process(init, pid) == NULL || find_process(init, pid)->ended)
+        result = bj_fail(&failure, BJ_E_NOT_FOUND, "signal", "process %d has ended", request.pid);
+    else if (BJ_SYS(kill(request.group != 0 ? -pid : pid, frame->head.value)) < 0)
+        result = bj_fail_errno(&failure, "signal", "cannot signal process %d", pid);
+    if (result < 0)
+        reply_error(init, frame->head.id, &failure);
+    else
+        bj_init_send(init, BJ_FRAME_REPLY, frame->head.id, 0, NULL, 0, NULL, 0);
+    return 0;
+}
+
+static int serve_wait(struct bj_init *init, const struct bj_frame *frame, struct bj_error *err)
+{
+    struct bj_error failure = {0};
+    struct bj_init_process *entry;
+    struct bj_signal request;
+    int result = bj_frame_get_struct(frame, &request, sizeof request, err);
+
+    if (result < 0)
+        return result;
+    entry = request.pid > 0 ? find_process(init, request.pid) : NULL;
+    if (entry == NULL) {
+        bj_fail(&failure, BJ_E_NOT_FOUND, "wait", "there is no process %d to wait for", request.pid);
+        reply_error(init, frame->head.id, &failure);
+    } else if (entry->ended) {
+        struct bj_exited exited = {.pid = entry->pid,
+                                   .status = entry->status,
+                                   .cpu_us = entry->cpu_us,
+                                   .peak_kb = entry->peak_kb};
+
+        bj_init_send(init, BJ_FRAME_REPLY, frame->head.id, 0, &exited, sizeof exited, NULL, 0);
+        *entry = (struct bj_init_process){0};
+    } else {
+        entry->waiter = frame->head.id;
+    }
+    return 0;
+}
+
+static void serve_list(struct bj_init *init, const struct bj_frame *frame)
+{
+    static struct bj_process_entry entries[BJ_PROCESSES_MAX];
+    int count = bj_init_list(init, entries, BJ_PROCESSES_MAX);
+
+    bj_init_send(init, BJ_FRAME_REPLY, frame->head.id, count, entries,
+                 (uint32_t)((size_t)count * sizeof *entries), NULL, 0);
+}
+
+int bj_init_serve(struct bj_init *init, const struct bj_frame *frame, int *fds, size_t fd_count,
+                  struct bj_error *err)
+{
+    switch ((enum bj_frame_type)frame->head.type) {
+    case BJ_FRAME_SPAWN:
+        return serve_spawn(init, frame, fds, fd_count, err);
+    case BJ_FRAME_OPEN:
+    case BJ_FRAME_CONNECT:
+    case BJ_FRAME_LISTEN:
+        return serve_descriptor(init, frame, err);
+    case BJ_FRAME_SIGNAL:
+        return serve_signal(init, frame, err);
+    case BJ_FRAME_WAIT:
+        return serve_wait(init, frame, err);
+    case BJ_FRAME_LIST:
+        serve_list(init, frame);
+        return 0;
+    default:
+        return bj_fail(err, BJ_E_PROTOCOL, "init", "message type %u is not a request",
+                       frame->head.type);
+    }
+}

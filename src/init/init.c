@@ -1,0 +1,194 @@
+/* PID 1: its beginning, its loop and its end. */
+#include "init/init.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/fault.h"
+#include "base/fd.h"
+#include "init/init_internal.h"
+#include "linux/process.h"
+#include "linux/socket.h"
+
+#define SOCKET_FD 3 /* where init's end of the pair is moved to; everything above is closed */
+#define WATCH_INTERVAL_MS 10
+
+static int64_t cpu_us(const struct rusage *usage)
+{
+    return (int64_t)(usage->ru_utime.tv_sec + usage->ru_stime.tv_sec) * 1000000 +
+           usage->ru_utime.tv_usec + usage->ru_stime.tv_usec;
+}
+
+/* Nothing of the caller's stays: descriptors, signal dispositions, arguments, environment. */
+static int forget_caller(struct bj_init *init, struct bj_init_wipe wipe, struct bj_error *err)
+{
+    struct sigaction plain = {.sa_handler = SIG_DFL};
+    sigset_t none, child;
+    int null_fd;
+
+    memset(wipe.start, 0, wipe.length);
+    for (int i = 1; i < NSIG; i++)
+        sigaction(i, &plain, NULL);
+    if (BJ_SYS(dup2(init->socket_fd, SOCKET_FD)) < 0 || bj_process_close_from(SOCKET_FD + 1) < 0)
+        return bj_fail_errno(err, "init", "cannot close the caller's descriptors");
+    init->socket_fd = SOCKET_FD;
+    fcntl(SOCKET_FD, F_SETFD, FD_CLOEXEC);
+    null_fd = BJ_SYS(open("/dev/null", O_RDWR | O_CLOEXEC));
+    if (null_fd < 0)
+        return bj_fail_errno(err, "init", "cannot open /dev/null");
+    for (int i = 0; i < 3; i++) {
+        if (BJ_SYS(dup2(null_fd, i)) < 0)
+            return bj_fail_errno(err, "init", "cannot replace the caller's standard streams");
+    }
+    close(null_fd);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    sigemptyset(&child);
+    sigaddset(&child, SIGCHLD);
+    if (BJ_SYS(sigprocmask(SIG_BLOCK, &child, NULL)) < 0)
+        return bj_fail_errno(err, "init", "cannot block SIGCHLD");
+    init->signal_fd = BJ_SYS(signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK));
+    if (init->signal_fd < 0)
+        return bj_fail_errno(err, "init", "cannot watch for children");
+    prctl(PR_SET_NAME, "belljar-init", 0, 0, 0);
+    return 0;
+}
+
+/* The main process is over: end the rest, tell the host what it all cost, and go. */
+static void finish(struct bj_init *init, int status) __attribute__((noreturn));
+static void finish(struct bj_init *init, int status)
+{
+    struct bj_exited exited = {
+        .pid = init->main_pid, .status = status, .memory_exceeded = init->memory_exceeded};
+    struct rusage usage;
+
+    bj_init_end_all(init);
+    getrusage(RUSAGE_CHILDREN, &usage);
+    exited.cpu_us = cpu_us(&usage);
+    exited.peak_kb = usage.ru_maxrss;
+    bj_init_send(init, BJ_FRAME_EXITED, 0, 0, &exited, sizeof exited, NULL, 0);
+    _exit(0);
+}
+
+static void note_exit(struct bj_init *init, pid_t pid, int status, const struct rusage *usage)
+{
+    struct bj_exited exited = {.pid = pid,
+                               .status = status,
+                               .memory_exceeded = init->memory_exceeded,
+                               .cpu_us = cpu_us(usage),
+                               .peak_kb = usage->ru_maxrss};
+
+    if (pid == init->main_pid)
+        finish(init, status);
+    for (size_t i = 0; i < BJ_PROCESSES_MAX; i++) {
+        struct bj_init_process *entry = &init->processes[i];
+
+        if (entry->pid != pid || entry->ended)
+            continue;
+        bj_init_send(init, BJ_FRAME_EXITED, 0, 0, &exited, sizeof exited, NULL, 0);
+        if (entry->waiter != 0) {
+            bj_init_send(init, BJ_FRAME_REPLY, entry->waiter, 0, &exited, sizeof exited, NULL, 0);
+            *entry = (struct bj_init_process){0};
+        } else {
+            entry->ended = true;
+            entry->status = status;
+            entry->cpu_us = exited.cpu_us;
+            entry->peak_kb = exited.peak_kb;
+        }
+        return;
+    }
+}
+
+static void reap(struct bj_init *init)
+{
+    struct signalfd_siginfo drained[4];
+    struct rusage usage;
+    int status;
+    pid_t pid;
+
+    while (read(init->signal_fd, drained, sizeof drained) > 0)
+        continue;
+    while ((pid = wait4(-1, &status, WNOHANG | __WALL, &usage)) > 0)
+        note_exit(init, pid, status, &usage);
+}
+
+/* One packet from the host; false when the sandbox is over. */
+static bool receive(struct bj_init *init)
+{
+    static char packet[BJ_FRAME_MAX];
+    int fds[BJ_FRAME_FDS_MAX];
+    struct bj_error err = {0};
+    struct bj_frame frame;
+    size_t count = 0;
+    ssize_t length = bj_socket_receive(init->socket_fd, packet, sizeof packet, fds,
+                                       BJ_FRAME_FDS_MAX, &count, MSG_DONTWAIT);
+    int result;
+
+    if (length < 0 && errno == EAGAIN)
+        return true;
+    if (length <= 0)
+        return false;
+    result = bj_frame_get(packet, (size_t)length, &frame, &err);
+    if (result == 0 && frame.head.fds != count)
+        result = -1;
+    if (result == 0)
+        result = bj_init_serve(init, &frame, fds, count, &err);
+    for (size_t i = 0; i < count; i++)
+        close(fds[i]);
+    return result == 0;
+}
+
+static void serve(struct bj_init *init)
+{
+    struct pollfd polled[2] = {
+        {.fd = init->socket_fd, .events = POLLIN},
+        {.fd = init->signal_fd, .events = POLLIN},
+    };
+    int interval = init->plan->memory_watch != 0 ? WATCH_INTERVAL_MS : -1;
+
+    for (;;) {
+        int ready = poll(polled, 2, interval);
+
+        if (ready < 0 && errno != EINTR)
+            return;
+        if (ready > 0 && polled[1].revents != 0)
+            reap(init);
+        if (ready > 0 && polled[0].revents != 0 && !receive(init))
+            return;
+        if (interval > 0 && init->main_pid != 0 && bj_init_memory_exceeded(init)) {
+            init->memory_exceeded = true;
+            finish(init, SIGKILL);
+        }
+    }
+}
+
+void bj_init_run(const struct bj_plan *plan, int socket_fd, struct bj_init_wipe wipe)
+{
+    static struct bj_init init;
+    struct bj_error err = {0};
+
+    init.plan = plan;
+    init.socket_fd = socket_fd;
+    init.scratch_fd = init.root_fd = init.proc_fd = init.signal_fd = -1;
+    for (size_t i = 0; i < BJ_TREES_MAX; i++)
+        init.slots[i] = -1;
+    if (bj_process_die_with_parent() < 0 || forget_caller(&init, wipe, &err) < 0 ||
+        bj_init_setup(&init, &err) < 0) {
+        if (err.code == BJ_E_OK)
+            bj_fail_errno(&err, "init", "cannot ask to die with the parent");
+        bj_init_send(&init, BJ_FRAME_FAILED, 0, 0, &err, sizeof err, NULL, 0);
+        _exit(1);
+    }
+    serve(&init);
+    bj_init_end_all(&init);
+    _exit(0);
+}

@@ -1,0 +1,69 @@
+/* What init's files share. */
+#ifndef BJ_INIT_INTERNAL_H
+#define BJ_INIT_INTERNAL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "init/init.h"
+#include "wire/frame.h"
+
+/* A process that init started for its host. */
+struct bj_init_process {
+    pid_t pid; /* 0 = a free entry */
+    bool ended;
+    int status;
+    int64_t cpu_us, peak_kb;
+    uint32_t waiter; /* id of the WAIT request to answer; 0 = none */
+};
+
+struct bj_init {
+    const struct bj_plan *plan;
+    int socket_fd;
+    int signal_fd;
+    int slots[BJ_TREES_MAX]; /* opened trees while setting up */
+    int scratch_fd;          /* top of the scratch, while setting up */
+    int root_fd;             /* the new root, while setting up */
+    int proc_fd;             /* /proc inside, for the list and the watch; -1 if there is none */
+    pid_t main_pid;          /* of the process whose end is the sandbox's; 0 = none */
+    bool memory_exceeded;
+    struct bj_init_process processes[BJ_PROCESSES_MAX];
+};
+
+/* setup.c: executes init's operations. */
+int bj_init_setup(struct bj_init *init, struct bj_error *err);
+
+/* mounts.c: the operations that build the file tree. */
+int bj_init_mount_op(struct bj_init *init, const struct bj_op *op, struct bj_error *err);
+
+/* Tells the host that a layer is less than planned. */
+void bj_init_note(struct bj_init *init, enum bj_layer layer, const char *text);
+
+/* spawn.c: starts a process. `fds`: the three streams, unless TERMINAL. On success *ret_fds are to be
+ * sent with the reply. */
+int bj_init_spawn(struct bj_init *init, const struct bj_spawn *spawn, const int *fds,
+                  size_t fd_count, pid_t *ret_pid, int *ret_fds, size_t *ret_fd_count,
+                  struct bj_error *err);
+
+/* broker.c: answers one packet. */
+int bj_init_serve(struct bj_init *init, const struct bj_frame *frame, int *fds, size_t fd_count,
+                  struct bj_error *err);
+
+/* open.c: the requests that hand out descriptors. Return a descriptor or a negative code. */
+int bj_init_open(struct bj_init *init, const struct bj_open *request, struct bj_error *err);
+int bj_init_connect(struct bj_init *init, const struct bj_endpoint *endpoint, struct bj_error *err);
+int bj_init_listen(struct bj_init *init, const struct bj_endpoint *endpoint, struct bj_error *err);
+
+/* processes.c: what runs inside. */
+int bj_init_list(struct bj_init *init, struct bj_process_entry *ret, size_t capacity);
+void bj_init_end_all(struct bj_init *init);
+
+/* watch.c: is more memory in use than the plan allows? Called every few milliseconds. */
+bool bj_init_memory_exceeded(struct bj_init *init);
+
+/* Sends a message; failing to is the end of the sandbox. */
+void bj_init_send(struct bj_init *init, enum bj_frame_type type, uint32_t id, int32_t value,
+                  const void *body, uint32_t length, const int *fds, size_t fd_count);
+
+#endif

@@ -1,0 +1,429 @@
+/*
+ * The operations that build a sandbox's file tree.
+ *
+ * Two descriptors stand for the places in which things are made: the scratch (the sandbox's own
+ * tmpfs) and, once its "root" directory has been bound onto itself, the new root. Targets are resolved
+ * below the new root as if it were /, so no link in a user's files can lead a mount elsewhere.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fault.h"
+#include "base/fd.h"
+#include "base/str.h"
+#include "init/init_internal.h"
+#include "linux/mount.h"
+
+static uint64_t attributes_of(uint32_t flags)
+{
+    uint64_t attributes = MOUNT_ATTR_NOSUID;
+
+    if (flags & BJ_FLAG_READ_ONLY)
+        attributes |= MOUNT_ATTR_RDONLY;
+    if (flags & BJ_FLAG_NO_DEV)
+        attributes |= MOUNT_ATTR_NODEV;
+    if (flags & BJ_FLAG_NO_EXEC)
+        attributes |= MOUNT_ATTR_NOEXEC;
+    return attributes;
+}
+
+static int open_path(struct bj_init *init, const struct bj_op *op, struct bj_error *err)
+{
+    const char *source = bj_plan_text(init->plan, op->source);
+    int fd = BJ_SYS(open(source, O_PATH | O_CLOEXEC));
+
+    if (fd < 0)
+        return bj_fail_errno(err, "mount", "cannot open %s", source);
+    init->slots[op->slot] = fd;
+    return 0;
+}
+
+static int mount_scratch(struct bj_init *init, const struct bj_op *op, struct bj_error *err)
+{
+    const char *place = bj_plan_text(init->plan, op->source);
+    struct bj_mount_option options[8];
+    BJ_CLEANUP_CLOSE int tree_fd = -1, place_fd = -1;
+    char text[128];
+
+    snprintf(text, sizeof text, "%s", bj_plan_text(init->plan, op->text));
+    bj_mount_split_options(text, options, 8);
+    tree_fd = bj_mount_new("tmpfs", "belljar", options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
+    if (tree_fd < 0)
+        return bj_fail_errno(err, "mount", "cannot make a tmpfs");
+    place_fd = BJ_SYS(open(place, O_PATH | O_DIRECTORY | O_CLOEXEC));
+    if (place_fd < 0 || bj_mount_attach(tree_fd, place_fd) < 0)
+        return bj_fail_errno(err, "mount", "cannot mount a tmpfs on %s", place);
+    init->scratch_fd = bj_fd_take(&tree_fd);
+    return 0;
+}
+
+static int make_dir(struct bj_init *init, const struct bj_op *op, struct bj_error *err)
+{
+    const char *path = bj_plan_text(init->plan, op->target);
+    mode_t mode = (mode_t)op->number;
+
+    if (BJ_SYS(mkdirat(init->scratch_fd, path, mode)) < 0)
+        return bj_fail_errno(err, "mount", "cannot make the directory %s", path);
+    if (mode & S_ISVTX && BJ_SYS(fchmodat(init->scratch_fd, path, mode, 0)) < 0)
+        return bj_fail_errno(err, "mount", "cannot set the mode of %s", path);
+    if (op->flags & BJ_FLAG_OWNED && init->plan->uid != init->plan->init_uid &&
+        BJ_SYS(fchownat(init->scratch_fd, path, init->plan->uid, init->plan->gid, 0)) < 0)
+        return bj_fail_errno(err, "mount", "cannot give %s to the user", path);
+    return 0;
+}
+
+static int make_file(struct bj_init *init, const struct bj_op *op, struct bj_error *err)
+{
+    const char *path = bj_plan_text(init->plan, op->target);
+    const char *text = bj_plan_text(init->plan, op->text);
+    BJ_CLEANUP_CLOSE int fd = BJ_SYS(
+        openat(init->scratch_fd, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
+
+    if (fd < 0 || BJ_SYS(bj_fd_write_all(fd, text, strlen(text))) < 0)
+        return bj_fail_errno(err, "mount", "cannot write the file %s", path);
+    return 0;
+}
+
+static int make_link(struct bj_init *init, const struct bj_op *op, struct bj_error *err)
+{
+    const char *path = bj_plan_text(init->plan, op->target);
+
+    if (BJ_SYS(symlinkat(bj_plan_text(init->plan, op->text), init->scratch_fd, path)) < 0)
+        return bj_fail_errno(err, "mount", "cannot make the link %s", path);
+    return 0;
+}
+
+/* Makes one missing component of a mount point, but only in the sandbox's own tmpfs. */
+static int make_component(struct bj_init *init, const char *parent, const char *name, bool directory,
+                          struct bj_error *err)
+{
+    BJ_CLEANUP_CLOSE int parent_fd = bj_mount_resolve(init->root_fd, parent, O_DIRECTORY);
+    BJ_CLEANUP_CLOSE int file_fd = -1;
+    struct stat own, there;
+
+    if (parent_fd < 0 || BJ_SYS(fstat(parent_fd, &there)) < 0 ||
+        BJ_SYS(fstat(init->scratch_fd, &own)) < 0)
+        return bj_fail_errno(err, "mount", "cannot reach the mount point's parent %s", parent);
+    if (own.st_dev != there.st_dev)
+        return bj_fail(err, BJ_E_INVALID, "mount",
+                       "%s/%s does not exist, and nothing is created in a directory of the host's: "
+                       "create it first or choose another place",
+                       bj_streq(parent, "/") ? "" : parent, name);
+    if (directory) {
+        if (BJ_SYS(mkdirat(parent_fd, name, 0755)) < 0)
+            return bj_fail_errno(err, "mount", "cannot make the mount point %s/%s", parent, name);
+        return 0;
+    }
+    file_fd = BJ_SYS(openat(parent_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
+    if (file_fd < 0)
+        return bj_fail_errno(err, "mount", "cannot make the mount point %s/%s", parent, name);
+    return 0;
+}
+
+static int make_mount_point(struct bj_init *init, const char *target, bool directory,
+                            struct bj_error *err)
+{
+    char path[BJ_PATH_MAX];
+    size_t length = strlen(target);
+
+    if (!bj_str_copy(path, sizeof path, target))
+        return bj_fail(err, BJ_E_LIMIT, "mount", "the path of a mount point is too long");
+    for (size_t i = 1; i <= length; i++) {
+        BJ_CLEANUP_CLOSE int fd = -1;
+        char kept = path[i], *slash;
+        int result;
+
+        if (kept != '/' && kept != '\0')
+            continue;
+        path[i] = '\0';
+        fd = bj_mount_resolve(init->root_fd, path, 0);
+        if (fd < 0 && errno != ENOENT)
+            return bj_fail_errno(err, "mount", "cannot reach the mount point %s", path);
+        if (fd < 0) {
+            slash = strrchr(path, '/');
+            *slash = '\0';
+            result = make_component(init, slash == path ? "/" : path, slash + 1,
+                                    directory || kept == '/', err);
+            *slash = '/';
+            if (result < 0)
+                return result;
+        }
+        path[i] = kept;
+    }
+    return 0;
+}
+
+/* Opens the mount point, making it first where that is allowed. Returns a descriptor. */
+static int open_mount_point(struct bj_init *init, const struct bj_op *op, bool directory,
+                            struct bj_error *err)
+{
+    const char *target = bj_plan_text(init->plan, op->target);
+    int fd = bj_mount_resolve(init->root_fd, target, 0), result;
+
+    if (fd < 0 && errno == ENOENT && !(op->flags & BJ_FLAG_NO_CREATE)) {
+        result = make_mount_point(init, target, directory, err);
+        if (result < 0)
+            return result;
+        fd = bj_mount_resolve(init->root_fd, target, 0);
+    }
+    if (fd < 0)
+        return bj_fail_errno(err, "mount", "cannot reach the mount point %s", target);
+    return fd;
+}
+
+/* Sets the attributes and attaches: the end of every operation that puts a tree somewhere. */
+static int attach(struct bj_init *init, const struct bj_op *op, int tree_fd, bool directory,
+                  struct bj_error *err)
+{
+    const char *target = bj_plan_text(init->plan, op->target);
+    BJ_CLEANUP_CLOSE int target_fd = -1;
+    int result = open_mount_point(init, op, directory, err);
+
+    if (result < 0)
+        return result;
+    target_fd = result;
+    if (bj_mount_attach(tree_fd, target_fd) < 0)
+        return bj_fail_errno(err, "mount", "cannot mount on %s", target);
+    return 0;
+}
+
+static int is_directory(int fd, bool *ret, const char *what, struct bj_error *err)
+{
+    struct stat status;
+
+    if (BJ_SYS(fstat(fd, &status)) < 0)
+        return bj_fail_errno(err, "mount", "cannot stat %s", what);
+    *ret = S_ISDIR(status.st_mode);
+    return 0;
+}
+
+/* Makes the new root a mount of its own: its directory in the scratch bound onto itself. */
+static int bind_root(struct bj_init *init, const struct bj_op *op, struct bj_error *err)
+{
+    const char *source = bj_plan_text(init->plan, op->source);
+    BJ_CLEANUP_CLOSE int place_fd = BJ_SYS(
+        openat(init->scratch_fd, source, O_PATH | O_DIRECTORY | O_CLOEXEC));
+    BJ_CLEANUP_CLOSE int tree_fd = -1;
+
+    if (place_fd < 0)
+        return bj_fail_errno(err, "mount", "cannot open the new root");
+    tree_fd = bj_mount_clone_tree(init->scratch_fd, source, false);
+    if (tree_fd < 0 ||
+        bj_mount_set_attributes(tree_fd, attributes_of(op->flags), false, -1) < 0 ||
+        bj_mount_attach(tree_fd, place_fd) < 0)
+        return bj_fail_errno(err, "mount", "cannot make the new root a mount");
+    init->root_fd = bj_fd_take(&tree_fd);
+    return 0;
+}
+
+/* Binds a directory of the scratch, or (no source) the target onto itself. */
+static int bind_subtree(struct bj_init *init, const struct bj_op *op, struct bj_error *err)
+{
+    const char *source = bj_plan_text(init->plan, op->source);
+    const char *target = bj_plan_text(init->plan, op->target);
+    BJ_CLEANUP_CLOSE int from_fd = -1, tree_fd = -1;
+    bool directory = true;
+    int result;
+
+    if (bj_streq(target, "/"))
+        return bind_root(init, op, err);
+    if (*source == '\0') {
+        from_fd = bj_mount_resolve(init->root_fd, target, 0);
+        tree_fd = from_fd < 0 ? -1 : bj_mount_clone_tree(from_fd, "", true);
+    } else {
+        tree_fd = bj_mount_clone_tree(init->scratch_fd, source, false);
+    }
+    if (tree_fd < 0 ||
+        bj_mount_set_attributes(tree_fd, attributes_of(op->flags), *source == '\0', -1) < 0)
+        return bj_fail_errno(err, "mount", "cannot bind %s", target);
+    result = is_directory(tree_fd, &directory, target, err);
+    return result < 0 ? result : attach(init, op, tree_fd, directory, err);
+}
+
+static int bind(struct bj_init *init, const struct bj_op *op, struct bj_error *err)
+{
+    const char *source = bj_plan_text(init->plan, op->source);
+    BJ_CLEANUP_CLOSE int tree_fd = -1;
+    bool directory = true, recursive = op->flags & BJ_FLAG_RECURSIVE;
+    int result;
+
+    if (op->flags & BJ_FLAG_DETACHED) {
+        tree_fd = bj_fd_take(&init->slots[op->slot]);
+    } else {
+        tree_fd = bj_mount_clone_tree(init->slots[op->slot], "", recursive);
+        if (tree_fd < 0)
+            return bj_fail_errno(err, "mount", "cannot bind %s", source);
+        if (bj_mount_set_attributes(tree_fd, attributes_of(op->flags), recursive, -1) < 0)
+            return bj_fail_errno(err, "mount", "cannot restrict the mount of %s", source);
+    }
+    result = is_directory(tree_fd, &directory, source, err);
+    return result < 0 ? result : attach(init, op, tree_fd, directory, err);
+}
+
+/* An overlay with no upper side: the host's directory, with inodes of its own. */
+static int new_overlay(struct bj_init *init, const struct bj_op *op)
+{
+    const char *over = bj_plan_text(init->plan, op->text);
+    BJ_CLEANUP_CLOSE int over_fd = BJ_SYS(openat(init->scratch_fd, *over != '\0' ? over : "empty",
+                                                 O_PATH | O_DIRECTORY | O_CLOEXEC));
+    char lower[96];
+    const struct bj_mount_option options[] = {{"lowerdir", lower}, {NULL, NULL}};
+
+    if (over_fd < 0)
+        return -1;
+    snprintf(lower, sizeof lower, "/proc/self/fd/%d:/proc/self/fd/%d", over_fd,
+             init->slots[op->slot]);
+    return bj_mount_new("overlay", "belljar", options, attributes_of(op->flags));
+}
+
+static int mount_overlay(struct bj_init *init, const struct bj_op *op, struct bj_error *err)
+{
+    const char *source = bj_plan_text(init->plan, op->source);
+    BJ_CLEANUP_CLOSE int tree_fd = -1;
+    bool directory = true;
+    int result = is_directory(init->slots[op->slot], &directory, source, err);
+
+    if (result < 0)
+        return result;
+    if (!directory)
+        return bind(init, op, err);
+    tree_fd = new_overlay(init, op);
+    if (tree_fd < 0 && !(op->flags & BJ_FLAG_OPTIONAL))
+        return bj_fail_errno(err, "mount", "cannot lay an overlay over %s", source);
+    if (tree_fd < 0) {
+        bj_init_note(init, BJ_LAYER_SHARED_TREES,
+                     "the kernel refused an overlay; system files are shared with the host");
+        return bind(init, op, err);
+    }
+    return attach(init, op, tree_fd, true, err);
+}
+
+static int mount_proc(struct bj_init *init, const struct bj_op *op, struct bj_error *err)
+{
+    BJ_CLEANUP_CLOSE int tree_fd =
+        bj_mount_new("proc", "proc", NULL,
+                     MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+
+    if (tree_fd < 0)
+        return bj_fail_errno(err, "proc", "cannot mount /proc; where the host's /proc is partly "
+                                          "masked (inside a container), say --without proc");
+    return attach(init, op, tree_fd, true, err);
+}
+
+static int mount_devpts(struct bj_init *init, const struct bj_op *op, struct bj_error *err)
+{
+    char count[16];
+    const struct bj_mount_option options[] = {
+        {"ptmxmode", "0666"}, {"mode", "0620"}, {"max", count}, {NULL, NULL}};
+    BJ_CLEANUP_CLOSE int tree_fd = -1;
+
+    snprintf(count, sizeof count, "%u", (unsigned)op->number);
+    tree_fd = bj_mount_new("devpts", "devpts", options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
+    if (tree_fd < 0)
+        return bj_fail_errno(err, "mount", "cannot mount a devpts of its own");
+    return attach(init, op, tree_fd, true, err);
+}
+
+/* Covers what is there with nothing: an empty directory or file, read-only. */
+static int mask(struct bj_init *init, const struct bj_op *op, struct bj_error *err)
+{
+    const char *target = bj_plan_text(init->plan, op->target);
+    BJ_CLEANUP_CLOSE int target_fd = bj_mount_resolve(init->root_fd, target, 0);
+    BJ_CLEANUP_CLOSE int tree_fd = -1;
+    bool directory = true;
+    int result;
+
+    if (target_fd < 0 && errno == ENOENT)
+        return 0; /* this kernel has no such file */
+    if (target_fd < 0)
+        return bj_fail_errno(err, "mask", "cannot reach %s", target);
+    result = is_directory(target_fd, &directory, target, err);
+    if (result < 0)
+        return result;
+    tree_fd = bj_mount_clone_tree(init->scratch_fd, directory ? "empty" : "void", false);
+    if (tree_fd < 0 ||
+        bj_mount_set_attributes(tree_fd, attributes_of(BJ_FLAG_READ_ONLY | BJ_FLAG_NO_DEV), false, -1) <
+            0 ||
+        bj_mount_attach(tree_fd, target_fd) < 0)
+        return bj_fail_errno(err, "mask", "cannot cover %s", target);
+    return 0;
+}
+
+static int make_read_only(struct bj_init *init, const struct bj_op *op, struct bj_error *err)
+{
+    const char *target = bj_plan_text(init->plan, op->target);
+    BJ_CLEANUP_CLOSE int target_fd = -1, tree_fd = -1;
+
+    if (bj_streq(target, "/")) {
+        if (bj_mount_set_attributes(init->root_fd, MOUNT_ATTR_RDONLY, false, -1) < 0)
+            return bj_fail_errno(err, "mount", "cannot make the root read-only");
+        return 0;
+    }
+    target_fd = bj_mount_resolve(init->root_fd, target, 0);
+    if (target_fd < 0)
+        return bj_fail_errno(err, "mount", "cannot reach %s", target);
+    tree_fd = bj_mount_clone_tree(target_fd, "", true);
+    if (tree_fd < 0 || bj_mount_set_attributes(tree_fd, MOUNT_ATTR_RDONLY, true, -1) < 0 ||
+        bj_mount_attach(tree_fd, target_fd) < 0)
+        return bj_fail_errno(err, "mount", "cannot make %s read-only", target);
+    return 0;
+}
+
+static int set_sysctl(struct bj_init *init, const struct bj_op *op, struct bj_error *err)
+{
+    const char *target = bj_plan_text(init->plan, op->target);
+    const char *below_root = target + 1;
+
+    if (bj_write_file_at(init->root_fd, below_root, bj_plan_text(init->plan, op->text)) < 0 &&
+        !(op->flags & BJ_FLAG_OPTIONAL))
+        return bj_fail_errno(err, "sysctl", "cannot set %s", target);
+    return 0;
+}
+
+int bj_init_mount_op(struct bj_init *init, const struct bj_op *op, struct bj_error *err)
+{
+    switch ((enum bj_op_kind)op->kind) {
+    case BJ_OP_PRIVATE:
+        if (bj_mount_make_private() < 0)
+            return bj_fail_errno(err, "mount", "cannot keep mounts private");
+        return 0;
+    case BJ_OP_OPEN_PATH:
+        return open_path(init, op, err);
+    case BJ_OP_SCRATCH:
+        return mount_scratch(init, op, err);
+    case BJ_OP_DIR:
+        return make_dir(init, op, err);
+    case BJ_OP_FILE:
+        return make_file(init, op, err);
+    case BJ_OP_SYMLINK:
+        return make_link(init, op, err);
+    case BJ_OP_SUBTREE:
+        return bind_subtree(init, op, err);
+    case BJ_OP_BIND:
+        return bind(init, op, err);
+    case BJ_OP_OVERLAY:
+        return mount_overlay(init, op, err);
+    case BJ_OP_PROC:
+        return mount_proc(init, op, err);
+    case BJ_OP_DEVPTS:
+        return mount_devpts(init, op, err);
+    case BJ_OP_MASK:
+        return mask(init, op, err);
+    case BJ_OP_READ_ONLY:
+        return make_read_only(init, op, err);
+    case BJ_OP_SYSCTL:
+        return set_sysctl(init, op, err);
+    case BJ_OP_PIVOT:
+        if (bj_mount_pivot(init->root_fd) < 0)
+            return bj_fail_errno(err, "pivot", "cannot enter the new root");
+        return 0;
+    default:
+        return bj_fail(err, BJ_E_INTERNAL, "plan", "operation %s is not init's",
+                       bj_op_name((enum bj_op_kind)op->kind));
+    }
+}

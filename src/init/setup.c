@@ -1,0 +1,208 @@
+/*
+ * Executes init's side of a plan: one short loop over the operations, each a call into src/linux.
+ * What builds the file tree is in mounts.c.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/fault.h"
+#include "base/fd.h"
+#include "init/init_internal.h"
+#include "linux/idmap.h"
+#include "linux/landlock.h"
+#include "linux/network.h"
+#include "linux/process.h"
+#include "linux/seccomp.h"
+#include "linux/socket.h"
+
+#include <linux/capability.h>
+
+/* Receives the slots that the host side filled, in the plan's order, until it says GO. */
+static int wait_host(struct bj_init *init, struct bj_error *err)
+{
+    uint32_t next = 0;
+
+    for (;;) {
+        struct {
+            struct bj_frame_head head;
+            uint32_t slots[BJ_FRAME_FDS_MAX];
+        } packet;
+        int fds[BJ_FRAME_FDS_MAX];
+        size_t count = 0;
+        ssize_t length =
+            bj_socket_receive(init->socket_fd, &packet, sizeof packet, fds, BJ_FRAME_FDS_MAX, &count, 0);
+
+        if (length < 0)
+            return bj_fail_errno(err, "wait", "cannot hear from the host side");
+        if (length < (ssize_t)sizeof packet.head || packet.head.type != BJ_FRAME_GO ||
+            (size_t)length != sizeof packet.head + count * sizeof *packet.slots)
+            return bj_fail(err, BJ_E_ENDED, "wait", "the host side ended the launch");
+        for (size_t i = 0; i < count; i++) {
+            if (packet.slots[i] >= BJ_TREES_MAX)
+                return bj_fail(err, BJ_E_PROTOCOL, "wait", "slot %u is out of range",
+                               packet.slots[i]);
+            init->slots[packet.slots[i]] = fds[i];
+            next++;
+        }
+        if (packet.head.value != 0)
+            return 0;
+    }
+}
+
+static int join_cgroup(struct bj_init *init, const struct bj_op *op, struct bj_error *err)
+{
+    /* "0" is the writer itself: the kernel then need not stop the world (no lock on forks). */
+    if (BJ_SYS(bj_fd_write_all(init->slots[op->slot], "0", 1)) < 0)
+        return bj_fail_errno(err, "cgroup", "cannot join the cgroup of the %s limit",
+                             bj_layer_name((enum bj_layer)op->layer));
+    bj_fd_close(&init->slots[op->slot]);
+    return 0;
+}
+
+static int become_root(struct bj_error *err)
+{
+    if (BJ_SYS(setgroups(0, NULL)) < 0 || BJ_SYS(setresgid(0, 0, 0)) < 0 ||
+        BJ_SYS(setresuid(0, 0, 0)) < 0)
+        return bj_fail_errno(err, "identity", "cannot become user 0 of the user namespace");
+    /* Changing ids forgets the signal that the parent's death sends. */
+    if (bj_process_die_with_parent() < 0)
+        return bj_fail_errno(err, "identity", "cannot ask to die with the parent");
+    return 0;
+}
+
+static int landlock_rule(struct bj_init *init, const struct bj_op *op, int abi, int *ruleset_fd,
+                         struct bj_error *err)
+{
+    const char *target = bj_plan_text(init->plan, op->target);
+    BJ_CLEANUP_CLOSE int path_fd = -1;
+
+    if (*ruleset_fd < 0) {
+        bool no_tcp = false;
+
+        for (uint32_t i = 0; i < init->plan->op_count; i++) {
+            if (init->plan->ops[i].kind == BJ_OP_LANDLOCK_ON)
+                no_tcp = init->plan->ops[i].number != 0;
+        }
+        *ruleset_fd = bj_landlock_new(abi, no_tcp);
+        if (*ruleset_fd < 0)
+            return bj_fail_errno(err, "landlock", "cannot make Landlock rules");
+    }
+    path_fd = BJ_SYS(open(target, O_PATH | O_CLOEXEC));
+    if (path_fd < 0 && errno == ENOENT && op->flags & BJ_FLAG_OPTIONAL)
+        return 0;
+    if (path_fd < 0)
+        return bj_fail_errno(err, "landlock", "cannot open %s for its access rule", target);
+    if (bj_landlock_allow(*ruleset_fd, abi, path_fd, (enum bj_landlock_grant)op->number) < 0)
+        return bj_fail_errno(err, "landlock", "cannot add an access rule for %s", target);
+    return 0;
+}
+
+static int drop_capabilities(const struct bj_plan *plan, const struct bj_op *op,
+                             struct bj_error *err)
+{
+    if (plan->workload_caps == 0) {
+        if (bj_process_no_root() < 0)
+            return bj_fail_errno(err, "capabilities", "cannot lock the secure bits");
+    } else {
+        for (int cap = 0; cap < 64; cap++) {
+            if (!(plan->workload_caps & (uint64_t)1 << cap) &&
+                prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0 && errno != EINVAL)
+                return bj_fail_errno(err, "capabilities", "cannot drop capability %d", cap);
+        }
+    }
+    if (bj_process_keep_capabilities(op->number) < 0)
+        return bj_fail_errno(err, "capabilities", "cannot drop capabilities");
+    return 0;
+}
+
+static int plain_op(struct bj_init *init, const struct bj_op *op, struct bj_error *err)
+{
+    const char *source = bj_plan_text(init->plan, op->source);
+    const char *text = bj_plan_text(init->plan, op->text);
+
+    switch ((enum bj_op_kind)op->kind) {
+    case BJ_OP_UNSHARE:
+        if (BJ_SYS(unshare((int)op->number)) < 0)
+            return bj_fail_errno(err, "namespace", "cannot make new namespaces");
+        return 0;
+    case BJ_OP_CGROUP_NS:
+        if (BJ_SYS(unshare(CLONE_NEWCGROUP)) < 0)
+            return bj_fail_errno(err, "namespace", "cannot make a new cgroup namespace");
+        return 0;
+    case BJ_OP_ID_MAP_SELF:
+        if (bj_idmap_write_self(source, text) < 0)
+            return bj_fail_errno(err, "ids", "cannot map this user into the sandbox");
+        return 0;
+    case BJ_OP_WAIT_HOST:
+        return wait_host(init, err);
+    case BJ_OP_JOIN_CGROUP:
+        return join_cgroup(init, op, err);
+    case BJ_OP_IDENTITY:
+        return become_root(err);
+    case BJ_OP_LOOPBACK:
+        if (bj_network_loopback_up() < 0)
+            return bj_fail_errno(err, "network", "cannot bring up loopback");
+        return 0;
+    case BJ_OP_HOSTNAME:
+        if (BJ_SYS(sethostname(text, strlen(text))) < 0)
+            return bj_fail_errno(err, "uts", "cannot set the host name to %s", text);
+        return 0;
+    case BJ_OP_SUBREAPER:
+        if (BJ_SYS(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)) < 0)
+            return bj_fail_errno(err, "session", "cannot adopt orphans");
+        return 0;
+    case BJ_OP_CAPABILITIES:
+        return drop_capabilities(init->plan, op, err);
+    case BJ_OP_NO_NEW_PRIVS:
+        if (bj_process_no_new_privs() < 0)
+            return bj_fail_errno(err, "no-new-privs", "cannot set no_new_privs");
+        return 0;
+    case BJ_OP_SECCOMP:
+        return bj_seccomp_load((enum bj_seccomp_profile)op->number, err);
+    default:
+        return bj_init_mount_op(init, op, err);
+    }
+}
+
+static void close_slots(struct bj_init *init)
+{
+    for (uint32_t i = 0; i < init->plan->slot_count; i++)
+        bj_fd_close(&init->slots[i]);
+    bj_fd_close(&init->scratch_fd);
+    bj_fd_close(&init->root_fd);
+}
+
+int bj_init_setup(struct bj_init *init, struct bj_error *err)
+{
+    BJ_CLEANUP_CLOSE int ruleset_fd = -1;
+    int abi = bj_landlock_abi(), result = 0;
+
+    for (uint32_t i = 0; i < init->plan->op_count && result == 0; i++) {
+        const struct bj_op *op = &init->plan->ops[i];
+
+        if (bj_op_side((enum bj_op_kind)op->kind) != BJ_SIDE_INIT)
+            continue;
+        if (op->kind == BJ_OP_LANDLOCK) {
+            result = landlock_rule(init, op, abi, &ruleset_fd, err);
+        } else if (op->kind == BJ_OP_LANDLOCK_ON) {
+            init->proc_fd = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+            if (bj_process_undumpable() < 0)
+                result = bj_fail_errno(err, "init", "cannot become untraceable");
+            else if (bj_landlock_enforce(ruleset_fd) < 0)
+                result = bj_fail_errno(err, "landlock", "cannot enforce Landlock rules");
+        } else {
+            result = plain_op(init, op, err);
+        }
+    }
+    close_slots(init);
+    if (result == 0 && bj_process_undumpable() < 0)
+        result = bj_fail_errno(err, "init", "cannot become untraceable");
+    return result;
+}

@@ -1,0 +1,254 @@
+/*
+ * Starting a process inside. The child runs in init's memory until it has executed (vfork), so
+ * everything between is async-signal-safe and reports through a struct that both see.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "base/fault.h"
+#include "base/fd.h"
+#include "base/str.h"
+#include "init/init_internal.h"
+#include "linux/credentials.h"
+#include "linux/process.h"
+
+#define PATH_DEFAULT "/usr/local/bin:/usr/bin:/bin"
+
+struct child {
+    const struct bj_plan *plan;
+    const struct bj_spawn *spawn;
+    int streams[3];
+    bool terminal;
+    const char *step; /* what failed, NULL while nothing has */
+    int failed;       /* errno */
+};
+
+/* Soft and hard limits, never above what this process may have. */
+static int set_limits_child(const struct bj_plan *plan)
+{
+    for (uint32_t i = 0; i < plan->rlimit_count; i++) {
+        struct rlimit limit, now;
+
+        if (getrlimit((__rlimit_resource_t)plan->rlimits[i].resource, &now) < 0)
+            return -1;
+        limit.rlim_max = plan->rlimits[i].limit < now.rlim_max ? plan->rlimits[i].limit
+                                                               : now.rlim_max;
+        limit.rlim_cur = limit.rlim_max;
+        if (BJ_SYS(setrlimit((__rlimit_resource_t)plan->rlimits[i].resource, &limit)) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int set_streams_child(const struct child *child)
+{
+    for (int i = 0; i < 3; i++) {
+        if (BJ_SYS(dup2(child->streams[i], i)) < 0)
+            return -1;
+    }
+    if (child->terminal && BJ_SYS(ioctl(0, TIOCSCTTY, 0)) < 0)
+        return -1;
+    return bj_process_close_from(3);
+}
+
+static int set_identity_child(const struct bj_plan *plan)
+{
+    if (plan->isolation == BJ_ISOLATION_LANDLOCK)
+        return 0;
+    if (plan->uid != plan->init_uid &&
+        (BJ_SYS(setresgid(plan->gid, plan->gid, plan->gid)) < 0 ||
+         BJ_SYS(setresuid(plan->uid, plan->uid, plan->uid)) < 0))
+        return -1;
+    return bj_process_keep_capabilities(plan->workload_caps);
+}
+
+/* A file without "#!" is a shell script, as execvp(3) has it. */
+static void execute_script_child(const struct bj_spawn *spawn, const char *path)
+{
+    const char *argv[64] = {"/bin/sh", path};
+    size_t i;
+
+    for (i = 1; spawn->argv[i] != NULL && i + 2 < sizeof argv / sizeof *argv; i++)
+        argv[i + 1] = spawn->argv[i];
+    if (spawn->argv[i] != NULL) {
+        errno = E2BIG;
+        return;
+    }
+    execve("/bin/sh", (char *const *)argv, (char *const *)spawn->env);
+}
+
+static void try_child(const struct bj_spawn *spawn, const char *path)
+{
+    execve(path, (char *const *)spawn->argv, (char *const *)spawn->env);
+    if (errno == ENOEXEC)
+        execute_script_child(spawn, path);
+}
+
+/* execvpe(3), by the PATH that the process itself will have. */
+static void execute_child(const struct bj_spawn *spawn)
+{
+    const char *name = spawn->argv[0], *path = PATH_DEFAULT;
+    bool denied = false;
+    char file[BJ_PATH_MAX];
+
+    if (strchr(name, '/') != NULL) {
+        try_child(spawn, name);
+        return;
+    }
+    for (size_t i = 0; spawn->env[i] != NULL; i++) {
+        if (strncmp(spawn->env[i], "PATH=", 5) == 0)
+            path = spawn->env[i] + 5;
+    }
+    errno = ENOENT;
+    for (const char *at = path; *name != '\0';) {
+        size_t length = strcspn(at, ":"), name_length = strlen(name);
+
+        if (length > 0 && length + name_length + 2 <= sizeof file) {
+            memcpy(file, at, length);
+            file[length] = '/';
+            memcpy(file + length + 1, name, name_length + 1);
+            try_child(spawn, file);
+            if (errno == EACCES)
+                denied = true;
+            else if (errno != ENOENT && errno != ENOTDIR)
+                return;
+        }
+        if (at[length] == '\0')
+            break;
+        at += length + 1;
+    }
+    errno = denied ? EACCES : ENOENT;
+}
+
+static void run_child(void *data)
+{
+    struct child *child = data;
+    const struct bj_plan *plan = child->plan;
+    const char *directory = child->spawn->directory;
+    sigset_t none;
+
+    sigemptyset(&none);
+    if (*directory == '\0')
+        directory = bj_plan_text(plan, plan->directory);
+    if (BJ_SYS(setsid()) < 0)
+        child->step = "session";
+    else if (set_streams_child(child) < 0)
+        child->step = "streams";
+    else if (set_identity_child(plan) < 0)
+        child->step = "identity";
+    else if (BJ_SYS(chdir(directory)) < 0)
+        child->step = "directory";
+    else if (set_limits_child(plan) < 0)
+        child->step = "limits";
+    else if (BJ_SYS(sigprocmask(SIG_SETMASK, &none, NULL)) < 0)
+        child->step = "signals";
+    if (child->step == NULL) {
+        umask(022);
+        execute_child(child->spawn);
+        child->step = "execute";
+    }
+    child->failed = errno;
+    _exit(127);
+}
+
+/* A terminal of the sandbox's own; the slave belongs to the workload's user. */
+static int open_terminal(const struct bj_init *init, const struct bj_spawn *spawn, int *ret_master,
+                         int *ret_slave, struct bj_error *err)
+{
+    struct winsize size = {.ws_row = spawn->rows, .ws_col = spawn->columns};
+    BJ_CLEANUP_CLOSE int master = -1;
+    int unlock = 0, slave;
+
+    bj_credentials_act_as(init->plan->uid, init->plan->gid);
+    master = BJ_SYS(open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC));
+    bj_credentials_act_as(init->plan->init_uid, init->plan->init_gid);
+    if (master < 0)
+        return bj_fail_errno(err, "terminal", "cannot open a terminal");
+    if (BJ_SYS(ioctl(master, TIOCSPTLCK, &unlock)) < 0 ||
+        (size.ws_row != 0 && BJ_SYS(ioctl(master, TIOCSWINSZ, &size)) < 0))
+        return bj_fail_errno(err, "terminal", "cannot prepare the terminal");
+    slave = BJ_SYS(ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC));
+    if (slave < 0)
+        return bj_fail_errno(err, "terminal", "cannot open the terminal's other end");
+    *ret_slave = slave;
+    *ret_master = bj_fd_take(&master);
+    return 0;
+}
+
+static int explain(const struct child *child, struct bj_error *err)
+{
+    const char *name = child->spawn->argv[0];
+    const char *directory = *child->spawn->directory != '\0'
+                                ? child->spawn->directory
+                                : bj_plan_text(child->plan, child->plan->directory);
+    int result;
+
+    errno = child->failed;
+    if (!bj_streq(child->step, "execute")) {
+        if (bj_streq(child->step, "directory"))
+            return bj_fail_errno(err, "directory", "cannot enter the working directory %s",
+                                 directory);
+        return bj_fail_errno(err, child->step, "cannot prepare the process (%s)", child->step);
+    }
+    if (child->failed == ENOENT || child->failed == ENOTDIR) {
+        result = bj_fail(err, BJ_E_NOT_FOUND, "execute", "%s: command not found in the sandbox",
+                         name);
+        if (strchr(name, '/') != NULL)
+            bj_error_append(err, " (the file, or its interpreter, is not visible inside; -v shows "
+                                 "a directory of the host)");
+        return result;
+    }
+    if (child->failed == E2BIG)
+        return bj_fail_errno(err, "execute", "%s", name);
+    return bj_fail(err, BJ_E_NOT_EXECUTABLE, "execute", "%s: cannot be executed: %s", name,
+                   strerror(child->failed));
+}
+
+int bj_init_spawn(struct bj_init *init, const struct bj_spawn *spawn, const int *fds,
+                  size_t fd_count, pid_t *ret_pid, int *ret_fds, size_t *ret_fd_count,
+                  struct bj_error *err)
+{
+    struct child child = {.plan = init->plan, .spawn = spawn};
+    BJ_CLEANUP_CLOSE int master = -1, slave = -1;
+    bool want_pidfd = spawn->flags & BJ_SPAWN_PIDFD;
+    int pidfd = -1, result;
+    size_t count = 0;
+    pid_t pid;
+
+    child.terminal = spawn->flags & BJ_SPAWN_TERMINAL;
+    if (fd_count != (child.terminal ? 0 : 3))
+        return bj_fail(err, BJ_E_PROTOCOL, "spawn", "%zu descriptors are not the three streams",
+                       fd_count);
+    if (child.terminal) {
+        result = open_terminal(init, spawn, &master, &slave, err);
+        if (result < 0)
+            return result;
+    }
+    for (int i = 0; i < 3; i++)
+        child.streams[i] = child.terminal ? slave : fds[i];
+    pid = bj_process_vfork(run_child, &child, want_pidfd ? &pidfd : NULL);
+    if (pid < 0)
+        return bj_fail_errno(err, "spawn", "cannot start a process");
+    if (child.step != NULL) {
+        bj_fd_close(&pidfd);
+        waitpid(pid, NULL, 0);
+        return explain(&child, err);
+    }
+    if (child.terminal)
+        ret_fds[count++] = bj_fd_take(&master);
+    if (want_pidfd)
+        ret_fds[count++] = pidfd;
+    *ret_fd_count = count;
+    *ret_pid = pid;
+    return 0;
+}

@@ -1,0 +1,33 @@
+/*
+ * Control groups (cgroups(7)), version 2 or, where the host has only that, version 1.
+ */
+#ifndef BJ_LINUX_CGROUP_H
+#define BJ_LINUX_CGROUP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "model/host.h"
+
+/*
+ * Finds where this process may make cgroups with the memory, pids and cpu controllers: fills
+ * host->cgroup and host->cgroup_path. Version 2: the nearest ancestor of the own cgroup that may be
+ * written and whose children have the controllers. Version 1: below the own cgroup of each
+ * controller, for root.
+ */
+void bj_cgroup_find(struct bj_host *host);
+
+/* Makes a cgroup and opens the file by which a process joins it. A descriptor, or -1 with errno. */
+int bj_cgroup_make(const char *path);
+
+/* Removes it, waiting for its last process to be gone for at most two seconds. 0, or -1 with errno. */
+int bj_cgroup_remove(const char *path);
+
+/* What a memory cgroup counted. Numbers are 0 where the kernel does not say. */
+struct bj_cgroup_memory {
+    int64_t peak;     /* bytes */
+    int64_t oom_kills;
+};
+void bj_cgroup_read_memory(const char *path, struct bj_cgroup_memory *ret);
+
+#endif

@@ -1,0 +1,185 @@
+/* Facts about the host, read in a few dozen system calls. */
+#include "linux/host.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/str.h"
+#include "linux/cgroup.h"
+#include "linux/landlock.h"
+#include "model/protected.h"
+
+/*
+ * Host ids of sandboxes: above the ranges of users, containers (subuid) and systemd-nspawn, below the
+ * sign bit. A slot of ids for each process id makes them unique among the sandboxes alive.
+ */
+#define ID_FIRST 0x70000000u
+#define ID_SLOT 16u
+#define PID_NS_INITIAL "pid:[4026531836]"
+
+static const char *const system_paths[] = {"/usr", "/etc",   "/bin", "/sbin", "/lib",
+                                           "/lib32", "/lib64", "/opt", "/nix"};
+
+static bool has_capabilities(void)
+{
+    struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct data[2];
+    uint64_t needed = (uint64_t)1 << CAP_SYS_ADMIN | (uint64_t)1 << CAP_SETUID |
+                      (uint64_t)1 << CAP_SETGID | (uint64_t)1 << CAP_DAC_OVERRIDE;
+    uint64_t effective;
+
+    if (syscall(SYS_capget, &head, data) < 0)
+        return false;
+    effective = data[0].effective | (uint64_t)data[1].effective << 32;
+    return (effective & needed) == needed;
+}
+
+/* The ids that this user namespace has: the first line of its map. */
+static void read_ids(struct bj_host *host)
+{
+    unsigned long inside, outside, count;
+    char text[256], link[64] = "";
+    uint32_t slot = (uint32_t)host->pid;
+
+    if (bj_read_small_file_at(AT_FDCWD, "/proc/self/uid_map", text, sizeof text) <= 0 ||
+        sscanf(text, "%lu %lu %lu", &inside, &outside, &count) != 3)
+        return;
+    host->initial_user_ns = inside == 0 && outside == 0 && count == 4294967295UL;
+    if (readlink("/proc/self/ns/pid", link, sizeof link - 1) < 0 ||
+        !bj_streq(link, PID_NS_INITIAL))
+        (void)!getrandom(&slot, sizeof slot, 0); /* process ids are unique per namespace only */
+    if (host->initial_user_ns)
+        host->id_base = ID_FIRST + (slot % (1u << 22)) * ID_SLOT;
+    else if (count >= 2 * ID_SLOT)
+        host->id_base = (uint32_t)(inside + count - ID_SLOT * (1 + slot % (count / ID_SLOT - 1)));
+    else
+        host->privileged = false; /* no ids to give away */
+}
+
+static void read_system_dirs(struct bj_host *host)
+{
+    for (size_t i = 0; i < sizeof system_paths / sizeof *system_paths; i++) {
+        struct bj_system_dir *dir = &host->system[host->system_count++];
+        struct stat status;
+        ssize_t length;
+
+        dir->path = system_paths[i];
+        if (lstat(dir->path, &status) < 0)
+            dir->kind = BJ_SYSTEM_ABSENT;
+        else if (S_ISDIR(status.st_mode))
+            dir->kind = BJ_SYSTEM_DIRECTORY;
+        if (dir->kind == BJ_SYSTEM_DIRECTORY && bj_streq(dir->path, "/opt") && status.st_nlink <= 2)
+            dir->kind = BJ_SYSTEM_ABSENT; /* empty, as on most hosts: not worth a mount */
+        if (!S_ISLNK(status.st_mode) || dir->kind == BJ_SYSTEM_DIRECTORY)
+            continue;
+        length = readlink(dir->path, dir->link, sizeof dir->link - 1);
+        if (length > 0)
+            dir->kind = BJ_SYSTEM_LINK;
+    }
+}
+
+static void read_protected(struct bj_host *host, int workspace_fd)
+{
+    for (int i = 0; bj_protected_paths[i].path != NULL; i++) {
+        const struct bj_protected *row = &bj_protected_paths[i];
+        struct stat status;
+
+        if (fstatat(workspace_fd, row->path, &status, AT_SYMLINK_NOFOLLOW) < 0)
+            continue;
+        host->protected_present |= (uint32_t)1 << i;
+        if (S_ISLNK(status.st_mode) ||
+            (row->parent != NULL &&
+             fstatat(workspace_fd, row->parent, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+             S_ISLNK(status.st_mode)))
+            host->protected_links |= (uint32_t)1 << i;
+    }
+}
+
+/* Unix sockets in the top directory: reachable whatever the network namespace, so to be masked. */
+static void read_sockets(struct bj_host *host, int workspace_fd)
+{
+    int fd = fcntl(workspace_fd, F_DUPFD_CLOEXEC, 3);
+    DIR *directory = fd >= 0 ? fdopendir(fd) : NULL;
+    struct dirent *entry;
+
+    if (directory == NULL) {
+        bj_fd_close(&fd);
+        return;
+    }
+    while ((entry = readdir(directory)) != NULL) {
+        if (entry->d_type == DT_SOCK && host->socket_count < 8 &&
+            bj_str_copy(host->sockets[host->socket_count], sizeof host->sockets[0], entry->d_name))
+            host->socket_count++;
+    }
+    closedir(directory);
+}
+
+static int read_workspace(const struct bj_config *config, struct bj_host *host, struct bj_error *err)
+{
+    const char *path = config->workspace_path != NULL ? config->workspace_path : host->directory;
+    BJ_CLEANUP_CLOSE int fd = -1;
+    struct stat status;
+
+    if (config->workspace != BJ_WORKSPACE_DIRECTORY)
+        return 0;
+    fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return bj_fail_errno(err, "workspace", "cannot open the workspace %s", path);
+    if (fstat(fd, &status) < 0)
+        return bj_fail_errno(err, "workspace", "cannot stat the workspace %s", path);
+    host->workspace_uid = status.st_uid;
+    host->workspace_gid = status.st_gid;
+    read_protected(host, fd);
+    read_sockets(host, fd);
+    return 0;
+}
+
+static void read_kernel(struct bj_host *host)
+{
+    struct utsname name;
+    int major, minor;
+
+    if (uname(&name) == 0 && sscanf(name.release, "%d.%d", &major, &minor) == 2)
+        host->kernel = major * 1000 + minor;
+    host->proc_sys_user = host->kernel >= 5014;
+    host->landlock_abi = bj_landlock_abi();
+}
+
+int bj_host_read(const struct bj_config *config, struct bj_host *ret, struct bj_error *err)
+{
+    static const char *const scratch_points[] = {"/tmp", "/mnt", "/run", "/var", "/sys"};
+    const char *home = getenv("HOME");
+    struct stat status;
+
+    memset(ret, 0, sizeof *ret);
+    ret->uid = geteuid();
+    ret->gid = getegid();
+    ret->pid = getpid();
+    ret->privileged = ret->uid == 0 && has_capabilities();
+    ret->cpus = (int)sysconf(_SC_NPROCESSORS_ONLN);
+    read_kernel(ret);
+    if (ret->privileged)
+        read_ids(ret);
+    bj_cgroup_find(ret);
+    read_system_dirs(ret);
+    for (size_t i = 0; ret->scratch_point[0] == '\0' && i < 5; i++) {
+        if (stat(scratch_points[i], &status) == 0 && S_ISDIR(status.st_mode))
+            bj_str_copy(ret->scratch_point, sizeof ret->scratch_point, scratch_points[i]);
+    }
+    if (getcwd(ret->directory, sizeof ret->directory) == NULL)
+        ret->directory[0] = '\0';
+    if (home == NULL || home[0] != '/' || !bj_str_copy(ret->home, sizeof ret->home, home))
+        ret->home[0] = '\0';
+    return read_workspace(config, ret, err);
+}

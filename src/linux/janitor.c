@@ -1,0 +1,87 @@
+/* The janitor. */
+#include "linux/janitor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/fault.h"
+#include "base/fd.h"
+#include "base/mem.h"
+#include "linux/cgroup.h"
+
+#define STACK_SIZE (32 << 10)
+
+static int janitor_main(void *data)
+{
+    struct bj_janitor *janitor = data;
+    int read_fd = janitor->read_fd;
+    sigset_t all;
+    char byte;
+
+    /* A descriptor table of its own: keep nothing of the caller's but the pipe. */
+    sigfillset(&all);
+    sigprocmask(SIG_SETMASK, &all, NULL);
+    setsid();
+    dup2(read_fd, 0);
+    close_range(1, ~0U, 0);
+    prctl(PR_SET_NAME, "belljar-janitor", 0, 0, 0);
+    while (read(0, &byte, 1) < 0 && errno == EINTR)
+        continue;
+    for (int i = 0; i < janitor->path_count; i++)
+        bj_cgroup_remove(janitor->paths[i]);
+    _exit(0);
+}
+
+void bj_janitor_init(struct bj_janitor *janitor)
+{
+    *janitor = (struct bj_janitor){.write_fd = -1, .read_fd = -1};
+}
+
+int bj_janitor_start(struct bj_janitor *janitor)
+{
+    int ends[2];
+
+    if (janitor->pid != 0)
+        return 0;
+    janitor->stack = bj_alloc(STACK_SIZE);
+    if (janitor->stack == NULL)
+        return -1;
+    if (BJ_SYS(pipe2(ends, O_CLOEXEC)) < 0)
+        return -1;
+    janitor->read_fd = ends[0];
+    janitor->write_fd = ends[1];
+    /* No signal at its end, and no thread: it must survive this process. */
+    janitor->pid = BJ_SYS(clone(janitor_main, janitor->stack + STACK_SIZE, CLONE_VM, janitor));
+    if (janitor->pid < 0) {
+        janitor->pid = 0;
+        return -1;
+    }
+    return 0;
+}
+
+void bj_janitor_add(struct bj_janitor *janitor, const char *path)
+{
+    if (janitor->path_count < BJ_JANITOR_PATHS_MAX) {
+        janitor->paths[janitor->path_count] = path;
+        janitor->path_count++;
+    }
+}
+
+void bj_janitor_stop(struct bj_janitor *janitor)
+{
+    if (janitor->pid > 0) {
+        kill(janitor->pid, SIGKILL);
+        while (waitpid(janitor->pid, NULL, __WALL) < 0 && errno == EINTR)
+            continue;
+    }
+    bj_fd_close(&janitor->read_fd);
+    bj_fd_close(&janitor->write_fd);
+    bj_free(janitor->stack);
+    bj_janitor_init(janitor);
+}

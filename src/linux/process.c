@@ -1,0 +1,119 @@
+/* Processes: making them, and what they may. */
+#include "linux/process.h"
+
+#include <errno.h>
+#include <linux/capability.h>
+#include <linux/securebits.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/fault.h"
+
+#define CHILD_STACK_SIZE (64 << 10)
+
+pid_t bj_process_clone(uint64_t flags, int *ret_pidfd)
+{
+    unsigned long all = (unsigned long)flags | CLONE_PIDFD | SIGCHLD;
+
+#if defined(__x86_64__)
+    return (pid_t)BJ_SYS(syscall(SYS_clone, all, NULL, ret_pidfd, NULL, 0));
+#else /* arm64 and the rest: tls before child_tid */
+    return (pid_t)BJ_SYS(syscall(SYS_clone, all, NULL, ret_pidfd, 0, NULL));
+#endif
+}
+
+struct vfork_call {
+    void (*function)(void *);
+    void *argument;
+};
+
+static int vfork_child(void *data)
+{
+    struct vfork_call *call = data;
+
+    call->function(call->argument);
+    _exit(127);
+}
+
+pid_t bj_process_vfork(void (*function)(void *), void *argument, int *ret_pidfd)
+{
+    /* The caller sleeps until the child is gone from this memory, so one stack serves all. */
+    static char stack[CHILD_STACK_SIZE] __attribute__((aligned(16)));
+    struct vfork_call call = {function, argument};
+    int flags = CLONE_VM | CLONE_VFORK | SIGCHLD | (ret_pidfd != NULL ? CLONE_PIDFD : 0);
+
+    return BJ_SYS(clone(vfork_child, stack + sizeof stack, flags, &call, ret_pidfd));
+}
+
+static int set_capabilities(uint64_t effective, uint64_t inheritable)
+{
+    struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct data[2] = {
+        {
+            .effective = (uint32_t)effective,
+            .permitted = (uint32_t)effective,
+            .inheritable = (uint32_t)inheritable,
+        },
+        {
+            .effective = (uint32_t)(effective >> 32),
+            .permitted = (uint32_t)(effective >> 32),
+            .inheritable = (uint32_t)(inheritable >> 32),
+        },
+    };
+
+    return (int)BJ_SYS(syscall(SYS_capset, &head, data));
+}
+
+int bj_process_keep_capabilities(uint64_t kept)
+{
+    return set_capabilities(kept, 0);
+}
+
+int bj_process_raise_ambient(uint64_t kept)
+{
+    if (set_capabilities(kept, kept) < 0)
+        return -1;
+    for (int cap = 0; cap < 64; cap++) {
+        if (kept & (uint64_t)1 << cap &&
+            BJ_SYS(prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, cap, 0, 0)) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+int bj_process_no_root(void)
+{
+    return BJ_SYS(prctl(PR_SET_SECUREBITS,
+                        SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_KEEP_CAPS_LOCKED, 0, 0, 0));
+}
+
+int bj_process_no_new_privs(void)
+{
+    return BJ_SYS(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+}
+
+int bj_process_undumpable(void)
+{
+    return BJ_SYS(prctl(PR_SET_DUMPABLE, 0, 0, 0, 0));
+}
+
+int bj_process_die_with_parent(void)
+{
+    return BJ_SYS(prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0));
+}
+
+int bj_process_close_from(int first)
+{
+    return BJ_SYS(close_range((unsigned)first, ~0U, 0));
+}
+
+int bj_process_pidfd_signal(int pidfd, int signal)
+{
+    return (int)BJ_SYS(syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0));
+}

@@ -1,0 +1,45 @@
+/*
+ * What a process is to the kernel: how it is made, its capabilities and marks. All functions are
+ * async-signal-safe and use no heap. 0 (or as said), or -1 with errno.
+ */
+#ifndef BJ_LINUX_PROCESS_H
+#define BJ_LINUX_PROCESS_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+/*
+ * fork(2) with namespaces: returns as fork does. In the parent *ret_pidfd is the child's pidfd, the
+ * caller's to close. The process must have one thread.
+ */
+pid_t bj_process_clone(uint64_t flags, int *ret_pidfd);
+
+/*
+ * vfork(2) with a stack of its own: runs function(argument) in a child that shares this process's
+ * memory, and returns its pid once it has called execve or exited. *ret_pidfd (may be NULL) as above.
+ */
+pid_t bj_process_vfork(void (*function)(void *), void *argument, int *ret_pidfd);
+
+/* Effective and permitted sets become `kept`; inheritable and ambient become empty. */
+int bj_process_keep_capabilities(uint64_t kept);
+
+/* Inheritable and ambient become `kept` too, so that programs started by root inside have them. */
+int bj_process_raise_ambient(uint64_t kept);
+
+/* uid 0 gains nothing by being 0 (SECBIT_NOROOT and its like, locked). */
+int bj_process_no_root(void);
+
+int bj_process_no_new_privs(void);
+
+/* Not traceable, no core, /proc/PID owned by root. */
+int bj_process_undumpable(void);
+
+/* SIGKILL to this process when its parent dies. */
+int bj_process_die_with_parent(void);
+
+/* Closes all descriptors from `first` on. */
+int bj_process_close_from(int first);
+
+int bj_process_pidfd_signal(int pidfd, int signal);
+
+#endif

@@ -1,0 +1,69 @@
+/*
+ * What the host is and allows: facts that planning needs, gathered once by src/linux/host.c and
+ * handed down as a value, so that plans can be made and tested for hosts that are not this one.
+ */
+#ifndef BJ_MODEL_HOST_H
+#define BJ_MODEL_HOST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/limits.h"
+
+enum bj_cgroup_version {
+    BJ_CGROUP_NONE, /* none that we may use */
+    BJ_CGROUP_V1,
+    BJ_CGROUP_V2,
+};
+
+enum bj_controller {
+    BJ_CONTROLLER_MEMORY,
+    BJ_CONTROLLER_PIDS,
+    BJ_CONTROLLER_CPU,
+    BJ_CONTROLLER_COUNT,
+};
+
+/* A top-level directory that holds the system's programs and settings. */
+enum bj_system_kind {
+    BJ_SYSTEM_ABSENT,
+    BJ_SYSTEM_DIRECTORY,
+    BJ_SYSTEM_LINK,
+};
+struct bj_system_dir {
+    const char *path; /* static */
+    enum bj_system_kind kind;
+    char link[64]; /* where a link points */
+};
+#define BJ_SYSTEM_DIRS_MAX 10
+
+struct bj_host {
+    uid_t uid;
+    gid_t gid;
+    pid_t pid;
+    bool privileged;        /* may map ids and mount in the host's own user namespace */
+    bool initial_user_ns;   /* uid 0 here is the machine's uid 0 */
+    uint32_t id_base;       /* first host id that a sandbox of this process may own */
+    int kernel;             /* version, major * 1000 + minor */
+    int landlock_abi;       /* 0 where there is none */
+    int cpus;               /* online */
+    bool proc_sys_user;     /* process limits count per user namespace (Linux 5.14) */
+
+    enum bj_cgroup_version cgroup;
+    char cgroup_path[BJ_CONTROLLER_COUNT][256]; /* directory below which ours is made; "" = none */
+
+    struct bj_system_dir system[BJ_SYSTEM_DIRS_MAX];
+    int system_count;
+    char scratch_point[16]; /* directory that the new root is mounted on while it is built */
+
+    char directory[BJ_PATH_MAX]; /* the caller's current one */
+    uid_t workspace_uid;         /* who owns the workspace's directory */
+    gid_t workspace_gid;
+    uint32_t protected_present;  /* bit n: row n of the protected paths exists in the workspace */
+    uint32_t protected_links;    /* bit n: it, or its parent, is a symbolic link */
+    char sockets[8][64];         /* Unix sockets that lie in the workspace's top directory */
+    int socket_count;
+    char home[BJ_PATH_MAX];      /* the caller's, "" if unknown */
+};
+
+#endif

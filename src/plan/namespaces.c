@@ -1,0 +1,178 @@
+/*
+ * The plan of the native backend where user namespaces are to be had: all layers.
+ *
+ * Order, and why: the clone gives a user and a pid namespace; init then makes the other namespaces
+ * itself while the host side, on the other processor, makes cgroups and maps ids; from WAIT_HOST on
+ * init has its ids. Mounts come before /proc is used and before the doors close: Landlock, then
+ * no_new_privs, then the filter, which also binds init.
+ */
+#include <sched.h>
+#include <stdio.h>
+
+#include <linux/capability.h>
+
+#include "plan/plan_internal.h"
+
+#define INSIDE_UID 1000 /* of an ordinary user in a sandbox with ids of its own */
+
+#define CAP_BIT(name) ((uint64_t)1 << CAP_##name)
+
+/* What root inside keeps: rule over its own files and processes, nothing that reaches the kernel. */
+#define ROOT_CAPS                                                                                  \
+    (CAP_BIT(CHOWN) | CAP_BIT(DAC_OVERRIDE) | CAP_BIT(FOWNER) | CAP_BIT(FSETID) | CAP_BIT(KILL) |  \
+     CAP_BIT(SETGID) | CAP_BIT(SETUID) | CAP_BIT(SETPCAP) | CAP_BIT(NET_BIND_SERVICE))
+
+/* What init keeps to start processes as the workload's user and to end them. */
+#define INIT_CAPS (CAP_BIT(SETUID) | CAP_BIT(SETGID) | CAP_BIT(KILL))
+
+static void map_ids(struct bj_builder *b, enum bj_op_kind kind, const char *uids, const char *gids)
+{
+    uint32_t source = bj_builder_text(b, uids), text = bj_builder_text(b, gids);
+    struct bj_op *op = bj_builder_op(b, kind, BJ_LAYER_USER_NAMESPACE);
+
+    op->source = source;
+    op->text = text;
+}
+
+/* Privileged: host ids that belong to this sandbox alone; init has one, an ordinary workload the next. */
+static void plan_own_ids(struct bj_builder *b)
+{
+    struct bj_plan *plan = b->plan;
+    uint32_t base = b->host->id_base;
+    char lines[96];
+
+    plan->init_uid = plan->init_gid = 0;
+    if (b->config->user == BJ_USER_ROOT) {
+        plan->uid = plan->gid = 0;
+        plan->sandbox_uid = plan->sandbox_gid = base;
+        snprintf(lines, sizeof lines, "0 %u 1\n", base);
+    } else {
+        plan->uid = plan->gid = INSIDE_UID;
+        plan->sandbox_uid = plan->sandbox_gid = base + 1;
+        snprintf(lines, sizeof lines, "0 %u 1\n%d %u 1\n", base, INSIDE_UID, base + 1);
+    }
+    map_ids(b, BJ_OP_ID_MAP, lines, lines);
+    plan->layers |= BJ_LAYER_BIT(OWN_UID);
+}
+
+/* Unprivileged: the caller's own id is the only one that may be mapped. */
+static void plan_single_id(struct bj_builder *b)
+{
+    struct bj_plan *plan = b->plan;
+    bool root = b->config->user == BJ_USER_ROOT;
+    char uids[64], gids[64];
+
+    plan->uid = plan->init_uid = root ? 0 : b->host->uid;
+    plan->gid = plan->init_gid = root ? 0 : b->host->gid;
+    plan->sandbox_uid = b->host->uid;
+    plan->sandbox_gid = b->host->gid;
+    snprintf(uids, sizeof uids, "%u %u 1\n", plan->uid, b->host->uid);
+    snprintf(gids, sizeof gids, "%u %u 1\n", plan->gid, b->host->gid);
+    map_ids(b, BJ_OP_ID_MAP_SELF, uids, gids);
+}
+
+static uint64_t unshare_flags(struct bj_builder *b)
+{
+    static const struct {
+        enum bj_layer layer;
+        uint64_t flag;
+    } rows[] = {
+        {BJ_LAYER_MOUNT, CLONE_NEWNS},
+        {BJ_LAYER_IPC, CLONE_NEWIPC},
+        {BJ_LAYER_UTS, CLONE_NEWUTS},
+        {BJ_LAYER_NETWORK, CLONE_NEWNET},
+    };
+    uint64_t flags = 0;
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        if (rows[i].layer == BJ_LAYER_NETWORK && b->config->network == BJ_NETWORK_HOST)
+            continue;
+        if (rows[i].layer != BJ_LAYER_MOUNT && !bj_builder_wants(b, rows[i].layer))
+            continue;
+        flags |= rows[i].flag;
+        b->plan->layers |= (bj_layer_set)1 << rows[i].layer;
+    }
+    return flags;
+}
+
+static void join_cgroups(struct bj_builder *b)
+{
+    for (uint32_t i = 0, count = b->plan->op_count; i < count; i++) {
+        const struct bj_op made = b->plan->ops[i];
+
+        if (made.kind == BJ_OP_CGROUP)
+            bj_builder_op(b, BJ_OP_JOIN_CGROUP, (enum bj_layer)made.layer)->slot = made.slot;
+    }
+    if (bj_builder_wants(b, BJ_LAYER_CGROUP_NS)) {
+        bj_builder_op(b, BJ_OP_CGROUP_NS, BJ_LAYER_CGROUP_NS);
+        b->plan->layers |= BJ_LAYER_BIT(CGROUP_NS);
+    }
+}
+
+static void close_doors(struct bj_builder *b)
+{
+    bool landlock = bj_builder_wants(b, BJ_LAYER_LANDLOCK) && b->host->landlock_abi > 0;
+    bool own_ids = b->host->privileged;
+
+    if (landlock) {
+        bj_builder_op(b, BJ_OP_LANDLOCK_ON, BJ_LAYER_LANDLOCK);
+        b->plan->layers |= BJ_LAYER_BIT(LANDLOCK);
+    }
+    bj_builder_op(b, BJ_OP_CAPABILITIES, BJ_LAYER_CAPABILITIES)->number =
+        b->plan->workload_caps | (own_ids ? INIT_CAPS : 0);
+    bj_builder_op(b, BJ_OP_NO_NEW_PRIVS, BJ_LAYER_NO_NEW_PRIVS);
+    if (bj_builder_wants(b, BJ_LAYER_SECCOMP)) {
+        bj_builder_op(b, BJ_OP_SECCOMP, BJ_LAYER_SECCOMP);
+        b->plan->layers |= BJ_LAYER_BIT(SECCOMP);
+    }
+    b->plan->layers |= BJ_LAYER_BIT(CAPABILITIES) | BJ_LAYER_BIT(NO_NEW_PRIVS) |
+                       BJ_LAYER_BIT(SESSION) | BJ_LAYER_BIT(DESCRIPTORS);
+}
+
+/* Operations of the host side stand before init's in the plan; init waits if there are any. */
+static bool host_side_acts(const struct bj_builder *b)
+{
+    for (uint32_t i = 0; i < b->plan->op_count; i++) {
+        if (bj_op_side(b->plan->ops[i].kind) == BJ_SIDE_HOST)
+            return true;
+    }
+    return b->host->privileged;
+}
+
+int bj_plan_namespaces(struct bj_builder *b, struct bj_error *err)
+{
+    struct bj_plan *plan = b->plan;
+    int result;
+
+    plan->clone_flags = CLONE_NEWUSER | CLONE_NEWPID;
+    plan->layers |= BJ_LAYER_BIT(USER_NAMESPACE) | BJ_LAYER_BIT(PID);
+    plan->workload_caps = b->config->user == BJ_USER_ROOT ? ROOT_CAPS : 0;
+    plan->home = bj_builder_text(b, b->config->user == BJ_USER_ROOT ? "/root" : "/home/user");
+    plan->shell_user = bj_builder_text(b, b->config->user == BJ_USER_ROOT ? "root" : "user");
+
+    bj_builder_op(b, BJ_OP_UNSHARE, BJ_LAYER_MOUNT)->number = unshare_flags(b);
+    if (b->host->privileged)
+        plan_own_ids(b);
+    else
+        plan_single_id(b);
+    result = bj_plan_limits(b, err);
+    if (result < 0)
+        return result;
+    if (host_side_acts(b))
+        bj_builder_op(b, BJ_OP_WAIT_HOST, BJ_LAYER_USER_NAMESPACE);
+    join_cgroups(b);
+    if (b->host->privileged)
+        bj_builder_op(b, BJ_OP_IDENTITY, BJ_LAYER_USER_NAMESPACE);
+    if (plan->layers & BJ_LAYER_BIT(NETWORK))
+        bj_builder_op(b, BJ_OP_LOOPBACK, BJ_LAYER_NETWORK);
+    if (plan->layers & BJ_LAYER_BIT(UTS)) {
+        uint32_t name = bj_builder_text(b, b->config->hostname);
+
+        bj_builder_op(b, BJ_OP_HOSTNAME, BJ_LAYER_UTS)->text = name;
+    }
+    result = bj_plan_tree(b, err);
+    if (result < 0)
+        return result;
+    close_doors(b);
+    return 0;
+}

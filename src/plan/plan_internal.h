@@ -1,0 +1,49 @@
+/*
+ * Building a plan: append operations, remember the first failure, check once at the end.
+ */
+#ifndef BJ_PLAN_INTERNAL_H
+#define BJ_PLAN_INTERNAL_H
+
+#include "plan/plan.h"
+
+struct bj_builder {
+    struct bj_plan *plan;
+    const struct bj_config *config;
+    const struct bj_host *host;
+    struct bj_degradations *degraded;
+    bool full; /* an operation or a string did not fit */
+};
+
+/* Copies a string into the plan; 0 for "" and when it does not fit. */
+uint32_t bj_builder_text(struct bj_builder *b, const char *text);
+
+/* A new slot number. */
+uint32_t bj_builder_slot(struct bj_builder *b);
+
+/* Appends an operation and returns it for the caller to fill; never NULL. */
+struct bj_op *bj_builder_op(struct bj_builder *b, enum bj_op_kind kind, enum bj_layer layer);
+
+/* Is the layer wanted: not disabled by the configuration? */
+bool bj_builder_wants(const struct bj_builder *b, enum bj_layer layer);
+
+/* Was the layer named by --require? */
+bool bj_builder_requires(const struct bj_builder *b, enum bj_layer layer);
+
+/*
+ * Something cannot be had. `asked`: the user named it, which makes it an error unless degrading is
+ * allowed. Otherwise it is noted.
+ */
+int bj_builder_cannot(struct bj_builder *b, enum bj_layer layer, bool asked, const char *reason,
+                      struct bj_error *err);
+
+/* The two ways to isolate. */
+int bj_plan_namespaces(struct bj_builder *b, struct bj_error *err);
+int bj_plan_landlock(struct bj_builder *b, struct bj_error *err);
+
+/* Parts shared by both: resource limits (src/plan/limits.c) and the file tree (src/plan/tree.c). */
+int bj_plan_limits(struct bj_builder *b, struct bj_error *err);
+int bj_plan_workspace(const struct bj_builder *b, const char **ret_source, const char **ret_target,
+                      struct bj_error *err);
+int bj_plan_tree(struct bj_builder *b, struct bj_error *err);
+
+#endif

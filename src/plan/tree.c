@@ -1,0 +1,524 @@
+/*
+ * The file tree of a sandbox, as operations.
+ *
+ * One tmpfs, the scratch, holds everything that is the sandbox's own: the skeleton of the root, /tmp,
+ * /dev/shm, the home, an empty workspace, small files that stand in for the host's. Its directories
+ * are bound to their places, so one mount, one size and one inode limit serve them all:
+ *
+ *     scratch/root     the new root; read-only once built
+ *     scratch/tmp …    bound writable at /tmp, /var/tmp, /dev/shm, the home
+ *     scratch/work     an empty workspace
+ *     scratch/etc      files laid over the host's /etc
+ *     scratch/proc     files laid over those of /proc that would show the host's size
+ *
+ * System directories come as read-only overlays rather than binds, so that file locks and inotify
+ * watches on them do not reach the host's own inodes.
+ *
+ * Everything of the host's is opened (as a slot) before the scratch is mounted, and every target is
+ * resolved below the new root.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/str.h"
+#include "model/protected.h"
+#include "plan/plan_internal.h"
+
+#define TERMINALS_MAX 32
+#define INODES_PER_MIB 64
+#define INODES_MIN 4096
+#define SCRATCH_DEFAULT_MIB 1024
+
+static void add_dir(struct bj_builder *b, const char *target, mode_t mode, uint32_t flags)
+{
+    uint32_t text = bj_builder_text(b, target);
+    struct bj_op *op = bj_builder_op(b, BJ_OP_DIR, BJ_LAYER_MOUNT);
+
+    op->target = text;
+    op->number = mode;
+    op->flags = flags;
+}
+
+static void add_file(struct bj_builder *b, const char *target, const char *content)
+{
+    uint32_t name = bj_builder_text(b, target), text = bj_builder_text(b, content);
+    struct bj_op *op = bj_builder_op(b, BJ_OP_FILE, BJ_LAYER_MOUNT);
+
+    op->target = name;
+    op->text = text;
+}
+
+static void add_link(struct bj_builder *b, const char *target, const char *content)
+{
+    uint32_t name = bj_builder_text(b, target), text = bj_builder_text(b, content);
+    struct bj_op *op = bj_builder_op(b, BJ_OP_SYMLINK, BJ_LAYER_MOUNT);
+
+    op->target = name;
+    op->text = text;
+}
+
+static void add_subtree(struct bj_builder *b, const char *source, const char *target,
+                        uint32_t flags, enum bj_layer layer)
+{
+    uint32_t from = bj_builder_text(b, source), to = bj_builder_text(b, target);
+    struct bj_op *op = bj_builder_op(b, BJ_OP_SUBTREE, layer);
+
+    op->source = from;
+    op->target = to;
+    op->flags = flags;
+}
+
+static void add_target(struct bj_builder *b, enum bj_op_kind kind, enum bj_layer layer,
+                       const char *target)
+{
+    uint32_t text = bj_builder_text(b, target);
+
+    bj_builder_op(b, kind, layer)->target = text;
+}
+
+/* Opens a host path under a new slot. */
+static uint32_t open_path(struct bj_builder *b, const char *source, uint32_t flags)
+{
+    uint32_t text = bj_builder_text(b, source), slot = bj_builder_slot(b);
+    struct bj_op *op = bj_builder_op(b, BJ_OP_OPEN_PATH, BJ_LAYER_MOUNT);
+
+    op->source = text;
+    op->slot = slot;
+    op->flags = flags;
+    return slot;
+}
+
+static void bind(struct bj_builder *b, uint32_t slot, const char *source, const char *target,
+                 uint32_t flags)
+{
+    uint32_t from = bj_builder_text(b, source), to = bj_builder_text(b, target);
+    struct bj_op *op = bj_builder_op(b, BJ_OP_BIND, BJ_LAYER_MOUNT);
+
+    op->slot = slot;
+    op->source = from;
+    op->target = to;
+    op->flags = flags;
+}
+
+/* A read-only directory of the host's: as an overlay if wanted, `upper` laid over it. */
+static void read_only_tree(struct bj_builder *b, uint32_t slot, const char *source,
+                           const char *target, const char *upper)
+{
+    uint32_t from = bj_builder_text(b, source), to = bj_builder_text(b, target);
+    uint32_t over = bj_builder_text(b, upper);
+    bool overlay = bj_builder_wants(b, BJ_LAYER_SHARED_TREES);
+    struct bj_op *op = bj_builder_op(b, overlay ? BJ_OP_OVERLAY : BJ_OP_BIND,
+                                     overlay ? BJ_LAYER_SHARED_TREES : BJ_LAYER_MOUNT);
+
+    op->slot = slot;
+    op->source = from;
+    op->target = to;
+    op->text = over;
+    op->flags = BJ_FLAG_READ_ONLY | BJ_FLAG_NO_DEV | BJ_FLAG_RECURSIVE;
+    if (overlay && !bj_builder_requires(b, BJ_LAYER_SHARED_TREES))
+        op->flags |= BJ_FLAG_OPTIONAL;
+}
+
+/*
+ * What the host side opens for init when it is privileged: a tree whose owner `uid:gid` on disk is
+ * shown as the workload. Unprivileged, init opens it itself.
+ */
+static uint32_t open_owned_tree(struct bj_builder *b, const char *source, uint32_t flags)
+{
+    uint32_t text, slot;
+    struct bj_op *op;
+
+    if (!b->host->privileged)
+        return open_path(b, source, flags);
+    text = bj_builder_text(b, source);
+    slot = bj_builder_slot(b);
+    op = bj_builder_op(b, BJ_OP_HOST_TREE, BJ_LAYER_OWN_UID);
+    op->source = text;
+    op->slot = slot;
+    op->flags = flags | BJ_FLAG_RECURSIVE;
+    return slot;
+}
+
+static void plan_devices(struct bj_builder *b, const uint32_t *slots, const char *const *names)
+{
+    char target[64];
+
+    for (size_t i = 0; names[i] != NULL; i++) {
+        snprintf(target, sizeof target, "/dev/%s", names[i]);
+        bind(b, slots[i], target, target, BJ_FLAG_NO_EXEC);
+    }
+    uint32_t text = bj_builder_text(b, "/dev/pts");
+    struct bj_op *op = bj_builder_op(b, BJ_OP_DEVPTS, BJ_LAYER_SESSION);
+
+    op->target = text;
+    op->number = TERMINALS_MAX;
+    add_subtree(b, "shm", "/dev/shm", BJ_FLAG_NO_DEV | BJ_FLAG_NO_EXEC, BJ_LAYER_MOUNT);
+}
+
+/* /proc: knobs read-only, what tells of the host or of other tenants empty. */
+static void plan_proc(struct bj_builder *b)
+{
+    static const char *const masked[] = {"/proc/kcore",        "/proc/keys",    "/proc/key-users",
+                                         "/proc/timer_list",   "/proc/acpi",    "/proc/scsi",
+                                         "/proc/sysrq-trigger", "/proc/modules", "/proc/kallsyms",
+                                         NULL};
+
+    if (!bj_builder_wants(b, BJ_LAYER_PROC))
+        return;
+    add_target(b, BJ_OP_PROC, BJ_LAYER_PROC, "/proc");
+    if (b->config->network != BJ_NETWORK_HOST) {
+        uint32_t target = bj_builder_text(b, "/proc/sys/net/ipv4/ip_unprivileged_port_start");
+        uint32_t text = bj_builder_text(b, "0");
+        struct bj_op *op = bj_builder_op(b, BJ_OP_SYSCTL, BJ_LAYER_NETWORK);
+
+        op->target = target;
+        op->text = text;
+        op->flags = BJ_FLAG_OPTIONAL;
+    }
+    for (size_t i = 0; masked[i] != NULL; i++)
+        add_target(b, BJ_OP_MASK, BJ_LAYER_PROC, masked[i]);
+    add_target(b, BJ_OP_READ_ONLY, BJ_LAYER_PROC, "/proc/sys");
+    if (b->config->memory_mb > 0)
+        add_subtree(b, "proc/meminfo", "/proc/meminfo", BJ_FLAG_READ_ONLY, BJ_LAYER_PROC);
+    b->plan->layers |= BJ_LAYER_BIT(PROC);
+}
+
+/* Stands in for /proc/meminfo where memory is limited, so that programs size themselves by it. */
+static void meminfo_file(struct bj_builder *b)
+{
+    unsigned long long kib = (unsigned long long)b->config->memory_mb * 1024;
+    char text[512];
+
+    if (kib == 0)
+        return;
+    snprintf(text, sizeof text,
+             "MemTotal:       %8llu kB\nMemFree:        %8llu kB\nMemAvailable:   %8llu kB\n"
+             "Buffers:               0 kB\nCached:                0 kB\nSwapCached:            0 kB\n"
+             "Active:                0 kB\nInactive:              0 kB\nSwapTotal:             0 kB\n"
+             "SwapFree:              0 kB\nShmem:                 0 kB\nSReclaimable:          0 kB\n"
+             "SUnreclaim:            0 kB\n",
+             kib, kib, kib);
+    add_dir(b, "proc", 0755, 0);
+    add_file(b, "proc/meminfo", text);
+}
+
+static void etc_files(struct bj_builder *b)
+{
+    const struct bj_plan *plan = b->plan;
+    const char *user = plan->uid == 0 ? "root" : "user";
+    char text[1024];
+
+    add_dir(b, "etc", 0755, 0);
+    snprintf(text, sizeof text,
+             "%s%s:x:%u:%u::%s:/bin/bash\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n",
+             plan->uid == 0 ? "" : "root:x:0:0:root:/root:/bin/bash\n", user, plan->uid, plan->gid,
+             bj_plan_text(plan, plan->home));
+    add_file(b, "etc/passwd", text);
+    snprintf(text, sizeof text, "%s%s:x:%u:\nnogroup:x:65534:\n",
+             plan->gid == 0 ? "" : "root:x:0:\n", user, plan->gid);
+    add_file(b, "etc/group", text);
+    snprintf(text, sizeof text, "%s\n", b->config->hostname);
+    add_file(b, "etc/hostname", text);
+    if (b->config->network == BJ_NETWORK_HOST)
+        return;
+    snprintf(text, sizeof text, "127.0.0.1\tlocalhost %s\n::1\tlocalhost\n", b->config->hostname);
+    add_file(b, "etc/hosts", text);
+    add_file(b, "etc/resolv.conf", "# no network\n");
+}
+
+static void machine_id_file(struct bj_builder *b)
+{
+    /* systemd's marker for "not known yet": programs treat it as a machine without an id. */
+    add_file(b, "etc/machine-id", "uninitialized\n");
+}
+
+/* The skeleton: directories that everything else is bound to. */
+static void skeleton(struct bj_builder *b)
+{
+    static const struct {
+        const char *path;
+        mode_t mode;
+        uint32_t flags;
+    } dirs[] = {
+        {"root", 0755, 0},      {"root/dev", 0755, 0},     {"root/dev/pts", 0755, 0},
+        {"root/dev/shm", 0755, 0}, {"root/proc", 0755, 0}, {"root/tmp", 0755, 0},
+        {"root/run", 0755, 0},  {"root/home", 0755, 0},    {"root/var", 0755, 0},
+        {"root/var/tmp", 0755, 0}, {"tmp", 01777, 0},      {"vartmp", 01777, 0},
+        {"shm", 01777, 0},      {"home", 0700, BJ_FLAG_OWNED}, {"empty", 0555, 0},
+    };
+
+    for (size_t i = 0; i < sizeof dirs / sizeof *dirs; i++)
+        add_dir(b, dirs[i].path, dirs[i].mode, dirs[i].flags);
+    add_file(b, "void", "");
+    add_link(b, "root/dev/fd", "/proc/self/fd");
+    add_link(b, "root/dev/stdin", "/proc/self/fd/0");
+    add_link(b, "root/dev/stdout", "/proc/self/fd/1");
+    add_link(b, "root/dev/stderr", "/proc/self/fd/2");
+    add_link(b, "root/dev/ptmx", "pts/ptmx");
+    add_link(b, "root/var/run", "/run");
+}
+
+static void mount_scratch(struct bj_builder *b)
+{
+    uint64_t mib = b->config->disk_mb > 0 ? (uint64_t)b->config->disk_mb : SCRATCH_DEFAULT_MIB;
+    uint64_t inodes = mib * INODES_PER_MIB;
+    char options[96];
+    uint32_t source, text;
+    struct bj_op *op;
+
+    if (inodes < INODES_MIN)
+        inodes = INODES_MIN;
+    snprintf(options, sizeof options, "size=%lluk,nr_inodes=%llu,mode=755",
+             (unsigned long long)mib * 1024, (unsigned long long)inodes);
+    source = bj_builder_text(b, b->host->scratch_point);
+    text = bj_builder_text(b, options);
+    op = bj_builder_op(b, BJ_OP_SCRATCH, BJ_LAYER_MOUNT);
+    op->source = source;
+    op->text = text;
+}
+
+/* Directories from which no workspace is started without a flag: too much lies below them. */
+static bool is_too_wide(const char *path, const struct bj_host *host)
+{
+    static const char *const shared[] = {"/tmp", "/var/tmp", "/run", "/dev",  "/proc", "/sys",
+                                         "/etc", "/usr",     "/var", "/boot", "/home", "/root", NULL};
+
+    for (size_t i = 0; shared[i] != NULL; i++) {
+        if (bj_streq(path, shared[i]))
+            return true;
+    }
+    if (bj_path_is_below(path, "/proc") || bj_path_is_below(path, "/sys") ||
+        bj_path_is_below(path, "/dev"))
+        return true;
+    return bj_streq(path, "/") || (host->home[0] != '\0' && bj_path_is_below(host->home, path));
+}
+
+int bj_plan_workspace(const struct bj_builder *b, const char **ret_source, const char **ret_target,
+                      struct bj_error *err)
+{
+    const struct bj_config *config = b->config;
+
+    if (config->workspace == BJ_WORKSPACE_EMPTY) {
+        *ret_source = NULL;
+        *ret_target = config->working_directory != NULL ? config->working_directory : "/workspace";
+        return 0;
+    }
+    *ret_source = config->workspace_path != NULL ? config->workspace_path : b->host->directory;
+    if ((*ret_source)[0] != '/')
+        return bj_fail(err, BJ_E_INVALID, "workspace",
+                       "the current directory has no path; use --workspace DIR");
+    if (!config->allow_home && is_too_wide(*ret_source, b->host))
+        return bj_fail(err, BJ_E_DENIED, "workspace",
+                       "will not make all of %s writable in a sandbox: change to a project's "
+                       "directory, use --workspace DIR or --workspace empty, or say --allow-home",
+                       *ret_source);
+    *ret_target = config->working_directory != NULL ? config->working_directory : *ret_source;
+    if (bj_streq(*ret_target, "/"))
+        return bj_fail(err, BJ_E_INVALID, "workspace",
+                       "the workspace cannot appear at /; say where with -w DIR");
+    return 0;
+}
+
+/* Files of the workspace that the host would later execute: bound read-only onto themselves. */
+static void protect(struct bj_builder *b, const char *workspace)
+{
+    char target[BJ_PATH_MAX];
+    const char *held = NULL; /* the parent that already is a mount of its own */
+
+    for (int i = 0; bj_protected_paths[i].path != NULL; i++) {
+        const struct bj_protected *row = &bj_protected_paths[i];
+        uint32_t bit = (uint32_t)1 << i;
+
+        if (bj_protected_is_open(row, b->config) || !(b->host->protected_present & bit))
+            continue;
+        if (b->host->protected_links & bit) {
+            bj_degradations_add(b->degraded, BJ_LAYER_MOUNT,
+                                "%s is a symbolic link and cannot be kept read-only", row->path);
+            continue;
+        }
+        if (row->parent != NULL && (held == NULL || !bj_streq(held, row->parent))) {
+            snprintf(target, sizeof target, "%s/%s", workspace, row->parent);
+            add_subtree(b, "", target, BJ_FLAG_NO_DEV | BJ_FLAG_NO_CREATE, BJ_LAYER_MOUNT);
+            held = row->parent;
+        }
+        snprintf(target, sizeof target, "%s/%s", workspace, row->path);
+        add_subtree(b, "", target, BJ_FLAG_READ_ONLY | BJ_FLAG_NO_DEV | BJ_FLAG_NO_CREATE,
+                    BJ_LAYER_MOUNT);
+    }
+    for (int i = 0; i < b->host->socket_count; i++) {
+        snprintf(target, sizeof target, "%s/%s", workspace, b->host->sockets[i]);
+        add_target(b, BJ_OP_MASK, BJ_LAYER_NETWORK, target);
+    }
+}
+
+/* The places that the workload sees and may write, as Landlock rules. */
+static void access_rule(struct bj_builder *b, const char *target, enum bj_access access)
+{
+    uint32_t text = bj_builder_text(b, target);
+    struct bj_op *op = bj_builder_op(b, BJ_OP_LANDLOCK, BJ_LAYER_LANDLOCK);
+
+    op->target = text;
+    op->number = access;
+}
+
+static void plan_landlock_rules(struct bj_builder *b, const char *workspace)
+{
+    if (!bj_builder_wants(b, BJ_LAYER_LANDLOCK) || b->host->landlock_abi == 0)
+        return;
+    access_rule(b, "/", BJ_ACCESS_READ);
+    access_rule(b, "/dev", BJ_ACCESS_DEVICE);
+    access_rule(b, "/proc", BJ_ACCESS_DEVICE);
+    access_rule(b, "/dev/shm", BJ_ACCESS_WRITE);
+    access_rule(b, "/tmp", BJ_ACCESS_WRITE);
+    access_rule(b, "/var/tmp", BJ_ACCESS_WRITE);
+    access_rule(b, bj_plan_text(b->plan, b->plan->home), BJ_ACCESS_WRITE);
+    access_rule(b, workspace, BJ_ACCESS_WRITE);
+    for (int64_t i = 0; i < b->config->volume_count; i++) {
+        if (!b->config->volumes[i].read_only)
+            access_rule(b, b->config->volumes[i].target, BJ_ACCESS_WRITE);
+    }
+}
+
+static const char *const device_names[] = {"null", "zero", "full", "random", "urandom", "tty", NULL};
+
+struct tree_slots {
+    uint32_t system[BJ_SYSTEM_DIRS_MAX];
+    uint32_t devices[sizeof device_names / sizeof *device_names];
+    uint32_t workspace;
+    uint32_t volumes[BJ_VOLUMES_MAX];
+    uint32_t sysfs;
+};
+
+static void open_sources(struct bj_builder *b, struct tree_slots *slots, const char *workspace)
+{
+    char path[64];
+
+    for (int i = 0; i < b->host->system_count; i++) {
+        if (b->host->system[i].kind == BJ_SYSTEM_DIRECTORY)
+            slots->system[i] = open_path(b, b->host->system[i].path, 0);
+    }
+    for (int i = 0; device_names[i] != NULL; i++) {
+        snprintf(path, sizeof path, "/dev/%s", device_names[i]);
+        slots->devices[i] = open_path(b, path, 0);
+    }
+    if (b->config->sysfs)
+        slots->sysfs = open_path(b, "/sys", 0);
+    if (workspace != NULL && !b->host->privileged)
+        slots->workspace = open_path(b, workspace, 0);
+    for (int64_t i = 0; i < b->config->volume_count && !b->host->privileged; i++)
+        slots->volumes[i] = open_path(b, b->config->volumes[i].source, 0);
+}
+
+/* Privileged: the host side opens what belongs to users, so these come before init's operations. */
+static void open_owned_sources(struct bj_builder *b, struct tree_slots *slots,
+                               const char *workspace)
+{
+    if (!b->host->privileged)
+        return;
+    if (workspace != NULL)
+        slots->workspace = open_owned_tree(b, workspace, BJ_FLAG_NO_DEV);
+    for (int64_t i = 0; i < b->config->volume_count; i++) {
+        const struct bj_volume *volume = &b->config->volumes[i];
+        uint32_t flags = BJ_FLAG_NO_DEV;
+
+        if (volume->read_only) {
+            flags |= BJ_FLAG_READ_ONLY;
+            if (bj_builder_wants(b, BJ_LAYER_SHARED_TREES))
+                flags |= BJ_FLAG_OVERLAY;
+        }
+        slots->volumes[i] = open_owned_tree(b, volume->source, flags);
+    }
+}
+
+static void system_skeleton(struct bj_builder *b)
+{
+    char target[128];
+
+    for (int i = 0; i < b->host->system_count; i++) {
+        const struct bj_system_dir *dir = &b->host->system[i];
+
+        snprintf(target, sizeof target, "root%s", dir->path);
+        if (dir->kind == BJ_SYSTEM_DIRECTORY)
+            add_dir(b, target, 0755, 0);
+        else if (dir->kind == BJ_SYSTEM_LINK)
+            add_link(b, target, dir->link);
+    }
+    if (b->config->sysfs)
+        add_dir(b, "root/sys", 0755, 0);
+}
+
+static void attach_volumes(struct bj_builder *b, const struct tree_slots *slots)
+{
+    for (int64_t i = 0; i < b->config->volume_count; i++) {
+        const struct bj_volume *volume = &b->config->volumes[i];
+
+        if (b->host->privileged)
+            bind(b, slots->volumes[i], volume->source, volume->target, BJ_FLAG_DETACHED);
+        else if (volume->read_only)
+            read_only_tree(b, slots->volumes[i], volume->source, volume->target, "");
+        else
+            bind(b, slots->volumes[i], volume->source, volume->target,
+                 BJ_FLAG_NO_DEV | BJ_FLAG_RECURSIVE);
+    }
+}
+
+static void attach_system(struct bj_builder *b, const struct tree_slots *slots)
+{
+    for (int i = 0; i < b->host->system_count; i++) {
+        const struct bj_system_dir *dir = &b->host->system[i];
+
+        if (dir->kind == BJ_SYSTEM_DIRECTORY)
+            read_only_tree(b, slots->system[i], dir->path, dir->path,
+                           bj_streq(dir->path, "/etc") ? "etc" : "");
+    }
+    if (b->config->sysfs)
+        bind(b, slots->sysfs, "/sys", "/sys",
+             BJ_FLAG_READ_ONLY | BJ_FLAG_NO_DEV | BJ_FLAG_NO_EXEC | BJ_FLAG_RECURSIVE);
+}
+
+int bj_plan_tree(struct bj_builder *b, struct bj_error *err)
+{
+    struct tree_slots slots = {0};
+    const char *source, *target;
+    int result = bj_plan_workspace(b, &source, &target, err);
+
+    if (result < 0)
+        return result;
+    b->plan->directory = bj_builder_text(b, target);
+    open_owned_sources(b, &slots, source);
+    bj_builder_op(b, BJ_OP_PRIVATE, BJ_LAYER_MOUNT);
+    open_sources(b, &slots, source);
+
+    mount_scratch(b);
+    skeleton(b);
+    system_skeleton(b);
+    etc_files(b);
+    machine_id_file(b);
+    meminfo_file(b);
+    if (source == NULL)
+        add_dir(b, "work", 0755, BJ_FLAG_OWNED);
+
+    add_subtree(b, "root", "/", BJ_FLAG_NO_DEV, BJ_LAYER_MOUNT);
+    attach_system(b, &slots);
+    plan_devices(b, slots.devices, device_names);
+    add_subtree(b, "tmp", "/tmp", BJ_FLAG_NO_DEV, BJ_LAYER_MOUNT);
+    add_subtree(b, "vartmp", "/var/tmp", BJ_FLAG_NO_DEV, BJ_LAYER_MOUNT);
+    add_subtree(b, "home", bj_plan_text(b->plan, b->plan->home), BJ_FLAG_NO_DEV, BJ_LAYER_MOUNT);
+    plan_proc(b);
+    if (source == NULL) {
+        add_subtree(b, "work", target, BJ_FLAG_NO_DEV, BJ_LAYER_MOUNT);
+    } else {
+        bind(b, slots.workspace, source, target,
+             b->host->privileged ? BJ_FLAG_DETACHED : BJ_FLAG_NO_DEV | BJ_FLAG_RECURSIVE);
+        protect(b, target);
+    }
+    attach_volumes(b, &slots);
+    add_target(b, BJ_OP_READ_ONLY, BJ_LAYER_MOUNT, "/");
+    bj_builder_op(b, BJ_OP_PIVOT, BJ_LAYER_MOUNT);
+    b->plan->layers |= BJ_LAYER_BIT(MOUNT);
+    if (bj_builder_wants(b, BJ_LAYER_SHARED_TREES))
+        b->plan->layers |= BJ_LAYER_BIT(SHARED_TREES);
+    plan_landlock_rules(b, target);
+    return 0;
+}
