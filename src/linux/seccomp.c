@@ -1,0 +1,57 @@
+/*
+ * Loading of the system call filter. See seccomp.h.
+ *
+ * No flags: SECCOMP_FILTER_FLAG_SPEC_ALLOW would keep speculative store bypass mitigation off on
+ * kernels that tie it to filters, and saves nothing when loading. TSYNC is for callers with
+ * threads, which a process that clones does not have here.
+ */
+#include "linux/seccomp.h"
+
+#include <errno.h>
+#include <linux/seccomp.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/fault.h"
+
+struct seccomp_program {
+    const struct sock_filter *filter;
+    unsigned short length;
+};
+
+#include "seccomp-programs.h" /* made by seccomp-gen: programs[profile][arch] */
+
+#if defined(__x86_64__) && defined(__LP64__)
+#define NATIVE_ARCH BJ_SECCOMP_X86_64
+#elif defined(__aarch64__) && defined(__LP64__) && defined(__AARCH64EL__)
+#define NATIVE_ARCH BJ_SECCOMP_ARM64
+#else
+#define NATIVE_ARCH BJ_SECCOMP_ARCH_COUNT
+#endif
+
+int bj_seccomp_load(enum bj_seccomp_profile profile, struct bj_error *err)
+{
+    const enum bj_seccomp_arch arch = NATIVE_ARCH;
+    struct sock_fprog program;
+
+    if (arch >= BJ_SECCOMP_ARCH_COUNT)
+        return bj_fail(err, BJ_E_UNSUPPORTED, "seccomp",
+                       "no system call filter for this architecture: "
+                       "x86-64 and little-endian arm64 have one");
+    program.filter = (struct sock_filter *)programs[profile][arch].filter; /* only read */
+    program.len = programs[profile][arch].length;
+    if (BJ_SYS(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program)) == 0)
+        return 0;
+    if (errno == ENOSYS || errno == EINVAL)
+        return bj_fail(err, BJ_E_LAYER, "seccomp",
+                       "cannot load the system call filter: this kernel has no seccomp filters "
+                       "(CONFIG_SECCOMP_FILTER)");
+    return bj_fail_errno(err, "seccomp", "cannot load the system call filter");
+}
+
+const struct sock_filter *bj_seccomp_program(enum bj_seccomp_profile profile,
+                                             enum bj_seccomp_arch arch, size_t *ret_length)
+{
+    *ret_length = programs[profile][arch].length;
+    return programs[profile][arch].filter;
+}

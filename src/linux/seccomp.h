@@ -1,0 +1,35 @@
+/*
+ * The system call filter. What it allows is written in seccomp.policy, which seccomp-gen compiles
+ * at build time; loading is one system call with a ready array.
+ */
+#ifndef BJ_LINUX_SECCOMP_H
+#define BJ_LINUX_SECCOMP_H
+
+#include <linux/filter.h>
+#include <stddef.h>
+
+#include "base/error.h"
+
+enum bj_seccomp_profile {
+    BJ_SECCOMP_SANDBOX,    /* around it is a network namespace of its own */
+    BJ_SECCOMP_NO_NETWORK, /* there is none: Unix sockets only */
+    BJ_SECCOMP_PROFILE_COUNT
+};
+
+enum bj_seccomp_arch { BJ_SECCOMP_X86_64, BJ_SECCOMP_ARM64, BJ_SECCOMP_ARCH_COUNT };
+
+/*
+ * Puts the calling thread, and all that it starts, under the filter for good. Needs no_new_privs
+ * set or CAP_SYS_ADMIN in the caller's user namespace. The filter refuses mounts, namespaces and
+ * set-user-id modes to the caller too, so it is the last layer to be applied.
+ *
+ * BJ_E_UNSUPPORTED on an architecture without a filter, BJ_E_LAYER where the kernel has no filters,
+ * BJ_E_SYSTEM otherwise. No heap; may be called between clone and exec. See seccomp(2).
+ */
+int bj_seccomp_load(enum bj_seccomp_profile profile, struct bj_error *err);
+
+/* The program itself, for tests and measurements. Any architecture's can be had on any. */
+const struct sock_filter *bj_seccomp_program(enum bj_seccomp_profile profile,
+                                             enum bj_seccomp_arch arch, size_t *ret_length);
+
+#endif
