@@ -377,6 +377,10 @@ void policy_read(struct policy *policy, const char *path)
     while (parser.at->text != NULL)
         parse_statement(&parser);
 
+    /* No word stands for action 0. */
+    if (policy->profile_count == 0 || policy->foreign == 0 || policy->x32 == 0 ||
+        policy->skipped == 0 || policy->unlisted == 0 || policy->unknown == 0)
+        policy_die(path, 0, "a profile or one of the defaults is missing");
     for (unsigned i = 0; i < policy->call_count; i++) {
         for (unsigned j = 0; j < policy->profile_count; j++) {
             if (policy->calls[i].decisions[j] < 0)
