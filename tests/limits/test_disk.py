@@ -34,7 +34,7 @@ def test_bound_directory_is_limited_or_said_not_to_be(belljar):
                           "dd if=/dev/zero of=big bs=1M count=64")
     big = belljar.directory / "big"
     if outcome.status == 125:
-        assert "disk" in outcome.stderr.lower()
+        assert "disk" in outcome.json["error"]["message"]
         assert not big.exists()
     else:
         assert big.stat().st_size <= 33 * MIB or "disk" in outcome.degraded, outcome

@@ -35,7 +35,7 @@ def test_kill_is_told_on_standard_error(belljar):
 
 @pytest.mark.requires("cgroup")
 def test_kill_of_a_child_is_told(belljar):
-    """The shell may outlive the child that was killed; the result says what happened."""
+    """As when a compiler's child dies: the shell may outlive it; what happened is told."""
     outcome = belljar.run("--memory", "64m", "--json", "--", "sh", "-c", f"{HOG}; exit 3")
     assert outcome.json["oom_killed"] is True, outcome
     assert "memory" in outcome.json["reason"]

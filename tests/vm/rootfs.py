@@ -36,6 +36,7 @@ ETC = {
     "subgid": "tester:100000:65536\n",
     "hosts": "127.0.0.1 localhost\n::1 localhost\n",
     "hostname": "belljar-vm\n",
+    "machine-id": "b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0\n",
     "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files\n",
     "os-release": 'ID=debian\nPRETTY_NAME="Belljar test machine"\n',
 }
