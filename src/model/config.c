@@ -149,19 +149,27 @@ static void settle_network(struct bj_config *config, struct bj_warnings *warning
     config->network_enabled = config->network != BJ_NETWORK_NONE;
 }
 
-static int check_targets(const struct bj_config *config, struct bj_error *err)
+/* What the sandbox makes itself cannot be covered by something of the host's. */
+static int check_target(const char *option, const char *target, struct bj_error *err)
 {
     static const char *const reserved[] = {"/proc", "/sys", "/dev"};
 
+    for (size_t i = 0; i < sizeof reserved / sizeof reserved[0]; i++) {
+        if (bj_path_is_below(target, reserved[i]))
+            return bj_fail(err, BJ_E_INVALID, "config",
+                           "%s: %s is below %s, which belongs to the sandbox itself", option,
+                           bj_quote(target).text, reserved[i]);
+    }
+    return 0;
+}
+
+static int check_volumes(const struct bj_config *config, struct bj_error *err)
+{
     for (int64_t i = 0; i < config->volume_count; i++) {
         const char *target = config->volumes[i].target;
 
-        for (size_t j = 0; j < sizeof reserved / sizeof reserved[0]; j++) {
-            if (bj_path_is_below(target, reserved[j]))
-                return bj_fail(err, BJ_E_INVALID, "config",
-                               "volumes: %s is below %s, which belongs to the sandbox itself",
-                               bj_quote(target).text, reserved[j]);
-        }
+        if (check_target("volumes", target, err) < 0)
+            return -BJ_E_INVALID;
         for (int64_t j = 0; j < i; j++) {
             if (bj_streq(target, config->volumes[j].target))
                 return bj_fail(err, BJ_E_INVALID, "config", "volumes: %s is given twice",
@@ -187,7 +195,7 @@ static int check_layers(const struct bj_config *config, struct bj_error *err)
 
 int bj_config_settle(struct bj_config *config, struct bj_warnings *warnings, struct bj_error *err)
 {
-    int result;
+    int result = 0;
 
     settle_network(config, warnings);
     if (config->user == BJ_USER_ROOT && !config->allow_root)
@@ -195,7 +203,10 @@ int bj_config_settle(struct bj_config *config, struct bj_warnings *warnings, str
                        "user root is refused because security.allow_root is not true");
     if (config->sandbox_type == BJ_SANDBOX_NONE)
         bj_warnings_add(warnings, "sandbox_type none: the command runs without any protection");
-    result = check_targets(config, err);
+    if (config->working_directory != NULL)
+        result = check_target("working_directory", config->working_directory, err);
+    if (result == 0)
+        result = check_volumes(config, err);
     return result < 0 ? result : check_layers(config, err);
 }
 

@@ -326,6 +326,11 @@ static void reserved_targets(void **state)
     set(BJ_OPT_VOLUMES, "/a:/proc/sys");
     assert_int_equal(bj_config_settle(&config, NULL, &err), -BJ_E_INVALID);
     assert_contains(err.message, "below /proc");
+    bj_config_release(&config);
+    assert_int_equal(bj_config_init(&config, NULL), 0);
+    set(BJ_OPT_WORKING_DIRECTORY, "/dev");
+    assert_int_equal(bj_config_settle(&config, NULL, &err), -BJ_E_INVALID);
+    assert_contains(err.message, "working_directory: \"/dev\" is below /dev");
 }
 
 /* Each rule that is read but not enforced refuses the run by its key. */
