@@ -6,6 +6,9 @@
 
 #include "backend/backend.h"
 #include "base/str.h"
+#ifdef BJ_SMALL_PROGRAM
+#include "bin/handover.h"
+#endif
 #include "cli/cli.h"
 
 #define EXIT_FAILED 125
@@ -68,6 +71,9 @@ int main(int argc, char **argv, char **envp)
     if (argc < 1)
         return EXIT_FAILED;
     find_caller_memory(argc, argv, envp);
+#ifdef BJ_SMALL_PROGRAM
+    bj_handover_init(argv);
+#endif
     if (argc < 2) {
         print_usage(stderr);
         return EXIT_FAILED;
@@ -77,7 +83,7 @@ int main(int argc, char **argv, char **envp)
         return 0;
     }
     if (bj_streq(argv[1], "--version"))
-        argv[1] = "version";
+        return bj_cli_version(1, argv);
     for (size_t i = 0; i < COMMAND_COUNT; i++) {
         if (bj_streq(argv[1], commands[i].name))
             return commands[i].function(argc - 1, argv + 1);

@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -59,6 +60,7 @@ static int forget_caller(struct bj_init *init, struct bj_init_wipe wipe, struct 
     init->signal_fd = BJ_SYS(signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK));
     if (init->signal_fd < 0)
         return bj_fail_errno(err, "init", "cannot watch for children");
+    umask(0);
     prctl(PR_SET_NAME, "belljar-init", 0, 0, 0);
     return 0;
 }

@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 #include "init/init.h"
+#include "linux/network.h"
 #include "wire/frame.h"
 
 /* A process that init started for its host. */
@@ -25,6 +26,7 @@ struct bj_init {
     int slots[BJ_TREES_MAX]; /* opened trees while setting up */
     int scratch_fd;          /* top of the scratch, while setting up */
     int root_fd;             /* the new root, while setting up */
+    struct bj_netns netns; /* being made, while setting up */
     int proc_fd;             /* /proc inside, for the list and the watch; -1 if there is none */
     pid_t main_pid;          /* of the process whose end is the sandbox's; 0 = none */
     bool memory_exceeded;

@@ -7,9 +7,9 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/mount.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -69,8 +69,6 @@ static int make_dir(struct bj_init *init, const struct bj_op *op, struct bj_erro
 
     if (BJ_SYS(mkdirat(init->scratch_fd, path, mode)) < 0)
         return bj_fail_errno(err, "mount", "cannot make the directory %s", path);
-    if (mode & S_ISVTX && BJ_SYS(fchmodat(init->scratch_fd, path, mode, 0)) < 0)
-        return bj_fail_errno(err, "mount", "cannot set the mode of %s", path);
     if (op->flags & BJ_FLAG_OWNED && init->plan->uid != init->plan->init_uid &&
         BJ_SYS(fchownat(init->scratch_fd, path, init->plan->uid, init->plan->gid, 0)) < 0)
         return bj_fail_errno(err, "mount", "cannot give %s to the user", path);
@@ -84,7 +82,7 @@ static int make_file(struct bj_init *init, const struct bj_op *op, struct bj_err
     BJ_CLEANUP_CLOSE int fd = BJ_SYS(
         openat(init->scratch_fd, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
 
-    if (fd < 0 || BJ_SYS(bj_fd_write_all(fd, text, strlen(text))) < 0)
+    if (fd < 0 || (*text != '\0' && BJ_SYS(bj_fd_write_all(fd, text, strlen(text))) < 0))
         return bj_fail_errno(err, "mount", "cannot write the file %s", path);
     return 0;
 }

@@ -146,9 +146,13 @@ static int plain_op(struct bj_init *init, const struct bj_op *op, struct bj_erro
         return join_cgroup(init, op, err);
     case BJ_OP_IDENTITY:
         return become_root(err);
-    case BJ_OP_LOOPBACK:
-        if (bj_network_loopback_up() < 0)
-            return bj_fail_errno(err, "network", "cannot bring up loopback");
+    case BJ_OP_NETWORK:
+        if (bj_netns_begin(&init->netns) < 0)
+            return bj_fail_errno(err, "network", "cannot begin a network namespace");
+        return 0;
+    case BJ_OP_NETWORK_JOIN:
+        if (bj_netns_join(&init->netns) < 0)
+            return bj_fail_errno(err, "network", "cannot make a network namespace");
         return 0;
     case BJ_OP_HOSTNAME:
         if (BJ_SYS(sethostname(text, strlen(text))) < 0)

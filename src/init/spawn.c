@@ -39,12 +39,12 @@ static int set_limits_child(const struct bj_plan *plan)
     for (uint32_t i = 0; i < plan->rlimit_count; i++) {
         struct rlimit limit, now;
 
-        if (getrlimit((__rlimit_resource_t)plan->rlimits[i].resource, &now) < 0)
+        if (getrlimit(plan->rlimits[i].resource, &now) < 0)
             return -1;
         limit.rlim_max = plan->rlimits[i].limit < now.rlim_max ? plan->rlimits[i].limit
                                                                : now.rlim_max;
         limit.rlim_cur = limit.rlim_max;
-        if (BJ_SYS(setrlimit((__rlimit_resource_t)plan->rlimits[i].resource, &limit)) < 0)
+        if (BJ_SYS(setrlimit(plan->rlimits[i].resource, &limit)) < 0)
             return -1;
     }
     return 0;

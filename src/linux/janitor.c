@@ -12,6 +12,7 @@
 
 #include "base/fault.h"
 #include "base/fd.h"
+#include "linux/syscalls.h"
 #include "base/mem.h"
 #include "linux/cgroup.h"
 
@@ -29,7 +30,7 @@ static int janitor_main(void *data)
     sigprocmask(SIG_SETMASK, &all, NULL);
     setsid();
     dup2(read_fd, 0);
-    close_range(1, ~0U, 0);
+    bj_sys_close_range(1, ~0U);
     prctl(PR_SET_NAME, "belljar-janitor", 0, 0, 0);
     while (read(0, &byte, 1) < 0 && errno == EINTR)
         continue;

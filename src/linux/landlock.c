@@ -7,16 +7,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include "base/fault.h"
-
-#ifndef SYS_landlock_create_ruleset
-#define SYS_landlock_create_ruleset 444
-#define SYS_landlock_add_rule 445
-#define SYS_landlock_restrict_self 446
-#endif
+#include "linux/syscalls.h"
 
 #define CREATE_RULESET_VERSION 1u
 #define RULE_PATH_BENEATH 1
@@ -69,7 +62,7 @@ static uint64_t handled_by(int abi)
 
 int bj_landlock_abi(void)
 {
-    long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, CREATE_RULESET_VERSION);
+    long abi = syscall(BJ_SYS_LANDLOCK_CREATE_RULESET, NULL, 0, CREATE_RULESET_VERSION);
 
     return abi > 0 ? (int)abi : 0;
 }
@@ -87,7 +80,7 @@ int bj_landlock_new(int abi, bool no_tcp)
         size = sizeof attr;
         attr.scoped = SCOPE_ALL;
     }
-    return (int)BJ_SYS(syscall(SYS_landlock_create_ruleset, &attr, size, 0));
+    return (int)BJ_SYS(syscall(BJ_SYS_LANDLOCK_CREATE_RULESET, &attr, size, 0));
 }
 
 int bj_landlock_allow(int ruleset_fd, int abi, int path_fd, enum bj_landlock_grant grant)
@@ -112,10 +105,10 @@ int bj_landlock_allow(int ruleset_fd, int abi, int path_fd, enum bj_landlock_gra
     if (!S_ISDIR(status.st_mode))
         attr.allowed &= FILE_ACCESSES;
     return (int)BJ_SYS(
-        syscall(SYS_landlock_add_rule, ruleset_fd, RULE_PATH_BENEATH, &attr, 0));
+        syscall(BJ_SYS_LANDLOCK_ADD_RULE, ruleset_fd, RULE_PATH_BENEATH, &attr, 0));
 }
 
 int bj_landlock_enforce(int ruleset_fd)
 {
-    return (int)BJ_SYS(syscall(SYS_landlock_restrict_self, ruleset_fd, 0));
+    return (int)BJ_SYS(syscall(BJ_SYS_LANDLOCK_RESTRICT_SELF, ruleset_fd, 0));
 }

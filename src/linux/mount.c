@@ -3,18 +3,23 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/mount.h>
 #include <linux/openat2.h>
 #include <string.h>
-#include <sys/mount.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/fault.h"
 #include "base/fd.h"
+#include "linux/syscalls.h"
+
+#define MNT_DETACH 2 /* umount2(2); its header and <linux/mount.h> do not go together */
+#ifndef AT_RECURSIVE
+#define AT_RECURSIVE 0x8000
+#endif
 
 int bj_mount_make_private(void)
 {
-    return BJ_SYS(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL));
+    return BJ_SYS((int)syscall(SYS_mount, NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL));
 }
 
 int bj_mount_clone_tree(int dir_fd, const char *path, bool recursive)
@@ -25,7 +30,7 @@ int bj_mount_clone_tree(int dir_fd, const char *path, bool recursive)
         flags |= AT_RECURSIVE;
     if (path[0] == '\0')
         flags |= AT_EMPTY_PATH;
-    return BJ_SYS(open_tree(dir_fd, path, flags));
+    return BJ_SYS(bj_sys_open_tree(dir_fd, path, flags));
 }
 
 int bj_mount_set_attributes(int tree_fd, uint64_t attributes, bool recursive, int userns_fd)
@@ -38,34 +43,34 @@ int bj_mount_set_attributes(int tree_fd, uint64_t attributes, bool recursive, in
     }
     if (attr.attr_set == 0)
         return 0;
-    return BJ_SYS(mount_setattr(tree_fd, "", AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), &attr,
-                                sizeof attr));
+    return (int)BJ_SYS(syscall(BJ_SYS_MOUNT_SETATTR, tree_fd, "",
+                               AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), &attr, sizeof attr));
 }
 
 int bj_mount_attach(int tree_fd, int target_fd)
 {
     return BJ_SYS(
-        move_mount(tree_fd, "", target_fd, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH));
+        bj_sys_move_mount(tree_fd, "", target_fd, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH));
 }
 
 int bj_mount_new(const char *type, const char *source, const struct bj_mount_option *options,
                  uint64_t attributes)
 {
-    BJ_CLEANUP_CLOSE int fs_fd = BJ_SYS(fsopen(type, FSOPEN_CLOEXEC));
+    BJ_CLEANUP_CLOSE int fs_fd = BJ_SYS(bj_sys_fsopen(type, FSOPEN_CLOEXEC));
 
     if (fs_fd < 0)
         return -1;
-    if (source != NULL && BJ_SYS(fsconfig(fs_fd, FSCONFIG_SET_STRING, "source", source, 0)) < 0)
+    if (source != NULL && BJ_SYS(bj_sys_fsconfig(fs_fd, FSCONFIG_SET_STRING, "source", source, 0)) < 0)
         return -1;
     for (; options != NULL && options->key != NULL; options++) {
         unsigned command = options->value != NULL ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG;
 
-        if (BJ_SYS(fsconfig(fs_fd, command, options->key, options->value, 0)) < 0)
+        if (BJ_SYS(bj_sys_fsconfig(fs_fd, command, options->key, options->value, 0)) < 0)
             return -1;
     }
-    if (BJ_SYS(fsconfig(fs_fd, FSCONFIG_CMD_CREATE, NULL, NULL, 0)) < 0)
+    if (BJ_SYS(bj_sys_fsconfig(fs_fd, FSCONFIG_CMD_CREATE, NULL, NULL, 0)) < 0)
         return -1;
-    return BJ_SYS(fsmount(fs_fd, FSMOUNT_CLOEXEC, (unsigned)attributes));
+    return BJ_SYS(bj_sys_fsmount(fs_fd, FSMOUNT_CLOEXEC, (unsigned)attributes));
 }
 
 void bj_mount_split_options(char *text, struct bj_mount_option *ret, size_t capacity)
@@ -99,13 +104,13 @@ int bj_mount_resolve(int root_fd, const char *path, int flags)
     while (*path == '/')
         path++;
     return (int)BJ_SYS(
-        syscall(SYS_openat2, root_fd, *path != '\0' ? path : ".", &how, sizeof how));
+        syscall(BJ_SYS_OPENAT2, root_fd, *path != '\0' ? path : ".", &how, sizeof how));
 }
 
 int bj_mount_pivot(int root_fd)
 {
     if (BJ_SYS(fchdir(root_fd)) < 0 || BJ_SYS((int)syscall(SYS_pivot_root, ".", ".")) < 0 ||
-        BJ_SYS(umount2(".", MNT_DETACH)) < 0)
+        BJ_SYS((int)syscall(SYS_umount2, ".", MNT_DETACH)) < 0)
         return -1;
     return BJ_SYS(chdir("/"));
 }

@@ -1,8 +1,25 @@
-/* The one network interface of a sandbox. */
+/*
+ * The network namespace of a sandbox, with nothing in it but loopback (network_namespaces(7)).
+ *
+ * Making one costs the kernel more than all other namespaces together, so it is made on the side: a
+ * task that shares this process's memory and descriptors makes it and brings loopback up, while this
+ * process goes on; joining waits for it.
+ */
 #ifndef BJ_LINUX_NETWORK_H
 #define BJ_LINUX_NETWORK_H
 
-/* Brings up "lo" in this network namespace (netdevice(7)). 0, or -1 with errno. */
-int bj_network_loopback_up(void);
+#include <sys/types.h>
+
+struct bj_netns {
+    pid_t maker;
+    volatile int fd;     /* the namespace, once made */
+    volatile int failed; /* errno of the maker */
+};
+
+/* Starts making one. `netns` must stay where it is. 0, or -1 with errno. */
+int bj_netns_begin(struct bj_netns *netns);
+
+/* Waits for it and enters it. 0, or -1 with errno. */
+int bj_netns_join(struct bj_netns *netns);
 
 #endif

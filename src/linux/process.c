@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/fault.h"
+#include "linux/syscalls.h"
 
 #define CHILD_STACK_SIZE (64 << 10)
 
@@ -110,10 +111,10 @@ int bj_process_die_with_parent(void)
 
 int bj_process_close_from(int first)
 {
-    return BJ_SYS(close_range((unsigned)first, ~0U, 0));
+    return BJ_SYS(bj_sys_close_range((unsigned)first, ~0U));
 }
 
 int bj_process_pidfd_signal(int pidfd, int signal)
 {
-    return (int)BJ_SYS(syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0));
+    return (int)BJ_SYS(syscall(BJ_SYS_PIDFD_SEND_SIGNAL, pidfd, signal, NULL, 0));
 }

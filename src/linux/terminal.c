@@ -11,6 +11,7 @@
 
 #include "base/fault.h"
 #include "base/fd.h"
+#include "linux/syscalls.h"
 
 void bj_terminal_init(struct bj_terminal *terminal)
 {
@@ -31,7 +32,7 @@ static void guard_main(const struct bj_terminal *terminal, int read_fd)
     setsid();
     dup2(terminal->fd, 0);
     dup2(read_fd, 1);
-    close_range(2, ~0U, 0);
+    bj_sys_close_range(2, ~0U);
     prctl(PR_SET_NAME, "belljar-terminal", 0, 0, 0);
     do {
         n = read(1, &byte, 1);

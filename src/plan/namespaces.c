@@ -3,7 +3,8 @@
  *
  * Order, and why: the clone gives a user and a pid namespace; init then makes the other namespaces
  * itself while the host side, on the other processor, makes cgroups and maps ids; from WAIT_HOST on
- * init has its ids. Mounts come before /proc is used and before the doors close: Landlock, then
+ * init has its ids. The network namespace, the dearest of all, is made on the side and entered when
+ * the mounts are there. Mounts come before /proc is used and before the doors close: Landlock, then
  * no_new_privs, then the filter, which also binds init.
  */
 #include <sched.h>
@@ -80,13 +81,10 @@ static uint64_t unshare_flags(struct bj_builder *b)
         {BJ_LAYER_MOUNT, CLONE_NEWNS},
         {BJ_LAYER_IPC, CLONE_NEWIPC},
         {BJ_LAYER_UTS, CLONE_NEWUTS},
-        {BJ_LAYER_NETWORK, CLONE_NEWNET},
     };
     uint64_t flags = 0;
 
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        if (rows[i].layer == BJ_LAYER_NETWORK && b->config->network == BJ_NETWORK_HOST)
-            continue;
         if (rows[i].layer != BJ_LAYER_MOUNT && !bj_builder_wants(b, rows[i].layer))
             continue;
         flags |= rows[i].flag;
@@ -150,6 +148,10 @@ int bj_plan_namespaces(struct bj_builder *b, struct bj_error *err)
     plan->home = bj_builder_text(b, b->config->user == BJ_USER_ROOT ? "/root" : "/home/user");
     plan->shell_user = bj_builder_text(b, b->config->user == BJ_USER_ROOT ? "root" : "user");
 
+    if (b->config->network != BJ_NETWORK_HOST && bj_builder_wants(b, BJ_LAYER_NETWORK)) {
+        bj_builder_op(b, BJ_OP_NETWORK, BJ_LAYER_NETWORK);
+        plan->layers |= BJ_LAYER_BIT(NETWORK);
+    }
     bj_builder_op(b, BJ_OP_UNSHARE, BJ_LAYER_MOUNT)->number = unshare_flags(b);
     if (b->host->privileged)
         plan_own_ids(b);
@@ -163,8 +165,6 @@ int bj_plan_namespaces(struct bj_builder *b, struct bj_error *err)
     join_cgroups(b);
     if (b->host->privileged)
         bj_builder_op(b, BJ_OP_IDENTITY, BJ_LAYER_USER_NAMESPACE);
-    if (plan->layers & BJ_LAYER_BIT(NETWORK))
-        bj_builder_op(b, BJ_OP_LOOPBACK, BJ_LAYER_NETWORK);
     if (plan->layers & BJ_LAYER_BIT(UTS)) {
         uint32_t name = bj_builder_text(b, b->config->hostname);
 

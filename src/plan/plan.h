@@ -36,7 +36,8 @@
     X(JOIN_CGROUP,   INIT, "join cgroup")            /* slot */                                    \
     X(CGROUP_NS,     INIT, "new cgroup namespace")                                                 \
     X(IDENTITY,      INIT, "become root of the user namespace")                                    \
-    X(LOOPBACK,      INIT, "bring up loopback")                                                    \
+    X(NETWORK,       INIT, "begin a network namespace") /* on the side, loopback brought up */     \
+    X(NETWORK_JOIN,  INIT, "enter the network namespace")                                          \
     X(HOSTNAME,      INIT, "set host name")          /* text */                                    \
     X(PRIVATE,       INIT, "keep mounts private")                                                  \
     X(OPEN_PATH,     INIT, "open")                   /* source slot */                             \

@@ -30,6 +30,8 @@
 #define INODES_MIN 4096
 #define SCRATCH_DEFAULT_MIB 1024
 
+static const char *const device_names[] = {"null", "zero", "full", "random", "urandom", "tty", NULL};
+
 static void add_dir(struct bj_builder *b, const char *target, mode_t mode, uint32_t flags)
 {
     uint32_t text = bj_builder_text(b, target);
@@ -167,7 +169,7 @@ static void plan_proc(struct bj_builder *b)
     if (!bj_builder_wants(b, BJ_LAYER_PROC))
         return;
     add_target(b, BJ_OP_PROC, BJ_LAYER_PROC, "/proc");
-    if (b->config->network != BJ_NETWORK_HOST) {
+    if (b->plan->layers & BJ_LAYER_BIT(NETWORK)) {
         uint32_t target = bj_builder_text(b, "/proc/sys/net/ipv4/ip_unprivileged_port_start");
         uint32_t text = bj_builder_text(b, "0");
         struct bj_op *op = bj_builder_op(b, BJ_OP_SYSCTL, BJ_LAYER_NETWORK);
@@ -251,6 +253,12 @@ static void skeleton(struct bj_builder *b)
     for (size_t i = 0; i < sizeof dirs / sizeof *dirs; i++)
         add_dir(b, dirs[i].path, dirs[i].mode, dirs[i].flags);
     add_file(b, "void", "");
+    for (size_t i = 0; device_names[i] != NULL; i++) {
+        char path[32];
+
+        snprintf(path, sizeof path, "root/dev/%s", device_names[i]);
+        add_file(b, path, "");
+    }
     add_link(b, "root/dev/fd", "/proc/self/fd");
     add_link(b, "root/dev/stdin", "/proc/self/fd/0");
     add_link(b, "root/dev/stdout", "/proc/self/fd/1");
@@ -380,8 +388,6 @@ static void plan_landlock_rules(struct bj_builder *b, const char *workspace)
     }
 }
 
-static const char *const device_names[] = {"null", "zero", "full", "random", "urandom", "tty", NULL};
-
 struct tree_slots {
     uint32_t system[BJ_SYSTEM_DIRS_MAX];
     uint32_t devices[sizeof device_names / sizeof *device_names];
@@ -505,6 +511,8 @@ int bj_plan_tree(struct bj_builder *b, struct bj_error *err)
     add_subtree(b, "tmp", "/tmp", BJ_FLAG_NO_DEV, BJ_LAYER_MOUNT);
     add_subtree(b, "vartmp", "/var/tmp", BJ_FLAG_NO_DEV, BJ_LAYER_MOUNT);
     add_subtree(b, "home", bj_plan_text(b->plan, b->plan->home), BJ_FLAG_NO_DEV, BJ_LAYER_MOUNT);
+    if (b->plan->layers & BJ_LAYER_BIT(NETWORK))
+        bj_builder_op(b, BJ_OP_NETWORK_JOIN, BJ_LAYER_NETWORK);
     plan_proc(b);
     if (source == NULL) {
         add_subtree(b, "work", target, BJ_FLAG_NO_DEV, BJ_LAYER_MOUNT);

@@ -1,0 +1,60 @@
+/*
+ * System calls that C libraries lack or know only in recent versions. Each returns what the call does:
+ * 0 or more, or -1 with errno. Numbers are the same on all architectures (those above 424 are).
+ */
+#ifndef BJ_LINUX_SYSCALLS_H
+#define BJ_LINUX_SYSCALLS_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+enum {
+    BJ_SYS_PIDFD_SEND_SIGNAL = 424,
+    BJ_SYS_OPEN_TREE = 428,
+    BJ_SYS_MOVE_MOUNT = 429,
+    BJ_SYS_FSOPEN = 430,
+    BJ_SYS_FSCONFIG = 431,
+    BJ_SYS_FSMOUNT = 432,
+    BJ_SYS_CLOSE_RANGE = 436,
+    BJ_SYS_OPENAT2 = 437,
+    BJ_SYS_MOUNT_SETATTR = 442,
+    BJ_SYS_LANDLOCK_CREATE_RULESET = 444,
+    BJ_SYS_LANDLOCK_ADD_RULE = 445,
+    BJ_SYS_LANDLOCK_RESTRICT_SELF = 446,
+};
+
+static inline int bj_sys_close_range(unsigned first, unsigned last)
+{
+    return (int)syscall(BJ_SYS_CLOSE_RANGE, first, last, 0);
+}
+
+static inline int bj_sys_open_tree(int dir_fd, const char *path, unsigned flags)
+{
+    return (int)syscall(BJ_SYS_OPEN_TREE, dir_fd, path, flags);
+}
+
+static inline int bj_sys_move_mount(int from_fd, const char *from, int to_fd, const char *to,
+                                    unsigned flags)
+{
+    return (int)syscall(BJ_SYS_MOVE_MOUNT, from_fd, from, to_fd, to, flags);
+}
+
+static inline int bj_sys_fsopen(const char *type, unsigned flags)
+{
+    return (int)syscall(BJ_SYS_FSOPEN, type, flags);
+}
+
+static inline int bj_sys_fsconfig(int fs_fd, unsigned command, const char *key, const void *value,
+                                  int aux)
+{
+    return (int)syscall(BJ_SYS_FSCONFIG, fs_fd, command, key, value, aux);
+}
+
+static inline int bj_sys_fsmount(int fs_fd, unsigned flags, unsigned attributes)
+{
+    return (int)syscall(BJ_SYS_FSMOUNT, fs_fd, flags, attributes);
+}
+
+#endif

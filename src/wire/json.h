@@ -1,0 +1,18 @@
+/*
+ * JSON text, outwards (RFC 8259). For the small program, which must not carry a JSON library; what is
+ * read from outside goes through one.
+ */
+#ifndef BJ_WIRE_JSON_H
+#define BJ_WIRE_JSON_H
+
+#include <stddef.h>
+
+#include "base/buf.h"
+
+/* Appends a string with its quotes. Bytes that are not UTF-8 become U+FFFD. */
+void bj_json_put_string(struct bj_buf *out, const char *text, size_t length);
+
+/* Appends a comma where one belongs, and "name": behind it. */
+void bj_json_put_name(struct bj_buf *out, const char *name);
+
+#endif
