@@ -29,9 +29,10 @@ static void fuzz_json(const uint8_t *data, size_t size)
     struct bj_config config;
     struct bj_warnings warnings = {0};
     struct bj_error err = {0};
-    char *text = NULL;
+    struct bj_buf text;
     int result;
 
+    bj_buf_init(&text, 8 << 20);
     if (bj_config_init(&config, &err) < 0)
         abort();
     result = bj_config_load_json(&config, (const char *)data, size, "/base", &err);
@@ -40,10 +41,10 @@ static void fuzz_json(const uint8_t *data, size_t size)
     if (result == 0)
         result = bj_config_to_json(&config, &text, &err);
     if (result == 0)
-        load_again(text);
+        load_again(bj_buf_text(&text));
     else if (err.message[0] == '\0' || err.code != -result)
         abort();
-    bj_free(text);
+    bj_buf_release(&text);
     bj_config_release(&config);
 }
 

@@ -9,13 +9,12 @@
 #include <unistd.h>
 
 #include "base/fd.h"
-#include "base/mem.h"
 #include "base/str.h"
 #include "cli/option_text.h"
 #include "model/options.h"
 #include "model/preset.h"
 
-#define TEXT_MAX (1 << 20) /* bytes of a document */
+#define TEXT_MAX (8 << 20) /* bytes of a document */
 
 static const char usage[] =
     "Usage: belljar config presets\n"
@@ -82,17 +81,19 @@ static void note_left_out(const struct bj_config *config)
 
 static int show_config(const struct bj_config *config, const struct bj_run_options *run)
 {
-    BJ_CLEANUP_FREE char *text = NULL;
     struct bj_error err = {0};
+    struct bj_buf out;
 
-    if (bj_config_to_json(config, &text, &err) < 0)
+    bj_buf_init(&out, TEXT_MAX);
+    if (bj_config_to_json(config, &out, &err) < 0) {
+        bj_buf_release(&out);
         return print_error(&err);
+    }
     for (int i = 0; i < run->warnings.count && !run->quiet; i++)
         fprintf(stderr, "belljar: warning: %s\n", run->warnings.texts[i]);
     if (!run->quiet)
         note_left_out(config);
-    printf("%s\n", text);
-    return fflush(stdout) == 0 ? 0 : bj_code_exit_status(BJ_E_SYSTEM);
+    return print_document(&out);
 }
 
 static int show(int argc, char **argv)

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/error.h"
 
 enum bj_sandbox_type {
@@ -190,8 +191,8 @@ int64_t bj_config_run_seconds(const struct bj_config *config);
 /*
  * The whole config as a JSON document that bj_config_load_json() accepts and that gives the same
  * config, but for secrets and the values of environment variables, which are left out.
- * *ret_text is owned by the caller.
+ * Appended to `out`, with a newline.
  */
-int bj_config_to_json(const struct bj_config *config, char **ret_text, struct bj_error *err);
+int bj_config_to_json(const struct bj_config *config, struct bj_buf *out, struct bj_error *err);
 
 #endif

@@ -4,7 +4,6 @@
  */
 #include "model/options_internal.h"
 
-#include <jansson.h>
 #include <stdio.h>
 
 #include "base/fd.h"
@@ -12,14 +11,9 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "model/env_file.h"
+#include "model/json_internal.h"
 
 #define KEY_MAX 256 /* bytes of a path in a message */
-
-static void free_json(json_t **json)
-{
-    json_decref(*json);
-}
-#define CLEANUP_JSON __attribute__((cleanup(free_json)))
 
 /* Where the loader stands. */
 struct load {
@@ -313,13 +307,14 @@ int bj_config_load_json(struct bj_config *config, const char *text, size_t lengt
                         const char *directory, struct bj_error *err)
 {
     struct load load = {.config = config, .directory = directory, .err = err};
-    CLEANUP_JSON json_t *root = NULL;
+    BJ_CLEANUP_JSON json_t *root = NULL;
     json_error_t error;
 
     if (length > BJ_CONFIG_FILE_MAX)
         return bj_fail(err, BJ_E_CONFIG, "config", "larger than %d bytes", BJ_CONFIG_FILE_MAX);
     if (is_too_deep(text, length))
         return bj_fail(err, BJ_E_CONFIG, "config", "nested deeper than %d", BJ_JSON_DEPTH_MAX);
+    bj_json_setup();
     root = json_loadb(text, length, JSON_REJECT_DUPLICATES, &error);
     if (root == NULL)
         return fail_syntax(&load, &error);

@@ -1,20 +1,13 @@
 /* Writing a configuration as a JSON document, without secrets. */
 #include "model/options_internal.h"
 
-#include <jansson.h>
-
 #include "base/mem.h"
 #include "base/str.h"
-
-static void free_json(json_t **json)
-{
-    json_decref(*json);
-}
-#define CLEANUP_JSON __attribute__((cleanup(free_json)))
+#include "model/json_internal.h"
 
 static json_t *json_of_list(char *const *list)
 {
-    CLEANUP_JSON json_t *array = json_array();
+    BJ_CLEANUP_JSON json_t *array = json_array();
 
     for (; list != NULL && *list != NULL; list++) {
         if (json_array_append_new(array, json_string(*list)) < 0)
@@ -25,7 +18,7 @@ static json_t *json_of_list(char *const *list)
 
 static json_t *json_of_volumes(const struct bj_config *config)
 {
-    CLEANUP_JSON json_t *array = json_array();
+    BJ_CLEANUP_JSON json_t *array = json_array();
 
     for (int64_t i = 0; i < config->volume_count; i++) {
         const struct bj_volume *volume = &config->volumes[i];
@@ -107,23 +100,35 @@ static int put(json_t *root, const char *key, json_t *value)
     return json_object_set_new(object, dot + 1, value);
 }
 
-int bj_config_to_json(const struct bj_config *config, char **ret_text, struct bj_error *err)
+static int write_text(const char *text, size_t length, void *out)
 {
-    CLEANUP_JSON json_t *root = json_object();
-    char *text;
+    bj_buf_append(out, text, length);
+    return 0;
+}
 
+void bj_json_write(const json_t *json, struct bj_buf *out)
+{
+    if (json_dump_callback(json, write_text, out, JSON_INDENT(2) | JSON_REAL_PRECISION(15)) < 0)
+        out->failed = true;
+    bj_buf_puts(out, "\n");
+}
+
+int bj_config_to_json(const struct bj_config *config, struct bj_buf *out, struct bj_error *err)
+{
+    BJ_CLEANUP_JSON json_t *root = NULL;
+
+    bj_json_setup();
+    root = json_object();
     for (int i = 0; i < BJ_OPT_COUNT; i++) {
         const struct bj_option *option = bj_option_get((enum bj_option_id)i);
 
         if (is_left_out(config, option))
             continue;
         if (put(root, option->key, json_of_option(config, option)) < 0)
-            return bj_fail(err, BJ_E_INVALID, "config", "%s cannot be written as JSON",
+            return bj_fail(err, BJ_E_INVALID, "config",
+                           "%s cannot be written as JSON: it is not UTF-8, or memory ended",
                            option->key);
     }
-    text = json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
-    if (text == NULL)
-        return bj_fail(err, BJ_E_NO_MEMORY, "config", "out of memory");
-    *ret_text = text;
-    return 0;
+    bj_json_write(root, out);
+    return out->failed ? bj_fail(err, BJ_E_NO_MEMORY, "config", "out of memory") : 0;
 }

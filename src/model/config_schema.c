@@ -4,11 +4,10 @@
  */
 #include "model/options.h"
 
-#include <jansson.h>
-
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "model/json_internal.h"
 #include "model/layer.h"
 
 #define PLAIN_TEXT "^[^\\u0000-\\u001f\\u007f]*$"
@@ -27,36 +26,39 @@
 static json_t *number_schema(const struct bj_option *option)
 {
     bool whole = option->kind != BJ_KIND_DECIMAL;
-    json_t *range =
-        whole ? json_pack("{s:I, s:I}", "minimum", (json_int_t)option->minimum, "maximum",
-                          (json_int_t)option->maximum)
-              : json_pack("{s:f, s:f}", "minimum", option->minimum, "maximum", option->maximum);
     const char *type = whole ? "integer" : "number";
+    BJ_CLEANUP_JSON json_t *least =
+        whole ? json_integer((json_int_t)option->minimum) : json_real(option->minimum);
+    BJ_CLEANUP_JSON json_t *most =
+        whole ? json_integer((json_int_t)option->maximum) : json_real(option->maximum);
 
     if (option->or_zero)
-        return json_pack("{s:s, s:[{s:i}, o]}", "type", type, "anyOf", "const", 0, range);
-    json_object_set_new(range, "type", json_string(type));
-    return range;
+        return json_pack("{s:s, s:[{s:i}, {s:O, s:O}]}", "type", type, "anyOf", "const", 0,
+                         "minimum", least, "maximum", most);
+    return json_pack("{s:s, s:O, s:O}", "type", type, "minimum", least, "maximum", most);
 }
 
 static json_t *choices_schema(const char *const *choices)
 {
-    json_t *names = json_array();
+    BJ_CLEANUP_JSON json_t *names = json_array();
 
-    for (; *choices != NULL; choices++)
-        json_array_append_new(names, json_string(*choices));
-    return json_pack("{s:o}", "enum", names);
+    for (; *choices != NULL; choices++) {
+        if (json_array_append_new(names, json_string(*choices)) < 0)
+            return NULL;
+    }
+    return json_pack("{s:O}", "enum", names);
 }
 
+/* `pattern` may be NULL. */
 static json_t *text_schema(const struct bj_option *option, const char *pattern)
 {
-    json_t *schema =
+    BJ_CLEANUP_JSON json_t *schema =
         json_pack("{s:s, s:I, s:I}", "type", "string", "minLength", (json_int_t)option->minimum,
                   "maxLength", (json_int_t)option->maximum);
 
-    if (pattern != NULL)
-        json_object_set_new(schema, "pattern", json_string(pattern));
-    return schema;
+    if (pattern != NULL && json_object_set_new(schema, "pattern", json_string(pattern)) < 0)
+        return NULL;
+    return json_incref(schema);
 }
 
 static json_t *list_schema(json_t *items, int maximum)
@@ -139,37 +141,31 @@ static json_t *properties_for(json_t *root, const char *key)
 static int put_option(json_t *root, const struct bj_option *option)
 {
     const char *dot = strchr(option->key, '.');
-    json_t *schema = option_schema(option);
+    BJ_CLEANUP_JSON json_t *schema = option_schema(option);
 
-    if (option->kind == BJ_KIND_SECRET)
-        json_object_set_new(schema, "writeOnly", json_true());
+    if (option->kind == BJ_KIND_SECRET && json_object_set_new(schema, "writeOnly", json_true()) < 0)
+        return -1;
     if (json_object_set_new(schema, "description", json_string(option->help)) < 0)
         return -1;
-    return json_object_set_new(properties_for(root, option->key),
-                               dot != NULL ? dot + 1 : option->key, schema);
-}
-
-static int write_text(const char *text, size_t length, void *out)
-{
-    bj_buf_append(out, text, length);
-    return 0;
+    return json_object_set(properties_for(root, option->key), dot != NULL ? dot + 1 : option->key,
+                           schema);
 }
 
 void bj_config_schema(struct bj_buf *out)
 {
-    json_t *root = object_schema();
+    BJ_CLEANUP_JSON json_t *root = NULL;
 
-    json_object_set_new(root, "$schema",
-                        json_string("https://json-schema.org/draft/2020-12/schema"));
-    json_object_set_new(root, "title", json_string("Belljar configuration"));
+    bj_json_setup();
+    root = object_schema();
+    if (json_object_set_new(root, "$schema",
+                            json_string("https://json-schema.org/draft/2020-12/schema")) < 0 ||
+        json_object_set_new(root, "title", json_string("Belljar configuration")) < 0)
+        out->failed = true;
     for (int i = 0; i < BJ_OPT_COUNT; i++) {
         const struct bj_option *option = bj_option_get((enum bj_option_id)i);
 
         if (option->key != NULL && put_option(root, option) < 0)
             out->failed = true;
     }
-    if (json_dump_callback(root, write_text, out, JSON_INDENT(2) | JSON_REAL_PRECISION(15)) < 0)
-        out->failed = true;
-    bj_buf_puts(out, "\n");
-    json_decref(root);
+    bj_json_write(root, out);
 }
