@@ -361,5 +361,7 @@ int bj_cli_completion(int argc, char **argv)
     }
     failed = out.failed || bj_fd_write_all(STDOUT_FILENO, bj_buf_text(&out), out.length) < 0;
     bj_buf_release(&out);
+    if (failed)
+        fprintf(stderr, "belljar: cannot write the script\n");
     return failed ? bj_code_exit_status(BJ_E_SYSTEM) : 0;
 }

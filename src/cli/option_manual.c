@@ -50,7 +50,7 @@ static void put_option(const struct bj_option *option, const struct bj_config *d
     bj_option_text_help(option, defaults, &text);
     put_text(bj_buf_text(&text), out);
     bj_buf_puts(out, "\n");
-    bj_buf_release(&text);
+    bj_option_text_done(&text, out);
     if (option->environment != NULL)
         bj_buf_printf(out, ".br\nEnvironment:\n.Ev %s .\n", option->environment);
     if (option->key != NULL)

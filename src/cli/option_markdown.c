@@ -130,7 +130,7 @@ static void put_value_cell(const struct bj_option *option, struct bj_buf *out)
     default:
         put_cell(bj_buf_text(&expected), out);
     }
-    bj_buf_release(&expected);
+    bj_option_text_done(&expected, out);
 }
 
 static void put_flag_cell(const struct bj_option *option, struct bj_buf *out)

@@ -25,6 +25,12 @@ static void seconds_text(int64_t seconds, struct bj_buf *out)
         bj_buf_printf(out, "%llds", (long long)seconds);
 }
 
+void bj_option_text_done(struct bj_buf *part, struct bj_buf *out)
+{
+    out->failed = out->failed || part->failed;
+    bj_buf_release(part);
+}
+
 void bj_option_text_value(const struct bj_option *option, const struct bj_config *config,
                           struct bj_buf *out)
 {
@@ -95,7 +101,7 @@ void bj_option_text_help(const struct bj_option *option, const struct bj_config 
         bj_buf_printf(out, "%sdefault %s", before, bj_buf_text(&value));
         before = "; ";
     }
-    bj_buf_release(&value);
+    bj_option_text_done(&value, out);
     if (option->or_zero) {
         bj_buf_printf(out, "%s0: no limit", before);
         before = "; ";
@@ -144,7 +150,7 @@ static void option_line(const struct bj_option *option, const struct bj_config *
     bj_option_text_help(option, defaults, &text);
     bj_option_text_wrap(bj_buf_text(&text), HELP_COLUMN, HELP_COLUMN, out);
     bj_buf_puts(out, "\n");
-    bj_buf_release(&text);
+    bj_option_text_done(&text, out);
 }
 
 void bj_option_help(const struct bj_config *defaults, struct bj_buf *out)

@@ -20,6 +20,9 @@ void bj_option_text_help(const struct bj_option *option, const struct bj_config 
 /* Appends text wrapped at 80 columns, each further line indented; `column` is where it starts. */
 void bj_option_text_wrap(const char *text, int column, int indent, struct bj_buf *out);
 
+/* Releases a buffer whose text went into `out`, which has failed too if it had. */
+void bj_option_text_done(struct bj_buf *part, struct bj_buf *out);
+
 /* The documents. */
 void bj_option_help(const struct bj_config *defaults, struct bj_buf *out);     /* run --help */
 void bj_option_manual(const struct bj_config *defaults, struct bj_buf *out);   /* belljar-run(1) */
