@@ -55,6 +55,11 @@ def write_config(tmp_path, document, name="config.json"):
     return name
 
 
+def shorten(value):
+    """A long text is no name for a test."""
+    return repr(value[:40])
+
+
 # What each flag refuses, and words of the message.
 
 SIZE = "expected a size such as 512m or 2g"
@@ -290,7 +295,7 @@ def test_key_refuses(tmp_path, key):
         assert not (tmp_path / "ran").exists(), value
 
 
-@pytest.mark.parametrize(("text", "words"), [
+@pytest.mark.parametrize(("text", "words"), ids=shorten, argvalues=[
     ("", "config.json: line 1, column 0: "),
     ("{", "config.json: line 1, column 1: "),
     ("{}x", "config.json: line 1, column 3: "),
@@ -316,7 +321,7 @@ def test_bad_file(tmp_path, text, words):
     run_refused(tmp_path, "--config", name, words=(words,))
 
 
-@pytest.mark.parametrize(("text", "words"), [
+@pytest.mark.parametrize(("text", "words"), ids=shorten, argvalues=[
     ("A=b\nB\x00=c\n", "line 2: has a NUL byte"),
     ("\nA='b\n", "line 2: the closing quote is missing"),
     ('A="b" c\n', "line 1: expected nothing after the closing quote"),
