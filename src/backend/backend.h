@@ -75,7 +75,4 @@ struct bj_backend {
 extern const struct bj_backend bj_backend_native;
 extern const struct bj_backend bj_backend_fake;
 
-/* Registers the memory that init overwrites: the program's arguments and environment. */
-void bj_native_set_wipe(char *start, size_t length);
-
 #endif

@@ -1,269 +1,47 @@
 /*
- * The native backend: the host side of a launch.
- *
- * Theory of operation. A plan is made; init is cloned from this process and executes its side. In the
- * meantime, on the other processor, this side makes cgroups, maps ids and opens the users' trees, and
- * hands what init needs over their socket with GO. The first SPAWN can be sent right behind: it waits
- * in the socket until init is ready. Should this process be killed, init dies with it; the cgroups,
- * which cannot be removed from inside, are left to the janitor, a process that sleeps until then.
+ * The native backend: namespaces, Landlock and seccomp on this kernel. Launching is launch.c's, talking
+ * to init channel.c's; here they become the backend's functions.
  */
 #include <errno.h>
-#include <fcntl.h>
-#include <sched.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "backend/backend.h"
 #include "backend/channel.h"
-#include "base/fault.h"
+#include "backend/launch.h"
 #include "base/fd.h"
 #include "base/mem.h"
-#include "init/init.h"
-#include "linux/cgroup.h"
 #include "linux/host.h"
-#include "linux/idmap.h"
-#include "linux/janitor.h"
 #include "linux/process.h"
-#include "linux/socket.h"
-#include "linux/tree.h"
 #include "plan/plan.h"
 
 struct bj_sandbox {
     struct bj_plan plan;
     struct bj_channel channel;
-    struct bj_janitor janitor;
-    pid_t init_pid;
-    int init_pidfd;
-    uint32_t cgroups_made; /* of the plan's CGROUP operations, from the first */
+    struct bj_launch launch;
 };
-
-static struct bj_init_wipe caller_memory;
-
-void bj_native_set_wipe(char *start, size_t length)
-{
-    caller_memory = (struct bj_init_wipe){start, length};
-}
-
-/* Calls function for each cgroup that was made. */
-static void for_each_cgroup(struct bj_sandbox *sandbox,
-                            void (*function)(const char *path, void *argument), void *argument)
-{
-    uint32_t made = 0;
-
-    for (uint32_t i = 0; i < sandbox->plan.op_count && made < sandbox->cgroups_made; i++) {
-        if (sandbox->plan.ops[i].kind != BJ_OP_CGROUP)
-            continue;
-        function(bj_plan_text(&sandbox->plan, sandbox->plan.ops[i].source), argument);
-        made++;
-    }
-}
-
-static void remove_cgroup(const char *path, void *argument)
-{
-    (void)argument;
-    bj_cgroup_remove(path);
-}
-
-/* Slots on their way to init; sent in packets of at most BJ_FRAME_FDS_MAX. */
-struct handover {
-    struct {
-        struct bj_frame_head head;
-        uint32_t slots[BJ_FRAME_FDS_MAX];
-    } packet;
-    int fds[BJ_FRAME_FDS_MAX];
-    size_t count;
-};
-
-static int send_slots(struct bj_sandbox *sandbox, struct handover *handover, bool last,
-                      struct bj_error *err)
-{
-    size_t length = handover->count * sizeof(uint32_t);
-    int result;
-
-    handover->packet.head = (struct bj_frame_head){
-        .magic = BJ_FRAME_MAGIC,
-        .type = BJ_FRAME_GO,
-        .fds = (uint16_t)handover->count,
-        .value = last,
-        .length = (uint32_t)length,
-    };
-    result = bj_socket_send(sandbox->channel.fd, &handover->packet,
-                            sizeof handover->packet.head + length, handover->fds, handover->count);
-    for (size_t i = 0; i < handover->count; i++)
-        close(handover->fds[i]);
-    handover->count = 0;
-    if (result < 0)
-        return bj_fail_errno(err, "handover", "cannot hand over to the sandbox's init");
-    return 0;
-}
-
-static int add_slot(struct bj_sandbox *sandbox, struct handover *handover, uint32_t slot, int fd,
-                    struct bj_error *err)
-{
-    handover->packet.slots[handover->count] = slot;
-    handover->fds[handover->count++] = fd;
-    if (handover->count == BJ_FRAME_FDS_MAX)
-        return send_slots(sandbox, handover, false, err);
-    return 0;
-}
-
-static int make_cgroup(struct bj_sandbox *sandbox, const struct bj_op *op,
-                       struct handover *handover, struct bj_error *err)
-{
-    const char *path = bj_plan_text(&sandbox->plan, op->source);
-    int fd;
-
-    /* Counted first: a directory whose file cannot be opened has to be removed as well. */
-    sandbox->cgroups_made++;
-    if (bj_janitor_start(&sandbox->janitor) < 0)
-        return bj_fail_errno(err, "cgroup", "cannot start the process that removes cgroups");
-    bj_janitor_add(&sandbox->janitor, path);
-    fd = bj_cgroup_make(path);
-    if (fd < 0)
-        return bj_fail_errno(err, "cgroup", "cannot make the cgroup %s", path);
-    return add_slot(sandbox, handover, op->slot, fd, err);
-}
-
-static int open_tree(struct bj_sandbox *sandbox, const struct bj_op *op, struct handover *handover,
-                     struct bj_error *err)
-{
-    struct bj_tree_request request = {
-        .source = bj_plan_text(&sandbox->plan, op->source),
-        .read_only = op->flags & BJ_FLAG_READ_ONLY,
-        .overlay = op->flags & BJ_FLAG_OVERLAY,
-        .uid = sandbox->plan.sandbox_uid,
-        .gid = sandbox->plan.sandbox_gid,
-    };
-    int fd, result = bj_tree_open(&request, &fd, err);
-
-    return result < 0 ? result : add_slot(sandbox, handover, op->slot, fd, err);
-}
-
-static int host_op(struct bj_sandbox *sandbox, const struct bj_op *op, struct handover *handover,
-                   struct bj_error *err)
-{
-    const char *source = bj_plan_text(&sandbox->plan, op->source);
-    const char *text = bj_plan_text(&sandbox->plan, op->text);
-
-    switch ((enum bj_op_kind)op->kind) {
-    case BJ_OP_CGROUP:
-        return make_cgroup(sandbox, op, handover, err);
-    case BJ_OP_CGROUP_SET:
-        if (bj_write_file_at(AT_FDCWD, source, text) < 0 && !(op->flags & BJ_FLAG_OPTIONAL))
-            return bj_fail_errno(err, "cgroup", "cannot write %s to %s", text, source);
-        return 0;
-    case BJ_OP_ID_MAP:
-        if (bj_idmap_write(sandbox->init_pid, source, text) < 0)
-            return bj_fail_errno(err, "ids", "cannot give the sandbox ids of its own");
-        return 0;
-    case BJ_OP_HOST_TREE:
-        return open_tree(sandbox, op, handover, err);
-    default:
-        return bj_fail(err, BJ_E_INTERNAL, "plan", "operation %s is not the host's",
-                       bj_op_name((enum bj_op_kind)op->kind));
-    }
-}
-
-static int host_side(struct bj_sandbox *sandbox, struct bj_error *err)
-{
-    struct handover handover = {.count = 0};
-    bool waited_for = false;
-    int result = 0;
-
-    for (uint32_t i = 0; i < sandbox->plan.op_count && result == 0; i++) {
-        const struct bj_op *op = &sandbox->plan.ops[i];
-
-        if (op->kind == BJ_OP_WAIT_HOST)
-            waited_for = true;
-        if (bj_op_side((enum bj_op_kind)op->kind) == BJ_SIDE_HOST)
-            result = host_op(sandbox, op, &handover, err);
-    }
-    if (result == 0 && waited_for)
-        return send_slots(sandbox, &handover, true, err);
-    for (size_t i = 0; i < handover.count; i++)
-        close(handover.fds[i]);
-    return result;
-}
-
-static int explain_clone(struct bj_error *err)
-{
-    int result, saved = errno;
-
-    result = bj_fail_errno(err, "namespace", "cannot make a user namespace");
-    if (saved == EPERM || saved == EACCES || saved == ENOSPC || saved == EINVAL || saved == EUSERS) {
-        err->code = BJ_E_LAYER;
-        result = -BJ_E_LAYER;
-        bj_error_append(err, "; this host forbids them: `belljar doctor` says how to allow them, "
-                             "and --isolation landlock does without, less strictly");
-    }
-    return result;
-}
-
-static int launch(struct bj_sandbox *sandbox, struct bj_error *err)
-{
-    BJ_CLEANUP_CLOSE int host_end = -1, init_end = -1;
-    struct bj_error local;
-    int ends[2];
-
-    if (bj_socket_pair(ends) < 0)
-        return bj_fail_errno(err, "launch", "cannot make a socket pair");
-    host_end = ends[0];
-    init_end = ends[1];
-    sandbox->init_pid = bj_process_clone(sandbox->plan.clone_flags, &sandbox->init_pidfd);
-    if (sandbox->init_pid < 0) {
-        sandbox->init_pidfd = -1;
-        return explain_clone(err != NULL ? err : &local);
-    }
-    if (sandbox->init_pid == 0)
-        bj_init_run(&sandbox->plan, init_end, caller_memory);
-    sandbox->channel.fd = bj_fd_take(&host_end);
-    bj_fd_close(&init_end);
-    return host_side(sandbox, err);
-}
 
 static void native_kill(struct bj_sandbox *sandbox)
 {
-    if (sandbox->init_pidfd >= 0)
-        bj_process_pidfd_signal(sandbox->init_pidfd, SIGKILL);
-}
-
-static void read_memory(const char *path, void *argument)
-{
-    struct bj_result *result = argument;
-    struct bj_cgroup_memory memory;
-
-    bj_cgroup_read_memory(path, &memory);
-    if (memory.peak > result->peak_memory)
-        result->peak_memory = memory.peak;
-    if (memory.oom_kills > 0)
-        result->oom_killed = true;
+    if (sandbox->launch.init_pidfd >= 0)
+        bj_process_pidfd_signal(sandbox->launch.init_pidfd, SIGKILL);
 }
 
 static void native_destroy(struct bj_sandbox *sandbox, struct bj_result *result)
 {
+    struct bj_usage usage;
+
     if (sandbox == NULL)
         return;
-    if (sandbox->init_pid > 0) {
-        struct rusage usage;
-
-        /* Reaped even where it was stopped by a debugger: SIGKILL first. */
-        while (kill(sandbox->init_pid, SIGKILL) < 0 && errno == EINTR)
-            continue;
-        while (wait4(sandbox->init_pid, NULL, __WALL, &usage) < 0 && errno == EINTR)
-            continue;
-        if (result != NULL && result->cpu_us == 0)
-            result->cpu_us = (int64_t)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000 +
-                             usage.ru_utime.tv_usec + usage.ru_stime.tv_usec;
+    bj_launch_end(&sandbox->launch, &usage);
+    if (result != NULL) {
+        if (result->cpu_us == 0)
+            result->cpu_us = usage.cpu_us;
+        if (usage.peak_memory > 0)
+            result->peak_memory = usage.peak_memory;
+        result->oom_killed |= usage.oom_killed != 0;
     }
-    if (result != NULL)
-        for_each_cgroup(sandbox, read_memory, result);
-    for_each_cgroup(sandbox, remove_cgroup, NULL);
-    bj_janitor_stop(&sandbox->janitor);
-    bj_fd_close(&sandbox->init_pidfd);
     bj_fd_close(&sandbox->channel.fd);
     bj_free(sandbox);
 }
@@ -277,6 +55,18 @@ static int make_plan(const struct bj_config *config, struct bj_plan *plan,
     return result < 0 ? result : bj_plan_make(config, &host, plan, degraded, err);
 }
 
+/* If init failed first, its word is the better one. */
+static int prefer_init(struct bj_channel *channel, int failed, struct bj_error *err)
+{
+    while (channel->fd >= 0 && !channel->ended && channel->failure.code == BJ_E_OK && err != NULL &&
+           err->sys_errno == EPIPE && bj_channel_poll(channel, NULL) >= 0)
+        continue;
+    if (channel->failure.code == BJ_E_OK || err == NULL)
+        return failed;
+    *err = channel->failure;
+    return -err->code;
+}
+
 static int native_create(const struct bj_config *config, struct bj_result *result,
                          struct bj_sandbox **ret_sandbox, struct bj_error *err)
 {
@@ -285,22 +75,16 @@ static int native_create(const struct bj_config *config, struct bj_result *resul
 
     if (sandbox == NULL)
         return bj_fail(err, BJ_E_NO_MEMORY, "launch", "out of memory");
-    sandbox->channel.fd = sandbox->init_pidfd = -1;
+    sandbox->channel.fd = sandbox->launch.init_pidfd = -1;
     sandbox->channel.degraded = &result->degraded;
-    bj_janitor_init(&sandbox->janitor);
     failed = make_plan(config, &sandbox->plan, &result->degraded, err);
-    if (failed == 0)
-        failed = launch(sandbox, err);
     if (failed < 0) {
-        /* If init failed first, its word is the better one. */
-        while (sandbox->channel.fd >= 0 && !sandbox->channel.ended &&
-               sandbox->channel.failure.code == BJ_E_OK && err != NULL && err->sys_errno == EPIPE &&
-               bj_channel_poll(&sandbox->channel, NULL) >= 0)
-            continue;
-        if (sandbox->channel.failure.code != BJ_E_OK && err != NULL) {
-            *err = sandbox->channel.failure;
-            failed = -err->code;
-        }
+        bj_free(sandbox);
+        return failed;
+    }
+    failed = bj_launch_start(&sandbox->launch, &sandbox->plan, &sandbox->channel.fd, err);
+    if (failed < 0) {
+        failed = prefer_init(&sandbox->channel, failed, err);
         native_destroy(sandbox, NULL);
         return failed;
     }

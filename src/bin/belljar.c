@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "backend/backend.h"
+#include "backend/launch.h"
 #include "base/str.h"
 #ifdef BJ_SMALL_PROGRAM
 #include "bin/handover.h"
@@ -63,7 +63,7 @@ static void find_caller_memory(int argc, char **argv, char **envp)
         if (envp[i] == end)
             end = envp[i] + strlen(envp[i]) + 1;
     }
-    bj_native_set_wipe(argv[0], (size_t)(end - argv[0]));
+    bj_launch_set_wipe(argv[0], (size_t)(end - argv[0]));
 }
 
 int main(int argc, char **argv, char **envp)

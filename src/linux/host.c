@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
@@ -25,7 +24,7 @@
  * sign bit. A slot of ids for each process id makes them unique among the sandboxes alive.
  */
 #define ID_FIRST 0x70000000u
-#define ID_SLOT 16u
+#define ID_SLOTS (1u << 22) /* as many as there can be processes */
 #define PID_NS_INITIAL "pid:[4026531836]"
 
 static const char *const system_paths[] = {"/usr", "/etc",   "/bin", "/sbin", "/lib",
@@ -45,26 +44,27 @@ static bool has_capabilities(void)
     return (effective & needed) == needed;
 }
 
-/* The ids that this user namespace has: the first line of its map. */
+/* The ids that this user namespace has to give away: the first line of its map. */
 static void read_ids(struct bj_host *host)
 {
     unsigned long inside, outside, count;
     char text[256], link[64] = "";
-    uint32_t slot = (uint32_t)host->pid;
 
     if (bj_read_small_file_at(AT_FDCWD, "/proc/self/uid_map", text, sizeof text) <= 0 ||
         sscanf(text, "%lu %lu %lu", &inside, &outside, &count) != 3)
         return;
     host->initial_user_ns = inside == 0 && outside == 0 && count == 4294967295UL;
-    if (readlink("/proc/self/ns/pid", link, sizeof link - 1) < 0 ||
-        !bj_streq(link, PID_NS_INITIAL))
-        (void)!getrandom(&slot, sizeof slot, 0); /* process ids are unique per namespace only */
-    if (host->initial_user_ns)
-        host->id_base = ID_FIRST + (slot % (1u << 22)) * ID_SLOT;
-    else if (count >= 2 * ID_SLOT)
-        host->id_base = (uint32_t)(inside + count - ID_SLOT * (1 + slot % (count / ID_SLOT - 1)));
-    else
-        host->privileged = false; /* no ids to give away */
+    host->id_random = readlink("/proc/self/ns/pid", link, sizeof link - 1) < 0 ||
+                      !bj_streq(link, PID_NS_INITIAL);
+    if (host->initial_user_ns) {
+        host->id_first = ID_FIRST;
+        host->id_slots = ID_SLOTS;
+    } else if (count >= 2 * BJ_ID_SLOT) {
+        host->id_slots = (uint32_t)(count / 2 / BJ_ID_SLOT); /* the upper half */
+        host->id_first = (uint32_t)(inside + count - host->id_slots * BJ_ID_SLOT);
+    } else {
+        host->privileged = false;
+    }
 }
 
 static void read_system_dirs(struct bj_host *host)
@@ -158,6 +158,7 @@ static void read_kernel(struct bj_host *host)
 
 int bj_host_read(const struct bj_config *config, struct bj_host *ret, struct bj_error *err)
 {
+    static uint32_t serial;
     static const char *const scratch_points[] = {"/tmp", "/mnt", "/run", "/var", "/sys"};
     const char *home = getenv("HOME");
     struct stat status;
@@ -166,6 +167,7 @@ int bj_host_read(const struct bj_config *config, struct bj_host *ret, struct bj_
     ret->uid = geteuid();
     ret->gid = getegid();
     ret->pid = getpid();
+    ret->serial = ++serial;
     ret->privileged = ret->uid == 0 && has_capabilities();
     ret->cpus = (int)sysconf(_SC_NPROCESSORS_ONLN);
     read_kernel(ret);

@@ -36,6 +36,7 @@ struct bj_system_dir {
     char link[64]; /* where a link points */
 };
 #define BJ_SYSTEM_DIRS_MAX 10
+#define BJ_ID_SLOT 16u /* host ids of one sandbox */
 
 struct bj_host {
     uid_t uid;
@@ -43,7 +44,10 @@ struct bj_host {
     pid_t pid;
     bool privileged;        /* may map ids and mount in the host's own user namespace */
     bool initial_user_ns;   /* uid 0 here is the machine's uid 0 */
-    uint32_t id_base;       /* first host id that a sandbox of this process may own */
+    uint32_t id_first;      /* host ids that sandboxes may own: so many slots of BJ_ID_SLOT */
+    uint32_t id_slots;
+    bool id_random;         /* process ids here are not unique on the machine */
+    uint32_t serial;        /* of this sandbox among those that this process plans */
     int kernel;             /* version, major * 1000 + minor */
     int landlock_abi;       /* 0 where there is none */
     int cpus;               /* online */

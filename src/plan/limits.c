@@ -27,7 +27,8 @@ static uint32_t cgroup_directory(struct bj_builder *b, enum bj_controller contro
 {
     char path[BJ_PATH_MAX];
 
-    snprintf(path, sizeof path, "%s/belljar-%d", b->host->cgroup_path[controller], b->host->pid);
+    snprintf(path, sizeof path, "%s/belljar-%d-%u", b->host->cgroup_path[controller], b->host->pid,
+             b->host->serial);
     return bj_builder_text(b, path);
 }
 
@@ -55,8 +56,8 @@ static void set_cgroup(struct bj_builder *b, enum bj_controller controller, enum
     struct bj_op *op;
     uint32_t source, text;
 
-    snprintf(path, sizeof path, "%s/belljar-%d/%s", b->host->cgroup_path[controller], b->host->pid,
-             file);
+    snprintf(path, sizeof path, "%s/belljar-%d-%u/%s", b->host->cgroup_path[controller],
+             b->host->pid, b->host->serial, file);
     source = bj_builder_text(b, path);
     text = bj_builder_text(b, value);
     op = bj_builder_op(b, BJ_OP_CGROUP_SET, layer);
@@ -108,7 +109,7 @@ static int limit_processes(struct bj_builder *b, struct bj_error *err)
         make_cgroup(b, BJ_CONTROLLER_PIDS, BJ_LAYER_PROCESSES);
         set_cgroup(b, BJ_CONTROLLER_PIDS, BJ_LAYER_PROCESSES, "pids.max", value, 0);
     } else if ((b->host->proc_sys_user && b->plan->isolation == BJ_ISOLATION_NAMESPACES) ||
-               b->plan->sandbox_uid != b->host->uid) {
+               b->plan->id_slots > 0) {
         add_rlimit(b->plan, RLIMIT_NPROC, count + (b->plan->uid == b->plan->init_uid));
     } else {
         return bj_builder_cannot(

@@ -26,33 +26,18 @@
 /* What init keeps to start processes as the workload's user and to end them. */
 #define INIT_CAPS (CAP_BIT(SETUID) | CAP_BIT(SETGID) | CAP_BIT(KILL))
 
-static void map_ids(struct bj_builder *b, enum bj_op_kind kind, const char *uids, const char *gids)
-{
-    uint32_t source = bj_builder_text(b, uids), text = bj_builder_text(b, gids);
-    struct bj_op *op = bj_builder_op(b, kind, BJ_LAYER_USER_NAMESPACE);
-
-    op->source = source;
-    op->text = text;
-}
-
 /* Privileged: host ids that belong to this sandbox alone; init has one, an ordinary workload the next. */
 static void plan_own_ids(struct bj_builder *b)
 {
     struct bj_plan *plan = b->plan;
-    uint32_t base = b->host->id_base;
-    char lines[96];
 
     plan->init_uid = plan->init_gid = 0;
-    if (b->config->user == BJ_USER_ROOT) {
-        plan->uid = plan->gid = 0;
-        plan->sandbox_uid = plan->sandbox_gid = base;
-        snprintf(lines, sizeof lines, "0 %u 1\n", base);
-    } else {
-        plan->uid = plan->gid = INSIDE_UID;
-        plan->sandbox_uid = plan->sandbox_gid = base + 1;
-        snprintf(lines, sizeof lines, "0 %u 1\n%d %u 1\n", base, INSIDE_UID, base + 1);
-    }
-    map_ids(b, BJ_OP_ID_MAP, lines, lines);
+    plan->uid = plan->gid = b->config->user == BJ_USER_ROOT ? 0 : INSIDE_UID;
+    plan->sandbox_uid = plan->sandbox_gid = b->config->user == BJ_USER_ROOT ? 0 : 1;
+    plan->id_first = b->host->id_first;
+    plan->id_slots = b->host->id_slots;
+    plan->id_random = b->host->id_random;
+    bj_builder_op(b, BJ_OP_ID_MAP, BJ_LAYER_OWN_UID);
     plan->layers |= BJ_LAYER_BIT(OWN_UID);
 }
 
@@ -62,6 +47,8 @@ static void plan_single_id(struct bj_builder *b)
     struct bj_plan *plan = b->plan;
     bool root = b->config->user == BJ_USER_ROOT;
     char uids[64], gids[64];
+    uint32_t source, text;
+    struct bj_op *op;
 
     plan->uid = plan->init_uid = root ? 0 : b->host->uid;
     plan->gid = plan->init_gid = root ? 0 : b->host->gid;
@@ -69,7 +56,11 @@ static void plan_single_id(struct bj_builder *b)
     plan->sandbox_gid = b->host->gid;
     snprintf(uids, sizeof uids, "%u %u 1\n", plan->uid, b->host->uid);
     snprintf(gids, sizeof gids, "%u %u 1\n", plan->gid, b->host->gid);
-    map_ids(b, BJ_OP_ID_MAP_SELF, uids, gids);
+    source = bj_builder_text(b, uids);
+    text = bj_builder_text(b, gids);
+    op = bj_builder_op(b, BJ_OP_ID_MAP_SELF, BJ_LAYER_USER_NAMESPACE);
+    op->source = source;
+    op->text = text;
 }
 
 static uint64_t unshare_flags(struct bj_builder *b)

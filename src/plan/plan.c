@@ -185,8 +185,12 @@ void bj_plan_print(const struct bj_plan *plan, struct bj_buf *out)
 {
     bj_buf_printf(out, "isolation %s\n",
                   plan->isolation == BJ_ISOLATION_LANDLOCK ? "landlock" : "namespaces");
-    bj_buf_printf(out, "user %u:%u inside, %u:%u on the host\n", plan->uid, plan->gid,
+    bj_buf_printf(out, "user %u:%u inside, %u:%u on the host", plan->uid, plan->gid,
                   plan->sandbox_uid, plan->sandbox_gid);
+    if (plan->id_slots > 0)
+        bj_buf_printf(out, " above a base of its own, one of %u from %u on", plan->id_slots,
+                      plan->id_first);
+    bj_buf_puts(out, "\n");
     bj_buf_puts(out, "layers");
     for (int i = 0; i < BJ_LAYER_COUNT; i++) {
         if (plan->layers & (bj_layer_set)1 << i)

@@ -28,7 +28,7 @@
 #define BJ_OPS(X)                                                                                  \
     X(CGROUP,        HOST, "make cgroup")            /* source=directory slot=file to join */      \
     X(CGROUP_SET,    HOST, "set cgroup limit")       /* source=file text=value; flag OPTIONAL */   \
-    X(ID_MAP,        HOST, "map ids")                /* source=uid lines, text=gid lines */        \
+    X(ID_MAP,        HOST, "give own ids")           /* from id_first, id_slots */                 \
     X(HOST_TREE,     HOST, "open tree as owner")     /* source slot number=host ids; idmapped */   \
     X(UNSHARE,       INIT, "new namespaces")         /* number=CLONE_NEW* */                       \
     X(ID_MAP_SELF,   INIT, "map own id")             /* source=uid line, text=gid line */          \
@@ -114,7 +114,10 @@ struct bj_plan {
     uint64_t clone_flags;
     uint32_t uid, gid;            /* of the workload, as seen inside */
     uint32_t init_uid, init_gid;  /* of init, as seen inside */
-    uint32_t sandbox_uid, sandbox_gid; /* of the workload, as seen by the host */
+    uint32_t sandbox_uid, sandbox_gid; /* of the workload, as seen by the host; from the base of the
+                                          sandbox's own ids where id_slots is not 0 */
+    uint32_t id_first, id_slots;       /* the range to take BJ_ID_SLOT host ids from */
+    uint32_t id_random;                /* by chance: process ids are not unique here */
     uint64_t workload_caps;       /* 0, or what root inside keeps */
     uint64_t memory_watch;        /* bytes; init ends the sandbox beyond that where no cgroup does */
     uint32_t rlimit_count;

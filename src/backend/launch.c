@@ -1,0 +1,261 @@
+/* The host side of a launch. */
+#include "backend/launch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/fault.h"
+#include "base/fd.h"
+#include "init/init.h"
+#include "linux/cgroup.h"
+#include "linux/idmap.h"
+#include "linux/process.h"
+#include "linux/socket.h"
+#include "linux/tree.h"
+#include "wire/frame.h"
+
+static struct bj_init_wipe caller_memory;
+
+void bj_launch_set_wipe(char *start, size_t length)
+{
+    caller_memory = (struct bj_init_wipe){start, length};
+}
+
+/* Calls function for each cgroup that was made. */
+static void for_each_cgroup(struct bj_launch *launch,
+                            void (*function)(const char *path, void *argument), void *argument)
+{
+    uint32_t made = 0;
+
+    for (uint32_t i = 0; i < launch->plan->op_count && made < launch->cgroups_made; i++) {
+        if (launch->plan->ops[i].kind != BJ_OP_CGROUP)
+            continue;
+        function(bj_plan_text(launch->plan, launch->plan->ops[i].source), argument);
+        made++;
+    }
+}
+
+static void remove_cgroup(const char *path, void *argument)
+{
+    (void)argument;
+    bj_cgroup_remove(path);
+}
+
+/* Slots on their way to init; sent in packets of at most BJ_FRAME_FDS_MAX. */
+struct handover {
+    struct {
+        struct bj_frame_head head;
+        uint32_t slots[BJ_FRAME_FDS_MAX];
+    } packet;
+    int fds[BJ_FRAME_FDS_MAX];
+    size_t count;
+    int socket_fd;
+};
+
+static int send_slots(struct handover *handover, bool last, struct bj_error *err)
+{
+    size_t length = handover->count * sizeof(uint32_t);
+    int result;
+
+    handover->packet.head = (struct bj_frame_head){
+        .magic = BJ_FRAME_MAGIC,
+        .type = BJ_FRAME_GO,
+        .fds = (uint16_t)handover->count,
+        .value = last,
+        .length = (uint32_t)length,
+    };
+    result = bj_socket_send(handover->socket_fd, &handover->packet,
+                            sizeof handover->packet.head + length, handover->fds, handover->count);
+    for (size_t i = 0; i < handover->count; i++)
+        close(handover->fds[i]);
+    handover->count = 0;
+    if (result < 0)
+        return bj_fail_errno(err, "handover", "cannot hand over to the sandbox's init");
+    return 0;
+}
+
+static int add_slot(struct handover *handover, uint32_t slot, int fd, struct bj_error *err)
+{
+    handover->packet.slots[handover->count] = slot;
+    handover->fds[handover->count++] = fd;
+    if (handover->count == BJ_FRAME_FDS_MAX)
+        return send_slots(handover, false, err);
+    return 0;
+}
+
+static int make_cgroup(struct bj_launch *launch, const struct bj_op *op,
+                       struct handover *handover, struct bj_error *err)
+{
+    const char *path = bj_plan_text(launch->plan, op->source);
+    int fd;
+
+    /* Counted first: a directory whose file cannot be opened has to be removed as well. */
+    launch->cgroups_made++;
+    if (bj_janitor_start(&launch->janitor) < 0)
+        return bj_fail_errno(err, "cgroup", "cannot start the process that removes cgroups");
+    bj_janitor_add(&launch->janitor, path);
+    fd = bj_cgroup_make(path);
+    if (fd < 0)
+        return bj_fail_errno(err, "cgroup", "cannot make the cgroup %s", path);
+    return add_slot(handover, op->slot, fd, err);
+}
+
+static int open_tree(struct bj_launch *launch, const struct bj_op *op, struct handover *handover,
+                     struct bj_error *err)
+{
+    struct bj_tree_request request = {
+        .source = bj_plan_text(launch->plan, op->source),
+        .read_only = op->flags & BJ_FLAG_READ_ONLY,
+        .overlay = op->flags & BJ_FLAG_OVERLAY,
+        .uid = launch->id_base + launch->plan->sandbox_uid,
+        .gid = launch->id_base + launch->plan->sandbox_gid,
+    };
+    int fd, result = bj_tree_open(&request, &fd, err);
+
+    return result < 0 ? result : add_slot(handover, op->slot, fd, err);
+}
+
+/*
+ * Ids of its own: a slot of the range by init's process id, which is unique among the sandboxes alive.
+ * Init has the first; an ordinary workload the next.
+ */
+static int map_ids(struct bj_launch *launch, struct bj_error *err)
+{
+    const struct bj_plan *plan = launch->plan;
+    uint32_t slot = (uint32_t)launch->init_pid;
+    char lines[96];
+
+    if (plan->id_random && getrandom(&slot, sizeof slot, 0) != sizeof slot)
+        return bj_fail_errno(err, "ids", "cannot choose ids for the sandbox");
+    launch->id_base = plan->id_first + slot % plan->id_slots * BJ_ID_SLOT;
+    if (plan->uid == plan->init_uid)
+        snprintf(lines, sizeof lines, "%u %u 1\n", plan->init_uid, launch->id_base);
+    else
+        snprintf(lines, sizeof lines, "%u %u 1\n%u %u 1\n", plan->init_uid, launch->id_base,
+                 plan->uid, launch->id_base + plan->sandbox_uid);
+    if (bj_idmap_write(launch->init_pid, lines, lines) < 0)
+        return bj_fail_errno(err, "ids", "cannot give the sandbox ids of its own");
+    return 0;
+}
+
+static int host_op(struct bj_launch *launch, const struct bj_op *op, struct handover *handover,
+                   struct bj_error *err)
+{
+    const char *source = bj_plan_text(launch->plan, op->source);
+    const char *text = bj_plan_text(launch->plan, op->text);
+
+    switch ((enum bj_op_kind)op->kind) {
+    case BJ_OP_CGROUP:
+        return make_cgroup(launch, op, handover, err);
+    case BJ_OP_CGROUP_SET:
+        if (bj_write_file_at(AT_FDCWD, source, text) < 0 && !(op->flags & BJ_FLAG_OPTIONAL))
+            return bj_fail_errno(err, "cgroup", "cannot write %s to %s", text, source);
+        return 0;
+    case BJ_OP_ID_MAP:
+        return map_ids(launch, err);
+    case BJ_OP_HOST_TREE:
+        return open_tree(launch, op, handover, err);
+    default:
+        return bj_fail(err, BJ_E_INTERNAL, "plan", "operation %s is not the host's",
+                       bj_op_name((enum bj_op_kind)op->kind));
+    }
+}
+
+static int host_side(struct bj_launch *launch, int socket_fd, struct bj_error *err)
+{
+    struct handover handover = {.socket_fd = socket_fd};
+    bool waited_for = false;
+    int result = 0;
+
+    for (uint32_t i = 0; i < launch->plan->op_count && result == 0; i++) {
+        const struct bj_op *op = &launch->plan->ops[i];
+
+        if (op->kind == BJ_OP_WAIT_HOST)
+            waited_for = true;
+        if (bj_op_side((enum bj_op_kind)op->kind) == BJ_SIDE_HOST)
+            result = host_op(launch, op, &handover, err);
+    }
+    if (result == 0 && waited_for)
+        return send_slots(&handover, true, err);
+    for (size_t i = 0; i < handover.count; i++)
+        close(handover.fds[i]);
+    return result;
+}
+
+static int explain_clone(struct bj_error *err)
+{
+    int result, saved = errno;
+
+    result = bj_fail_errno(err, "namespace", "cannot make a user namespace");
+    if (saved == EPERM || saved == EACCES || saved == ENOSPC || saved == EINVAL || saved == EUSERS) {
+        err->code = BJ_E_LAYER;
+        result = -BJ_E_LAYER;
+        bj_error_append(err, "; this host forbids them: `belljar doctor` says how to allow them, "
+                             "and --isolation landlock does without, less strictly");
+    }
+    return result;
+}
+
+int bj_launch_start(struct bj_launch *launch, const struct bj_plan *plan, int *ret_socket,
+                    struct bj_error *err)
+{
+    BJ_CLEANUP_CLOSE int host_end = -1, init_end = -1;
+    struct bj_error local;
+    int ends[2];
+
+    *launch = (struct bj_launch){.plan = plan, .init_pidfd = -1};
+    *ret_socket = -1;
+    bj_janitor_init(&launch->janitor);
+    if (bj_socket_pair(ends) < 0)
+        return bj_fail_errno(err, "launch", "cannot make a socket pair");
+    host_end = ends[0];
+    init_end = ends[1];
+    launch->init_pid = bj_process_clone(plan->clone_flags, &launch->init_pidfd);
+    if (launch->init_pid < 0) {
+        launch->init_pid = 0;
+        launch->init_pidfd = -1;
+        return explain_clone(err != NULL ? err : &local);
+    }
+    if (launch->init_pid == 0)
+        bj_init_run(plan, init_end, caller_memory);
+    *ret_socket = bj_fd_take(&host_end);
+    return host_side(launch, *ret_socket, err);
+}
+
+static void read_memory(const char *path, void *argument)
+{
+    struct bj_usage *usage = argument;
+    struct bj_cgroup_memory memory;
+
+    bj_cgroup_read_memory(path, &memory);
+    if (memory.peak > usage->peak_memory)
+        usage->peak_memory = memory.peak;
+    if (memory.oom_kills > 0)
+        usage->oom_killed = 1;
+}
+
+void bj_launch_end(struct bj_launch *launch, struct bj_usage *ret_usage)
+{
+    *ret_usage = (struct bj_usage){0};
+    if (launch->init_pid > 0) {
+        struct rusage usage;
+
+        kill(launch->init_pid, SIGKILL);
+        while (wait4(launch->init_pid, NULL, __WALL, &usage) < 0 && errno == EINTR)
+            continue;
+        ret_usage->cpu_us = (int64_t)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000 +
+                            usage.ru_utime.tv_usec + usage.ru_stime.tv_usec;
+        launch->init_pid = 0;
+    }
+    for_each_cgroup(launch, read_memory, ret_usage);
+    for_each_cgroup(launch, remove_cgroup, NULL);
+    launch->cgroups_made = 0;
+    bj_janitor_stop(&launch->janitor);
+    bj_fd_close(&launch->init_pidfd);
+}

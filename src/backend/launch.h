@@ -1,0 +1,51 @@
+/*
+ * Launching: from a plan to a running init, done by whoever is init's parent: this process for
+ * `belljar run`, the launcher for everything else.
+ *
+ * Theory of operation. Init is cloned from this process and executes its side of the plan. In the
+ * meantime, on the other processor, this side makes cgroups, maps ids and opens the users' trees, and
+ * hands what init needs over their socket with GO. The first SPAWN can be sent right behind: it waits
+ * in the socket until init is ready. Should this process be killed, init dies with it; the cgroups,
+ * which cannot be removed from inside, are left to the janitor, a process that sleeps until then.
+ */
+#ifndef BJ_BACKEND_LAUNCH_H
+#define BJ_BACKEND_LAUNCH_H
+
+#include <sys/types.h>
+
+#include "base/error.h"
+#include "linux/janitor.h"
+#include "model/result.h"
+#include "plan/plan.h"
+
+struct bj_launch {
+    const struct bj_plan *plan; /* borrowed until bj_launch_end() */
+    struct bj_janitor janitor;
+    pid_t init_pid;        /* 0 = none */
+    int init_pidfd;
+    uint32_t id_base;      /* first host id of this sandbox, if it has its own */
+    uint32_t cgroups_made; /* of the plan's CGROUP operations, from the first */
+};
+
+/* What a sandbox used, as far as its parent can tell. */
+struct bj_usage {
+    int64_t cpu_us;
+    int64_t peak_memory; /* bytes; 0 where no cgroup counted */
+    int32_t oom_killed;
+    int32_t reserved;
+};
+
+/*
+ * Starts init. *ret_socket is the host's end of its socket, the caller's, set also when the host side
+ * failed after init was cloned: what init said is in it. Call bj_launch_end() in any case.
+ */
+int bj_launch_start(struct bj_launch *launch, const struct bj_plan *plan, int *ret_socket,
+                    struct bj_error *err);
+
+/* Ends init and with it the sandbox, reads the counters and removes the cgroups. */
+void bj_launch_end(struct bj_launch *launch, struct bj_usage *ret_usage);
+
+/* Registers the memory that init overwrites: the program's arguments and environment. */
+void bj_launch_set_wipe(char *start, size_t length);
+
+#endif
