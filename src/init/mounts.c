@@ -372,17 +372,6 @@ static int make_read_only(struct bj_init *init, const struct bj_op *op, struct b
     return 0;
 }
 
-static int set_sysctl(struct bj_init *init, const struct bj_op *op, struct bj_error *err)
-{
-    const char *target = bj_plan_text(init->plan, op->target);
-    const char *below_root = target + 1;
-
-    if (bj_write_file_at(init->root_fd, below_root, bj_plan_text(init->plan, op->text)) < 0 &&
-        !(op->flags & BJ_FLAG_OPTIONAL))
-        return bj_fail_errno(err, "sysctl", "cannot set %s", target);
-    return 0;
-}
-
 int bj_init_mount_op(struct bj_init *init, const struct bj_op *op, struct bj_error *err)
 {
     switch ((enum bj_op_kind)op->kind) {
@@ -414,8 +403,6 @@ int bj_init_mount_op(struct bj_init *init, const struct bj_op *op, struct bj_err
         return mask(init, op, err);
     case BJ_OP_READ_ONLY:
         return make_read_only(init, op, err);
-    case BJ_OP_SYSCTL:
-        return set_sysctl(init, op, err);
     case BJ_OP_PIVOT:
         if (bj_mount_pivot(init->root_fd) < 0)
             return bj_fail_errno(err, "pivot", "cannot enter the new root");

@@ -191,7 +191,7 @@ int bj_init_setup(struct bj_init *init, struct bj_error *err)
     for (uint32_t i = 0; i < init->plan->op_count && result == 0; i++) {
         const struct bj_op *op = &init->plan->ops[i];
 
-        if (bj_op_side((enum bj_op_kind)op->kind) != BJ_SIDE_INIT)
+        if (bj_op_side((enum bj_op_kind)op->kind) != BJ_SIDE_INIT || op->flags & BJ_FLAG_DONE)
             continue;
         if (op->kind == BJ_OP_LANDLOCK) {
             result = landlock_rule(init, op, abi, &ruleset_fd, err);

@@ -48,18 +48,34 @@ int bj_netns_begin(struct bj_netns *netns)
     return netns->maker < 0 ? -1 : 0;
 }
 
-int bj_netns_join(struct bj_netns *netns)
+int bj_netns_take(struct bj_netns *netns)
 {
-    BJ_CLEANUP_CLOSE int fd = -1;
-
     while (waitpid(netns->maker, NULL, __WALL) < 0) {
         if (errno != EINTR)
             return -1;
     }
-    fd = netns->fd;
     if (netns->failed != 0) {
+        if (netns->fd >= 0)
+            close(netns->fd);
         errno = netns->failed;
         return -1;
     }
-    return BJ_SYS(setns(fd, CLONE_NEWNET));
+    return netns->fd;
+}
+
+int bj_netns_enter(int fd)
+{
+    if (BJ_SYS(setns(fd, CLONE_NEWNET)) < 0)
+        return -1;
+    /* Any port may be bound inside: there is nobody else whose it could be. Where /proc/sys is
+     * read-only, as in containers, the usual ones remain (ip-sysctl). */
+    bj_write_file_at(AT_FDCWD, "/proc/sys/net/ipv4/ip_unprivileged_port_start", "0");
+    return 0;
+}
+
+int bj_netns_join(struct bj_netns *netns)
+{
+    BJ_CLEANUP_CLOSE int fd = bj_netns_take(netns);
+
+    return fd < 0 ? -1 : bj_netns_enter(fd);
 }

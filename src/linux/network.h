@@ -19,7 +19,13 @@ struct bj_netns {
 /* Starts making one. `netns` must stay where it is. 0, or -1 with errno. */
 int bj_netns_begin(struct bj_netns *netns);
 
-/* Waits for it and enters it. 0, or -1 with errno. */
+/* Waits for it and hands it over: a descriptor of the namespace, or -1 with errno. */
+int bj_netns_take(struct bj_netns *netns);
+
+/* Enters a new one and makes it ready for use. 0, or -1 with errno. */
+int bj_netns_enter(int fd);
+
+/* bj_netns_take() and bj_netns_enter(). 0, or -1 with errno. */
 int bj_netns_join(struct bj_netns *netns);
 
 #endif

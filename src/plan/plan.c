@@ -173,6 +173,7 @@ static void print_flags(struct bj_buf *out, uint32_t flags)
         {BJ_FLAG_READ_ONLY, "read-only"}, {BJ_FLAG_NO_DEV, "no-dev"},     {BJ_FLAG_NO_EXEC, "no-exec"},
         {BJ_FLAG_RECURSIVE, "recursive"}, {BJ_FLAG_OPTIONAL, "optional"}, {BJ_FLAG_OWNED, "owned"},
         {BJ_FLAG_NO_CREATE, "no-create"}, {BJ_FLAG_OVERLAY, "overlay"},   {BJ_FLAG_DETACHED, "detached"},
+        {BJ_FLAG_DONE, "done"},
     };
 
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {

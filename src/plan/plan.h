@@ -52,7 +52,6 @@
     X(DEVPTS,        INIT, "mount devpts")           /* target number=terminals */                 \
     X(MASK,          INIT, "mask")                   /* target */                                  \
     X(READ_ONLY,     INIT, "make read-only")         /* target */                                  \
-    X(SYSCTL,        INIT, "set kernel parameter")   /* target text */                             \
     X(PIVOT,         INIT, "enter the new root")                                                   \
     X(LANDLOCK,      INIT, "allow access")           /* target number=enum bj_access */            \
     X(LANDLOCK_ON,   INIT, "enforce access rules")                                                 \
@@ -80,6 +79,8 @@ enum bj_op_side { BJ_SIDE_HOST, BJ_SIDE_INIT };
 #define BJ_FLAG_NO_CREATE (1u << 6) /* the mount point must exist: it lies in the user's files */
 #define BJ_FLAG_OVERLAY   (1u << 7) /* HOST_TREE: as an overlay, so that locks stay inside */
 #define BJ_FLAG_DETACHED  (1u << 8) /* BIND: the slot holds a tree of the host side's, to be moved */
+
+#define BJ_FLAG_DONE      (1u << 9) /* NETWORK, NETWORK_JOIN: the launcher gave one of its pool */
 
 /* What a Landlock rule grants; spelled out per ABI in src/linux/landlock.c. */
 enum bj_access {

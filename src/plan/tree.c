@@ -169,15 +169,6 @@ static void plan_proc(struct bj_builder *b)
     if (!bj_builder_wants(b, BJ_LAYER_PROC))
         return;
     add_target(b, BJ_OP_PROC, BJ_LAYER_PROC, "/proc");
-    if (b->plan->layers & BJ_LAYER_BIT(NETWORK)) {
-        uint32_t target = bj_builder_text(b, "/proc/sys/net/ipv4/ip_unprivileged_port_start");
-        uint32_t text = bj_builder_text(b, "0");
-        struct bj_op *op = bj_builder_op(b, BJ_OP_SYSCTL, BJ_LAYER_NETWORK);
-
-        op->target = target;
-        op->text = text;
-        op->flags = BJ_FLAG_OPTIONAL;
-    }
     for (size_t i = 0; masked[i] != NULL; i++)
         add_target(b, BJ_OP_MASK, BJ_LAYER_PROC, masked[i]);
     add_target(b, BJ_OP_READ_ONLY, BJ_LAYER_PROC, "/proc/sys");

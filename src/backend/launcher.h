@@ -1,0 +1,51 @@
+/*
+ * The launcher: a tiny process that starts sandboxes for a large one.
+ *
+ * Theory of operation. Forking a process of 512 MiB costs a hundred times what forking a small one
+ * does, and a process with threads must not run code after fork at all. So the library and the service
+ * start a launcher early, send it plans, and get back the socket of each sandbox's init. The launcher
+ * keeps network namespaces ready, made while nobody waits; each is used once. It reaps every init,
+ * counts what the sandbox used and removes its cgroups. When its client's end of the socket closes it
+ * ends, and every sandbox with it.
+ *
+ *     client → launcher   LAUNCH (plan) | END (number)
+ *     launcher → client   for LAUNCH: a number, init's socket and pidfd, or an error
+ *                         for END: what it used
+ */
+#ifndef BJ_BACKEND_LAUNCHER_H
+#define BJ_BACKEND_LAUNCHER_H
+
+#include "backend/launch.h"
+#include "base/error.h"
+#include "plan/plan.h"
+
+struct bj_launcher {
+    int socket_fd; /* -1 = not started */
+    pid_t pid;
+};
+
+/*
+ * Starts one by forking this process: only for a small process with one thread. `pool` is how many
+ * network namespaces it keeps ready.
+ */
+int bj_launcher_fork(struct bj_launcher *launcher, unsigned pool, struct bj_error *err);
+
+/* Starts one by executing the program at `path`, from any process. */
+int bj_launcher_execute(struct bj_launcher *launcher, const char *path, unsigned pool,
+                        struct bj_error *err);
+
+/* Ends it and all its sandboxes, and waits for that. */
+void bj_launcher_stop(struct bj_launcher *launcher);
+
+/* Launches a plan. The descriptors are the caller's. */
+int bj_launcher_launch(struct bj_launcher *launcher, const struct bj_plan *plan,
+                       uint32_t *ret_number, int *ret_socket, int *ret_pidfd, struct bj_error *err);
+
+/* Ends a sandbox. `ret_usage` may be NULL. */
+int bj_launcher_end(struct bj_launcher *launcher, uint32_t number, struct bj_usage *ret_usage,
+                    struct bj_error *err);
+
+/* The launcher's own loop; returns its exit status. For the program in src/bin/launcher.c. */
+int bj_launcher_main(int socket_fd, unsigned pool);
+
+#endif
