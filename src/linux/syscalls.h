@@ -25,6 +25,35 @@ enum {
     BJ_SYS_LANDLOCK_RESTRICT_SELF = 446,
 };
 
+/*
+ * A system call that leaves errno alone: for a task that shares another's memory, and with it errno.
+ * Returns what the kernel does: 0 or more, or -errno.
+ */
+static inline long bj_raw_syscall(long number, long a, long b, long c, long d)
+{
+#if defined(__x86_64__)
+    register long r10 __asm__("r10") = d;
+    long result;
+
+    __asm__ volatile("syscall"
+                     : "=a"(result)
+                     : "0"(number), "D"(a), "S"(b), "d"(c), "r"(r10)
+                     : "rcx", "r11", "memory");
+    return result;
+#elif defined(__aarch64__)
+    register long x8 __asm__("x8") = number;
+    register long x0 __asm__("x0") = a;
+    register long x1 __asm__("x1") = b;
+    register long x2 __asm__("x2") = c;
+    register long x3 __asm__("x3") = d;
+
+    __asm__ volatile("svc 0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2), "r"(x3) : "memory");
+    return x0;
+#else
+#error "no raw system call for this architecture"
+#endif
+}
+
 static inline int bj_sys_close_range(unsigned first, unsigned last)
 {
     return (int)syscall(BJ_SYS_CLOSE_RANGE, first, last, 0);
