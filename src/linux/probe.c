@@ -1,11 +1,11 @@
 /*
  * The attempts.
  *
- * Theory of operation. Outcomes lie in memory that parent and children share. Before each attempt its
- * outcome is set to "killed", and after it to what came out, so that a child which dies half-way has
- * said where. One child in a user and a pid namespace of its own makes the other namespaces and the
- * mounts, in the order in which a sandbox needs them, attached nowhere but in its own mount
- * namespace. Landlock and the filter bind for good, so each has a child of its own.
+ * Theory of operation. Outcomes lie in memory that parent and children share. Before each attempt
+ * its outcome is set to "killed", and after it to what came out, so that a child which dies
+ * half-way has said where. One child in a user and a pid namespace of its own makes the other
+ * namespaces and the mounts, in the order in which a sandbox needs them, attached nowhere but in
+ * its own mount namespace. Landlock and the filter bind for good, so each has a child of its own.
  */
 #include "linux/probe.h"
 
@@ -32,9 +32,9 @@
 #include "linux/seccomp.h"
 #include "linux/tree.h"
 
-#define INSIDE_UID 1000    /* of an ordinary user with ids of its own, as in src/plan/namespaces.c */
-#define NPROC_TRIED 3      /* processes that a limit is set to */
-#define NPROC_MORE 2       /* further ones that must then be refused */
+#define INSIDE_UID  1000 /* of an ordinary user with ids of its own, as in src/plan/namespaces.c */
+#define NPROC_TRIED 3    /* processes that a limit is set to */
+#define NPROC_MORE  2    /* further ones that must then be refused */
 
 static const char *const texts[] = {
 #define TEXT(id, text) text,
@@ -63,6 +63,12 @@ static void try_one(const struct trial *trial, enum bj_probe probe, attempt_fn *
 
     *outcome = BJ_PROBE_KILLED;
     *outcome = attempt(trial) == 0 ? 0 : errno;
+}
+
+/* The first of the host ids that this process may give away. */
+static uint32_t own_id(const struct bj_host *host)
+{
+    return host->id_first + (uint32_t)host->pid % host->id_slots * BJ_ID_SLOT;
 }
 
 /* Waits for a child that has recorded its outcomes. */
@@ -225,12 +231,12 @@ static const struct {
     enum bj_probe probe;
     attempt_fn *attempt;
 } inside[] = {
-    {BJ_PROBE_MOUNT, unshare_mount},     {BJ_PROBE_NETWORK, unshare_network},
-    {BJ_PROBE_IPC, unshare_ipc},         {BJ_PROBE_UTS, unshare_uts},
+    {BJ_PROBE_MOUNT, unshare_mount},      {BJ_PROBE_NETWORK, unshare_network},
+    {BJ_PROBE_IPC, unshare_ipc},          {BJ_PROBE_UTS, unshare_uts},
     {BJ_PROBE_CGROUP_NS, unshare_cgroup}, {BJ_PROBE_BIND, mount_bind},
-    {BJ_PROBE_TMPFS, mount_tmpfs},       {BJ_PROBE_OVERLAY, mount_overlay},
-    {BJ_PROBE_DEVPTS, mount_devpts},     {BJ_PROBE_PROC, mount_proc},
-    {BJ_PROBE_TIME, unshare_time},       {BJ_PROBE_PROCESS_LIMIT, limit_processes},
+    {BJ_PROBE_TMPFS, mount_tmpfs},        {BJ_PROBE_OVERLAY, mount_overlay},
+    {BJ_PROBE_DEVPTS, mount_devpts},      {BJ_PROBE_PROC, mount_proc},
+    {BJ_PROBE_TIME, unshare_time},        {BJ_PROBE_PROCESS_LIMIT, limit_processes},
 };
 
 static void inside_main(const struct trial *trial) __attribute__((noreturn));
@@ -256,12 +262,11 @@ static void inside_main(const struct trial *trial)
 /* Privileged: ids are mapped from outside. The child goes on once it has read a byte. */
 static void map_child(const struct trial *trial, pid_t pid, int write_fd)
 {
-    uint32_t base = trial->host->id_base;
+    uint32_t base = own_id(trial->host);
     char lines[96];
 
     snprintf(lines, sizeof lines, "0 %u 1\n%d %u 1\n", base, INSIDE_UID, base + 1);
-    trial->probes->outcome[BJ_PROBE_ID_MAP] =
-        bj_idmap_write(pid, lines, lines) == 0 ? 0 : errno;
+    trial->probes->outcome[BJ_PROBE_ID_MAP] = bj_idmap_write(pid, lines, lines) == 0 ? 0 : errno;
     (void)!write(write_fd, "", 1);
 }
 
@@ -359,8 +364,8 @@ static int open_mapped_tree(const struct trial *trial)
 {
     const struct bj_tree_request request = {
         .source = trial->host->directory,
-        .uid = trial->host->id_base + 1,
-        .gid = trial->host->id_base + 1,
+        .uid = own_id(trial->host) + 1,
+        .gid = own_id(trial->host) + 1,
     };
     struct bj_error err = {0};
     int fd;
@@ -389,15 +394,15 @@ static int limit_and_join(const struct bj_host *host, int controller, const char
 {
     bool v2 = host->cgroup == BJ_CGROUP_V2;
     BJ_CLEANUP_CLOSE int join_fd = bj_cgroup_make(path);
-    char file[BJ_PATH_MAX];
+    char file[BJ_PATH_MAX + 32];
     int status;
     pid_t pid;
 
     snprintf(file, sizeof file, "%s/%s", path,
              v2 ? controllers[controller].v2_file : controllers[controller].v1_file);
-    if (join_fd < 0 ||
-        bj_write_file_at(AT_FDCWD, file,
-                         v2 ? controllers[controller].v2_value : controllers[controller].v1_value) < 0)
+    if (join_fd < 0 || bj_write_file_at(AT_FDCWD, file,
+                                        v2 ? controllers[controller].v2_value
+                                           : controllers[controller].v1_value) < 0)
         return -1;
     pid = fork();
     if (pid == 0)
@@ -434,8 +439,8 @@ int bj_probe_run(const struct bj_host *host, struct bj_probes *ret, struct bj_er
 {
     struct trial trial = {.host = host, .mapped_fd = -1};
 
-    trial.probes = mmap(NULL, sizeof *trial.probes, PROT_READ | PROT_WRITE,
-                        MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    trial.probes =
+        mmap(NULL, sizeof *trial.probes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (trial.probes == MAP_FAILED)
         return bj_fail_errno(err, "probe", "cannot share memory with the children");
     for (int i = 0; i < BJ_PROBE_COUNT; i++)
