@@ -18,6 +18,7 @@
 #define BJ_BACKEND_VERSION 1
 
 struct bj_sandbox; /* each backend has its own */
+struct bj_launcher;
 
 /* What happens in a sandbox without being asked for. */
 enum bj_event_kind {
@@ -34,9 +35,10 @@ struct bj_backend {
     uint32_t version; /* BJ_BACKEND_VERSION */
     const char *name;
 
-    /* Makes a sandbox. What could not be had goes to `result` (layers, degraded). */
-    int (*create)(const struct bj_config *config, struct bj_result *result,
-                  struct bj_sandbox **ret_sandbox, struct bj_error *err);
+    /* Makes a sandbox. What could not be had goes to `result` (layers, degraded), which must stay until
+     * the sandbox is destroyed. `launcher` may be NULL: then this process launches. */
+    int (*create)(const struct bj_config *config, struct bj_launcher *launcher,
+                  struct bj_result *result, struct bj_sandbox **ret_sandbox, struct bj_error *err);
 
     /* Prints what create would do. */
     int (*dry_run)(const struct bj_config *config, struct bj_buf *out, struct bj_error *err);

@@ -10,6 +10,7 @@
 #include "backend/backend.h"
 #include "backend/channel.h"
 #include "backend/launch.h"
+#include "backend/launcher.h"
 #include "base/fd.h"
 #include "base/mem.h"
 #include "linux/host.h"
@@ -19,29 +20,43 @@
 struct bj_sandbox {
     struct bj_plan plan;
     struct bj_channel channel;
-    struct bj_launch launch;
+    struct bj_launch launch;      /* when this process launched it */
+    struct bj_launcher *launcher; /* or the launcher did: borrowed */
+    uint32_t number;              /* the launcher's for it */
+    int pidfd;
+    struct bj_degradations degraded; /* where init's notes go */
 };
 
 static void native_kill(struct bj_sandbox *sandbox)
 {
-    if (sandbox->launch.init_pidfd >= 0)
-        bj_process_pidfd_signal(sandbox->launch.init_pidfd, SIGKILL);
+    int pidfd = sandbox->launcher != NULL ? sandbox->pidfd : sandbox->launch.init_pidfd;
+
+    if (pidfd >= 0)
+        bj_process_pidfd_signal(pidfd, SIGKILL);
 }
 
 static void native_destroy(struct bj_sandbox *sandbox, struct bj_result *result)
 {
-    struct bj_usage usage;
+    struct bj_usage usage = {0};
 
     if (sandbox == NULL)
         return;
-    bj_launch_end(&sandbox->launch, &usage);
+    if (sandbox->launcher == NULL)
+        bj_launch_end(&sandbox->launch, &usage);
+    else if (sandbox->pidfd >= 0)
+        bj_launcher_end(sandbox->launcher, sandbox->number, &usage, NULL);
     if (result != NULL) {
         if (result->cpu_us == 0)
             result->cpu_us = usage.cpu_us;
         if (usage.peak_memory > 0)
             result->peak_memory = usage.peak_memory;
         result->oom_killed |= usage.oom_killed != 0;
+        result->layers &= ~sandbox->channel.lost;
+        for (int i = 0; i < sandbox->degraded.count; i++)
+            bj_degradations_add(&result->degraded, sandbox->degraded.items[i].layer, "%s",
+                                sandbox->degraded.items[i].reason);
     }
+    bj_fd_close(&sandbox->pidfd);
     bj_fd_close(&sandbox->channel.fd);
     bj_free(sandbox);
 }
@@ -67,22 +82,32 @@ static int prefer_init(struct bj_channel *channel, int failed, struct bj_error *
     return -err->code;
 }
 
-static int native_create(const struct bj_config *config, struct bj_result *result,
-                         struct bj_sandbox **ret_sandbox, struct bj_error *err)
+static int start(struct bj_sandbox *sandbox, struct bj_error *err)
+{
+    if (sandbox->launcher == NULL)
+        return bj_launch_start(&sandbox->launch, &sandbox->plan, &sandbox->channel.fd, err);
+    return bj_launcher_launch(sandbox->launcher, &sandbox->plan, &sandbox->number,
+                              &sandbox->channel.fd, &sandbox->pidfd, err);
+}
+
+static int native_create(const struct bj_config *config, struct bj_launcher *launcher,
+                         struct bj_result *result, struct bj_sandbox **ret_sandbox,
+                         struct bj_error *err)
 {
     struct bj_sandbox *sandbox = bj_alloc(sizeof *sandbox);
     int failed;
 
     if (sandbox == NULL)
         return bj_fail(err, BJ_E_NO_MEMORY, "launch", "out of memory");
-    sandbox->channel.fd = sandbox->launch.init_pidfd = -1;
-    sandbox->channel.degraded = &result->degraded;
+    sandbox->channel.fd = sandbox->launch.init_pidfd = sandbox->pidfd = -1;
+    sandbox->channel.degraded = &sandbox->degraded;
+    sandbox->launcher = launcher;
     failed = make_plan(config, &sandbox->plan, &result->degraded, err);
     if (failed < 0) {
         bj_free(sandbox);
         return failed;
     }
-    failed = bj_launch_start(&sandbox->launch, &sandbox->plan, &sandbox->channel.fd, err);
+    failed = start(sandbox, err);
     if (failed < 0) {
         failed = prefer_init(&sandbox->channel, failed, err);
         native_destroy(sandbox, NULL);

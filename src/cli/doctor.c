@@ -72,7 +72,7 @@ static void try_sandbox(const struct bj_config *config, const struct bj_host *ho
 
     try_plan(config, host, ret);
     bj_result_init(&result);
-    ret->result = bj_backend_native.create(config, &result, &sandbox, &ret->err);
+    ret->result = bj_backend_native.create(config, NULL, &result, &sandbox, &ret->err);
     if (ret->result == 0) {
         ret->result = bj_backend_native.list(sandbox, entries, 8, &count, &ret->err);
         bj_backend_native.destroy(sandbox, NULL);

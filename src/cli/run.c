@@ -128,8 +128,6 @@ static int run_parsed(struct bj_config *config, const struct bj_run_options *run
     backend = find_backend(config, &err);
     if (backend == NULL)
         return fail(&err);
-    if (config->sandbox_type == BJ_SANDBOX_NONE && !run->quiet)
-        fprintf(stderr, "belljar: sandbox_type none: nothing confines this command\n");
     for (int i = 0; i < run->warnings.count && !run->quiet; i++)
         fprintf(stderr, "belljar: %s\n", run->warnings.texts[i]);
     return run->dry_run ? dry_run(backend, config) : run_command(backend, config, run, command);

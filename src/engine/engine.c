@@ -21,6 +21,7 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "engine/engine_internal.h"
+#include "engine/environment.h"
 #include "linux/terminal.h"
 
 #define EXIT_TIMED_OUT 124
@@ -118,7 +119,7 @@ static void time_out(struct run *run)
     result->timed_out = true;
     result->exit_code = EXIT_TIMED_OUT;
     snprintf(result->reason, sizeof result->reason, "timed out after %lld s",
-             (long long)run->request->config->timeout_seconds);
+             (long long)bj_config_run_seconds(run->request->config));
     run->backend->kill(run->sandbox);
 }
 
@@ -221,17 +222,18 @@ int bj_engine_run(const struct bj_backend *backend, const struct bj_run_request 
 {
     struct run run = {
         .backend = backend, .request = request, .result = result, .signal_fd = -1};
+    int64_t seconds = bj_config_run_seconds(request->config);
     int failed;
 
     run.started = bj_clock_us();
-    if (request->config->timeout_seconds > 0)
-        run.deadline = run.started + request->config->timeout_seconds * 1000000;
+    if (seconds > 0)
+        run.deadline = run.started + seconds * 1000000;
     bj_terminal_init(&run.terminal);
     failed = bj_relay_open(&run.relay, request, err);
-    if (failed == 0)
+    if (failed == 0 && request->launcher == NULL)
         failed = watch_signals(&run, err);
     if (failed == 0)
-        failed = backend->create(request->config, result, &run.sandbox, err);
+        failed = backend->create(request->config, request->launcher, result, &run.sandbox, err);
     if (failed == 0)
         failed = start(&run, err);
     if (failed == 0)

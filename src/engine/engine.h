@@ -13,6 +13,7 @@
 /* What to run and where its streams go. Plain data, borrowed for the call. */
 struct bj_run_request {
     const struct bj_config *config;
+    struct bj_launcher *launcher; /* NULL: this process launches, and takes signals for the command */
     const char *const *argv; /* NULL-terminated */
     bool terminal;           /* give it a terminal */
     bool interactive;        /* forward a terminal's input although it gets no terminal itself */
@@ -22,7 +23,7 @@ struct bj_run_request {
 
 /*
  * Runs the request to its end. Fills *result (initialised by the caller) also when it fails, as far
- * as things went. Signals that ask this process to end are passed on to the command meanwhile.
+ * as things went. Without a launcher, signals that ask this process to end are passed on meanwhile.
  */
 int bj_engine_run(const struct bj_backend *backend, const struct bj_run_request *request,
                   struct bj_result *result, struct bj_error *err);

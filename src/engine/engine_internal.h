@@ -4,13 +4,6 @@
 
 #include "engine/engine.h"
 
-/*
- * The environment of a command: built from nothing, then the configuration's. NULL-terminated, with
- * its strings the caller's: bj_strv_free().
- */
-int bj_environment_build(const struct bj_config *config, const char *user, const char *home,
-                         bool terminal, char ***ret, struct bj_error *err);
-
 /* How one of the three streams travels. */
 enum bj_route {
     BJ_ROUTE_NONE,   /* /dev/null inside */

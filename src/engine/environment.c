@@ -8,8 +8,7 @@
 
 #include "base/limits.h"
 #include "base/mem.h"
-#include "base/str.h"
-#include "engine/engine_internal.h"
+#include "engine/environment.h"
 
 #define PATH_INSIDE "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -72,9 +71,10 @@ static void pass_on(struct list *list, const char *const *names, size_t count)
 int bj_environment_build(const struct bj_config *config, const char *user, const char *home,
                          bool terminal, char ***ret, struct bj_error *err)
 {
+    char **own = config != NULL ? config->environment : NULL;
     struct list list = {.capacity = 32};
 
-    for (char **item = config->environment; item != NULL && *item != NULL; item++)
+    for (char **item = own; item != NULL && *item != NULL; item++)
         list.capacity++;
     list.items = bj_alloc(list.capacity * sizeof *list.items);
     if (list.items == NULL)
@@ -91,7 +91,7 @@ int bj_environment_build(const struct bj_config *config, const char *user, const
         set_pair(&list, "TERM", "xterm");
         pass_on(&list, passed_on_with_terminal, 2);
     }
-    for (char **item = config->environment; item != NULL && *item != NULL; item++)
+    for (char **item = own; item != NULL && *item != NULL; item++)
         set(&list, bj_strdup(*item));
     if (list.failed) {
         bj_strv_free(list.items);

@@ -137,8 +137,12 @@ int bj_plan_make(const struct bj_config *config, const struct bj_host *host, str
     plan->text[0] = '\0';
     plan->text_length = 1;
 
-    result = config->isolation == BJ_ISOLATION_LANDLOCK ? bj_plan_landlock(&b, err)
-                                                        : bj_plan_namespaces(&b, err);
+    if (config->sandbox_type == BJ_SANDBOX_NONE)
+        result = bj_plan_none(&b, err);
+    else if (config->isolation == BJ_ISOLATION_LANDLOCK)
+        result = bj_plan_landlock(&b, err);
+    else
+        result = bj_plan_namespaces(&b, err);
     if (result < 0)
         return result;
     if (b.full)

@@ -36,9 +36,10 @@ bool bj_builder_requires(const struct bj_builder *b, enum bj_layer layer);
 int bj_builder_cannot(struct bj_builder *b, enum bj_layer layer, bool asked, const char *reason,
                       struct bj_error *err);
 
-/* The two ways to isolate. */
+/* The two ways to isolate, and the way not to. */
 int bj_plan_namespaces(struct bj_builder *b, struct bj_error *err);
 int bj_plan_landlock(struct bj_builder *b, struct bj_error *err);
+int bj_plan_none(struct bj_builder *b, struct bj_error *err);
 
 /* Parts shared by both: resource limits (src/plan/limits.c) and the file tree (src/plan/tree.c). */
 int bj_plan_limits(struct bj_builder *b, struct bj_error *err);

@@ -1,0 +1,28 @@
+/*
+ * The plan of sandbox_type none: a process tree that ends together, and nothing that confines it.
+ * Only by name; the configuration warns.
+ */
+#include "plan/plan_internal.h"
+
+int bj_plan_none(struct bj_builder *b, struct bj_error *err)
+{
+    struct bj_plan *plan = b->plan;
+    const char *source, *target;
+    int result = bj_plan_workspace(b, &source, &target, err);
+
+    if (result < 0)
+        return result;
+    if (source == NULL || b->config->working_directory != NULL || b->config->volume_count > 0)
+        return bj_fail(err, BJ_E_LAYER, "plan",
+                       "sandbox_type none shows the host as it is: no empty or moved workspace, and "
+                       "no volumes");
+    plan->isolation = BJ_ISOLATION_LANDLOCK; /* no process tree of its own */
+    plan->uid = plan->init_uid = plan->sandbox_uid = b->host->uid;
+    plan->gid = plan->init_gid = plan->sandbox_gid = b->host->gid;
+    plan->directory = bj_builder_text(b, target);
+    plan->home = bj_builder_text(b, b->host->home[0] != '\0' ? b->host->home : target);
+    plan->shell_user = bj_builder_text(b, "user");
+    bj_builder_op(b, BJ_OP_SUBREAPER, BJ_LAYER_SESSION);
+    plan->layers |= BJ_LAYER_BIT(SESSION) | BJ_LAYER_BIT(DESCRIPTORS);
+    return 0;
+}
