@@ -188,25 +188,10 @@ static int host_side(struct bj_launch *launch, int socket_fd, struct bj_error *e
     return result;
 }
 
-static int explain_clone(struct bj_error *err)
-{
-    int result, saved = errno;
-
-    result = bj_fail_errno(err, "namespace", "cannot make a user namespace");
-    if (saved == EPERM || saved == EACCES || saved == ENOSPC || saved == EINVAL || saved == EUSERS) {
-        err->code = BJ_E_LAYER;
-        result = -BJ_E_LAYER;
-        bj_error_append(err, "; this host forbids them: `belljar doctor` says how to allow them, "
-                             "and --isolation landlock does without, less strictly");
-    }
-    return result;
-}
-
 int bj_launch_start(struct bj_launch *launch, const struct bj_plan *plan, int *ret_socket,
                     struct bj_error *err)
 {
     BJ_CLEANUP_CLOSE int host_end = -1, init_end = -1;
-    struct bj_error local;
     int ends[2];
 
     *launch = (struct bj_launch){.plan = plan, .init_pidfd = -1};
@@ -220,7 +205,7 @@ int bj_launch_start(struct bj_launch *launch, const struct bj_plan *plan, int *r
     if (launch->init_pid < 0) {
         launch->init_pid = 0;
         launch->init_pidfd = -1;
-        return explain_clone(err != NULL ? err : &local);
+        return bj_process_explain_namespaces(err, "cannot make a user namespace");
     }
     if (launch->init_pid == 0)
         bj_init_run(plan, init_end, caller_memory);

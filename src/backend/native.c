@@ -13,6 +13,7 @@
 #include "backend/launcher.h"
 #include "base/fd.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "linux/host.h"
 #include "linux/process.h"
 #include "plan/plan.h"
@@ -82,6 +83,9 @@ static int prefer_init(struct bj_channel *channel, int failed, struct bj_error *
     return -err->code;
 }
 
+static int native_list(struct bj_sandbox *sandbox, struct bj_process_entry *ret, size_t capacity,
+                       size_t *ret_count, struct bj_error *err);
+
 static int start(struct bj_sandbox *sandbox, struct bj_error *err)
 {
     if (sandbox->launcher == NULL)
@@ -90,11 +94,13 @@ static int start(struct bj_sandbox *sandbox, struct bj_error *err)
                               &sandbox->channel.fd, &sandbox->pidfd, err);
 }
 
-static int native_create(const struct bj_config *config, struct bj_launcher *launcher,
-                         struct bj_result *result, struct bj_sandbox **ret_sandbox,
-                         struct bj_error *err)
+static int create_once(const struct bj_config *config, struct bj_launcher *launcher,
+                       struct bj_result *result, struct bj_sandbox **ret_sandbox,
+                       struct bj_error *err)
 {
     struct bj_sandbox *sandbox = bj_alloc(sizeof *sandbox);
+    struct bj_process_entry entries[1];
+    size_t count;
     int failed;
 
     if (sandbox == NULL)
@@ -108,6 +114,9 @@ static int native_create(const struct bj_config *config, struct bj_launcher *lau
         return failed;
     }
     failed = start(sandbox, err);
+    /* Where less would do as well, know now whether init came up rather than by its first answer. */
+    if (failed == 0 && config->allow_degraded)
+        failed = native_list(sandbox, entries, 1, &count, err);
     if (failed < 0) {
         failed = prefer_init(&sandbox->channel, failed, err);
         native_destroy(sandbox, NULL);
@@ -116,6 +125,25 @@ static int native_create(const struct bj_config *config, struct bj_launcher *lau
     result->layers = sandbox->plan.layers;
     *ret_sandbox = sandbox;
     return 0;
+}
+
+static int native_create(const struct bj_config *config, struct bj_launcher *launcher,
+                         struct bj_result *result, struct bj_sandbox **ret_sandbox,
+                         struct bj_error *err)
+{
+    struct bj_error why = {0};
+    struct bj_config less = *config;
+    int failed = create_once(config, launcher, result, ret_sandbox, &why);
+
+    if (failed == -BJ_E_LAYER && config->allow_degraded &&
+        config->isolation == BJ_ISOLATION_NAMESPACES && bj_streq(why.step, "namespace")) {
+        result->degraded = (struct bj_degradations){0};
+        less.isolation = BJ_ISOLATION_LANDLOCK;
+        failed = create_once(&less, launcher, result, ret_sandbox, &why);
+    }
+    if (failed < 0 && err != NULL)
+        *err = why;
+    return failed;
 }
 
 static int native_dry_run(const struct bj_config *config, struct bj_buf *out, struct bj_error *err)

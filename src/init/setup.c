@@ -130,7 +130,7 @@ static int plain_op(struct bj_init *init, const struct bj_op *op, struct bj_erro
     switch ((enum bj_op_kind)op->kind) {
     case BJ_OP_UNSHARE:
         if (BJ_SYS(unshare((int)op->number)) < 0)
-            return bj_fail_errno(err, "namespace", "cannot make new namespaces");
+            return bj_process_explain_namespaces(err, "cannot make new namespaces");
         return 0;
     case BJ_OP_CGROUP_NS:
         if (BJ_SYS(unshare(CLONE_NEWCGROUP)) < 0)
@@ -138,7 +138,7 @@ static int plain_op(struct bj_init *init, const struct bj_op *op, struct bj_erro
         return 0;
     case BJ_OP_ID_MAP_SELF:
         if (bj_idmap_write_self(source, text) < 0)
-            return bj_fail_errno(err, "ids", "cannot map this user into the sandbox");
+            return bj_process_explain_namespaces(err, "cannot map this user into a sandbox");
         return 0;
     case BJ_OP_WAIT_HOST:
         return wait_host(init, err);

@@ -20,6 +20,7 @@
 #include "base/str.h"
 #include "init/init_internal.h"
 #include "linux/credentials.h"
+#include "linux/landlock.h"
 #include "linux/process.h"
 
 #define PATH_DEFAULT "/usr/local/bin:/usr/bin:/bin"
@@ -63,8 +64,9 @@ static int set_streams_child(const struct child *child)
 
 static int set_identity_child(const struct bj_plan *plan)
 {
+    /* Not PID 1 there, init could be signalled: an inner domain keeps it out of reach. */
     if (plan->isolation == BJ_ISOLATION_LANDLOCK)
-        return 0;
+        return plan->layers & BJ_LAYER_BIT(LANDLOCK) ? bj_landlock_scope() : 0;
     if (plan->uid != plan->init_uid &&
         (BJ_SYS(setresgid(plan->gid, plan->gid, plan->gid)) < 0 ||
          BJ_SYS(setresuid(plan->uid, plan->uid, plan->uid)) < 0))

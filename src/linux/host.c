@@ -171,7 +171,7 @@ int bj_host_read(const struct bj_config *config, struct bj_host *ret, struct bj_
     ret->privileged = ret->uid == 0 && has_capabilities();
     ret->cpus = (int)sysconf(_SC_NPROCESSORS_ONLN);
     read_kernel(ret);
-    if (ret->privileged)
+    if (ret->uid == 0)
         read_ids(ret);
     bj_cgroup_find(ret);
     read_system_dirs(ret);

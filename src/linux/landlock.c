@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "base/fault.h"
+#include "base/fd.h"
 #include "linux/syscalls.h"
 
 #define CREATE_RULESET_VERSION 1u
@@ -111,4 +112,15 @@ int bj_landlock_allow(int ruleset_fd, int abi, int path_fd, enum bj_landlock_gra
 int bj_landlock_enforce(int ruleset_fd)
 {
     return (int)BJ_SYS(syscall(BJ_SYS_LANDLOCK_RESTRICT_SELF, ruleset_fd, 0));
+}
+
+int bj_landlock_scope(void)
+{
+    struct ruleset_attr attr = {.scoped = SCOPE_ALL};
+    BJ_CLEANUP_CLOSE int fd = -1;
+
+    if (bj_landlock_abi() < 6)
+        return 0;
+    fd = (int)BJ_SYS(syscall(BJ_SYS_LANDLOCK_CREATE_RULESET, &attr, sizeof attr, 0));
+    return fd < 0 ? -1 : bj_landlock_enforce(fd);
 }

@@ -28,4 +28,10 @@ int bj_landlock_allow(int ruleset_fd, int abi, int path_fd, enum bj_landlock_gra
 /* Enters the domain; no_new_privs or CAP_SYS_ADMIN is presupposed. 0, or -1 with errno. */
 int bj_landlock_enforce(int ruleset_fd);
 
+/*
+ * Enters a domain of its own that only confines signals and abstract sockets: a process cannot signal
+ * those of an outer domain. Nothing happens before ABI 6. 0, or -1 with errno. Async-signal-safe.
+ */
+int bj_landlock_scope(void);
+
 #endif

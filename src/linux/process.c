@@ -29,6 +29,20 @@ pid_t bj_process_clone(uint64_t flags, int *ret_pidfd)
 #endif
 }
 
+int bj_process_explain_namespaces(struct bj_error *err, const char *what)
+{
+    int result, saved = errno;
+
+    result = bj_fail_errno(err, "namespace", "%s", what);
+    if (saved != EPERM && saved != EACCES && saved != ENOSPC && saved != EINVAL && saved != EUSERS)
+        return result;
+    if (err != NULL)
+        err->code = BJ_E_LAYER;
+    bj_error_append(err, "; this host forbids them: `belljar doctor` says how to allow them, and "
+                         "--isolation landlock does without, less strictly");
+    return -BJ_E_LAYER;
+}
+
 struct vfork_call {
     void (*function)(void *);
     void *argument;

@@ -8,11 +8,19 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/error.h"
+
 /*
  * fork(2) with namespaces: returns as fork does. In the parent *ret_pidfd is the child's pidfd, the
  * caller's to close. The process must have one thread.
  */
 pid_t bj_process_clone(uint64_t flags, int *ret_pidfd);
+
+/*
+ * Fills in what it means that namespaces were refused with this errno: BJ_E_LAYER and what to do when
+ * the host forbids them, a plain system error otherwise.
+ */
+int bj_process_explain_namespaces(struct bj_error *err, const char *what);
 
 /*
  * vfork(2) with a stack of its own: runs function(argument) in a child that shares this process's

@@ -36,7 +36,7 @@ static int check(const struct bj_builder *b, struct bj_error *err)
     if (b->config->user == BJ_USER_ROOT)
         return bj_fail(err, BJ_E_LAYER, "landlock",
                        "--isolation landlock has no root inside: that takes a user namespace");
-    if (b->host->uid == 0)
+    if (b->host->uid == 0 && b->host->initial_user_ns)
         return bj_fail(err, BJ_E_LAYER, "landlock",
                        "--isolation landlock does not run as root: the command would stay root on "
                        "this host; start it as an ordinary user");
@@ -63,6 +63,10 @@ static void note_missing(struct bj_builder *b)
         {BJ_LAYER_PROC, "the host's /proc"},
     };
 
+    if (b->host->landlock_abi < 6)
+        bj_degradations_add(b->degraded, BJ_LAYER_LANDLOCK,
+                            "this kernel's Landlock does not confine signals: the command can end "
+                            "the caller's other processes");
     for (size_t i = 0; i < sizeof missing / sizeof *missing; i++)
         bj_degradations_add(b->degraded, missing[i].layer, "%s", missing[i].reason);
 }

@@ -89,6 +89,9 @@ static int limit_memory(struct bj_builder *b, struct bj_error *err)
         b->plan->layers |= BJ_LAYER_BIT(MEMORY);
         return 0;
     }
+    if (b->plan->isolation == BJ_ISOLATION_LANDLOCK)
+        return bj_builder_cannot(b, BJ_LAYER_MEMORY, bj_config_said(b->config, BJ_OPT_MEMORY_MB),
+                                 "no memory cgroup to be had; memory is not limited", err);
     result = bj_builder_cannot(b, BJ_LAYER_MEMORY, bj_config_said(b->config, BJ_OPT_MEMORY_MB),
                                "no memory cgroup to be had; memory is watched every 10 ms instead",
                                err);
