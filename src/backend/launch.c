@@ -17,6 +17,7 @@
 #include "linux/idmap.h"
 #include "linux/process.h"
 #include "linux/socket.h"
+#include "linux/subid.h"
 #include "linux/tree.h"
 #include "wire/frame.h"
 
@@ -159,6 +160,8 @@ static int host_op(struct bj_launch *launch, const struct bj_op *op, struct hand
         return 0;
     case BJ_OP_ID_MAP:
         return map_ids(launch, err);
+    case BJ_OP_ID_MAP_SUB:
+        return bj_subid_map(launch->init_pid, source, text, err);
     case BJ_OP_HOST_TREE:
         return open_tree(launch, op, handover, err);
     default:

@@ -25,6 +25,7 @@
 #include "linux/terminal.h"
 
 #define EXIT_TIMED_OUT 124
+#define LAST_OUTPUT_MS 100 /* for output of a command that was ended, where nobody reads */
 #define SIGNALS_BEFORE_KILL 3 /* the third one of a kind ends everything */
 
 struct run {
@@ -49,14 +50,35 @@ static int watch_signals(struct run *run, struct bj_error *err)
     sigemptyset(&set);
     for (size_t i = 0; i < sizeof passed_on / sizeof *passed_on; i++)
         sigaddset(&set, passed_on[i]);
-    sigaddset(&set, SIGPIPE); /* blocked only: a write then fails with EPIPE */
-    if (BJ_SYS(sigprocmask(SIG_BLOCK, &set, &run->old_mask)) < 0)
+    if (BJ_SYS(sigprocmask(SIG_BLOCK, &set, NULL)) < 0)
         return bj_fail_errno(err, "signals", "cannot block signals");
-    sigdelset(&set, SIGPIPE);
     run->signal_fd = BJ_SYS(signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
     if (run->signal_fd < 0)
         return bj_fail_errno(err, "signals", "cannot watch for signals");
     return 0;
+}
+
+/* A write to a pipe that nobody reads is to fail with EPIPE and nothing else. */
+static void block_pipe_signal(struct run *run)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGPIPE);
+    sigprocmask(SIG_BLOCK, &set, &run->old_mask);
+}
+
+static void restore_signals(struct run *run)
+{
+    const struct timespec at_once = {0};
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGPIPE);
+    if (!sigismember(&run->old_mask, SIGPIPE))
+        sigtimedwait(&set, NULL, &at_once); /* what such a write left pending */
+    sigprocmask(SIG_SETMASK, &run->old_mask, NULL);
+    bj_fd_close(&run->signal_fd);
 }
 
 static void pass_on_signals(struct run *run)
@@ -138,6 +160,49 @@ static int take_events(struct run *run, bool *ret_over, struct bj_error *err)
     }
 }
 
+/* Signals that come when there is no command any more to pass them on to. */
+static void count_late_signals(struct run *run)
+{
+    struct signalfd_siginfo info;
+
+    while (read(run->signal_fd, &info, sizeof info) == sizeof info) {
+        if (info.ssi_signo != SIGWINCH && info.ssi_signo != SIGUSR1 && info.ssi_signo != SIGUSR2)
+            run->asked_to_end++;
+    }
+}
+
+/*
+ * The command is over: its last output goes to the caller. A slow caller is waited for until the
+ * deadline; not if it was the deadline, or somebody's patience, that ended the command.
+ */
+static int drain(struct run *run, struct bj_error *err)
+{
+    struct pollfd polls[BJ_RELAY_POLLS + 1];
+    int result = 0;
+
+    bj_relay_end_input(&run->relay);
+    while (result == 0) {
+        bool hurry = run->result->timed_out || run->asked_to_end > 0;
+        int count = bj_relay_polls(&run->relay, polls), ready, timeout = 0;
+
+        if (bj_relay_holds(&run->relay))
+            timeout = hurry ? LAST_OUTPUT_MS : milliseconds_left(run);
+        polls[count] = (struct pollfd){.fd = run->signal_fd, .events = POLLIN};
+        ready = poll(polls, (nfds_t)count + 1, timeout);
+        if (ready < 0 && errno == EINTR)
+            continue;
+        if (ready <= 0) {
+            if (bj_relay_holds(&run->relay) && !hurry)
+                time_out(run);
+            break;
+        }
+        if (polls[count].revents != 0)
+            count_late_signals(run);
+        result = bj_relay_move(&run->relay, polls, run->result, err);
+    }
+    return result;
+}
+
 /* Until the command has ended, its output is with the caller, or something failed. */
 static int loop(struct run *run, struct bj_error *err)
 {
@@ -165,7 +230,7 @@ static int loop(struct run *run, struct bj_error *err)
             over = true;
         }
     }
-    return result < 0 ? result : bj_relay_drain(&run->relay, run->result, err);
+    return result < 0 ? result : drain(run, err);
 }
 
 static int start(struct run *run, struct bj_error *err)
@@ -229,6 +294,7 @@ int bj_engine_run(const struct bj_backend *backend, const struct bj_run_request 
     if (seconds > 0)
         run.deadline = run.started + seconds * 1000000;
     bj_terminal_init(&run.terminal);
+    block_pipe_signal(&run);
     failed = bj_relay_open(&run.relay, request, err);
     if (failed == 0 && request->launcher == NULL)
         failed = watch_signals(&run, err);
@@ -241,9 +307,7 @@ int bj_engine_run(const struct bj_backend *backend, const struct bj_run_request 
     bj_terminal_restore(&run.terminal);
     backend->destroy(run.sandbox, result);
     bj_relay_close(&run.relay);
-    if (run.signal_fd >= 0)
-        sigprocmask(SIG_SETMASK, &run.old_mask, NULL);
-    bj_fd_close(&run.signal_fd);
+    restore_signals(&run);
     if (failed == 0)
         conclude(&run);
     if (failed == 0 && !run.exited && !result->timed_out && result->signal == 0)

@@ -15,11 +15,13 @@ enum bj_route {
 struct bj_stream {
     enum bj_route route;
     int outer;        /* the caller's descriptor, borrowed */
+    int reopened;     /* the caller's terminal, opened anew so that writing need not wait; or -1 */
     int inner;        /* our end of the pipe or terminal; -1 once it is over */
     int given;        /* what the process gets; ours to close */
     bool regular;     /* outer is a regular file: always ready */
+    bool socket;      /* outer is a socket */
     int64_t passed;   /* bytes so far */
-    char *held;       /* input on its way in, owned */
+    char *held;       /* what is on its way, owned */
     size_t held_from, held_to;
 };
 
@@ -47,11 +49,14 @@ struct pollfd;
 /* Fills in what to wait for; returns how many entries. */
 int bj_relay_polls(const struct bj_relay *relay, struct pollfd *polls);
 
-/* Moves what is ready. */
+/* Moves what is ready, without waiting for anybody. */
 int bj_relay_move(struct bj_relay *relay, const struct pollfd *polls, struct bj_result *result,
                   struct bj_error *err);
 
-/* The process is gone: takes what is left in the pipes. */
-int bj_relay_drain(struct bj_relay *relay, struct bj_result *result, struct bj_error *err);
+/* The process is gone and reads no more. */
+void bj_relay_end_input(struct bj_relay *relay);
+
+/* Is there output that the caller has not taken yet? */
+bool bj_relay_holds(const struct bj_relay *relay);
 
 #endif

@@ -4,12 +4,17 @@
  * A caller's pipe is handed over as it is, which costs nothing. A file, a terminal or a socket never
  * is: the workload could reopen, seek or truncate it, or push input into it; what goes there passes
  * through a pipe of ours, is counted, and is thrown away beyond the limit so that nobody blocks.
+ *
+ * A caller that does not read stops the command, as a full pipe would, but never this process: it
+ * writes only what is taken at once, so that time-outs and signals go on working.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -20,7 +25,8 @@
 #include "engine/engine_internal.h"
 
 #define CHUNK (64 << 10)
-#define SLOW_CHUNK 4096 /* to what may block: no more than poll(2) promises */
+#define PIPE_STEP 4096 /* what a pipe that polls writable takes without blocking (PIPE_BUF) */
+#define TERMINAL_STEP 1 /* the same of a terminal */
 #define NULL_DEVICE makedev(1, 3)
 #define END_OF_INPUT 4 /* ^D, which a terminal takes for the end */
 
@@ -65,6 +71,17 @@ static int open_stream(struct bj_stream *stream, int which, struct bj_error *err
     return 0;
 }
 
+/* Whoever shares the caller's terminal must not find it non-blocking: it is opened once more. */
+static int reopen_terminal(int fd)
+{
+    char path[32];
+
+    if (fd < 0 || !isatty(fd))
+        return -1;
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    return open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+}
+
 int bj_relay_open(struct bj_relay *relay, const struct bj_run_request *request,
                   struct bj_error *err)
 {
@@ -73,7 +90,8 @@ int bj_relay_open(struct bj_relay *relay, const struct bj_run_request *request,
     *relay = (struct bj_relay){.request = request, .terminal_fd = -1};
     relay->limit = request->config->output_limit_mb << 20;
     for (int i = 0; i < 3; i++)
-        relay->streams[i].outer = relay->streams[i].inner = relay->streams[i].given = -1;
+        relay->streams[i].outer = relay->streams[i].inner = relay->streams[i].given =
+            relay->streams[i].reopened = -1;
     for (int i = 0; i < 3; i++) {
         struct bj_stream *stream = &relay->streams[i];
         int result;
@@ -82,6 +100,9 @@ int bj_relay_open(struct bj_relay *relay, const struct bj_run_request *request,
         if (stream->outer >= 0 && fstat(stream->outer, &status[i]) < 0)
             return bj_fail_errno(err, "streams", "cannot use standard stream %d", i);
         stream->regular = stream->outer >= 0 && S_ISREG(status[i].st_mode);
+        stream->socket = stream->outer >= 0 && S_ISSOCK(status[i].st_mode);
+        if (i > 0)
+            stream->reopened = reopen_terminal(stream->outer);
         if (request->terminal)
             continue;
         stream->route = route_of(request, i, &status[i]);
@@ -101,6 +122,7 @@ void bj_relay_close(struct bj_relay *relay)
 {
     for (int i = 0; i < 3; i++) {
         bj_fd_close(&relay->streams[i].given);
+        bj_fd_close(&relay->streams[i].reopened);
         if (relay->streams[i].inner != relay->terminal_fd)
             bj_fd_close(&relay->streams[i].inner);
         bj_free(relay->streams[i].held);
@@ -150,9 +172,30 @@ int bj_relay_polls(const struct bj_relay *relay, struct pollfd *polls)
         /* The reader going away ends the relay even while the caller says nothing. */
         polls[3] = (struct pollfd){.fd = in->inner};
     }
-    for (int i = 1; i < 3; i++)
-        polls[i] = (struct pollfd){.fd = relay->streams[i].inner, .events = POLLIN};
+    for (int i = 1; i < 3; i++) {
+        const struct bj_stream *out = &relay->streams[i];
+
+        if (out->held_from < out->held_to)
+            polls[i] = (struct pollfd){.fd = out->outer, .events = POLLOUT};
+        else
+            polls[i] = (struct pollfd){.fd = out->inner, .events = POLLIN};
+    }
     return BJ_RELAY_POLLS;
+}
+
+bool bj_relay_holds(const struct bj_relay *relay)
+{
+    for (int i = 1; i < 3; i++) {
+        if (relay->streams[i].held_from < relay->streams[i].held_to)
+            return true;
+    }
+    return false;
+}
+
+void bj_relay_end_input(struct bj_relay *relay)
+{
+    relay->streams[0].held_from = relay->streams[0].held_to = 0;
+    close_inner(relay, &relay->streams[0]);
 }
 
 static int read_input(struct bj_relay *relay, struct bj_stream *in, struct bj_error *err)
@@ -208,38 +251,78 @@ static int move_input(struct bj_relay *relay, const struct pollfd *polls, struct
     return 0;
 }
 
-/* Writes to the caller's stream; false when it takes no more. */
-static bool write_outer(const struct bj_stream *out, const char *data, size_t length)
+/* Writes one step to the caller's stream, if that can be done at once; as write(2). */
+static ssize_t write_step(const struct bj_stream *out, const char *data, size_t length)
 {
-    size_t step = out->regular ? length : SLOW_CHUNK;
+    struct pollfd ready = {.fd = out->outer, .events = POLLOUT};
+    size_t step = isatty(out->outer) ? TERMINAL_STEP : PIPE_STEP;
 
-    while (length > 0) {
-        ssize_t n = write(out->outer, data, length < step ? length : step);
-
-        if (n < 0 && errno == EAGAIN) {
-            struct pollfd ready = {.fd = out->outer, .events = POLLOUT};
-
-            poll(&ready, 1, -1);
-            continue;
-        }
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return false;
-        data += n;
-        length -= (size_t)n;
+    if (out->reopened >= 0)
+        return BJ_SYS(write(out->reopened, data, length));
+    if (out->socket)
+        return BJ_SYS(send(out->outer, data, length, MSG_DONTWAIT | MSG_NOSIGNAL));
+    if (out->regular)
+        return BJ_SYS(write(out->outer, data, length));
+    if (poll(&ready, 1, 0) == 0) {
+        errno = EAGAIN;
+        return -1;
     }
-    return true;
+    return BJ_SYS(write(out->outer, data, length < step ? length : step));
 }
 
-/* One chunk of output. Returns bytes taken, 0 at the end or when nothing is there. */
-static ssize_t move_output(struct bj_relay *relay, int which, struct bj_result *result)
+/* Gives the caller what is held, as far as it is taken. */
+static int write_held(struct bj_relay *relay, int which, struct bj_error *err)
 {
-    static char chunk[CHUNK];
     struct bj_stream *out = &relay->streams[which];
-    ssize_t n = read(out->inner, chunk, sizeof chunk);
-    size_t wanted;
 
+    while (out->held_from < out->held_to) {
+        ssize_t n = write_step(out, out->held + out->held_from, out->held_to - out->held_from);
+
+        if (n < 0 && (errno == EAGAIN || errno == EINTR))
+            return 0;
+        if (n < 0) {
+            bool gone = errno == EPIPE || errno == ECONNRESET || (errno == EIO && out->reopened >= 0);
+
+            out->held_from = out->held_to = 0;
+            close_inner(relay, out); /* the writer inside learns by SIGPIPE */
+            return gone ? 0
+                        : bj_fail_errno(err, "streams", "cannot write standard %s",
+                                        which == 1 ? "output" : "error");
+        }
+        out->held_from += (size_t)n;
+    }
+    return 0;
+}
+
+/* Keeps output for the result instead of handing it on. */
+static int capture(struct bj_result *result, int which, const char *data, size_t length,
+                   struct bj_error *err)
+{
+    struct bj_buf *kept = &result->output[which - 1];
+
+    if (length > kept->maximum - kept->length) {
+        length = kept->maximum - kept->length;
+        result->truncated = true;
+    }
+    bj_buf_append(kept, data, length);
+    if (kept->failed)
+        return bj_fail(err, BJ_E_NO_MEMORY, "streams", "no memory to keep the output in");
+    return 0;
+}
+
+/* Takes one chunk of output in. */
+static int read_output(struct bj_relay *relay, int which, struct bj_result *result,
+                       struct bj_error *err)
+{
+    struct bj_stream *out = &relay->streams[which];
+    size_t wanted;
+    ssize_t n;
+
+    if (out->held == NULL)
+        out->held = bj_alloc(CHUNK);
+    if (out->held == NULL)
+        return bj_fail(err, BJ_E_NO_MEMORY, "streams", "out of memory");
+    n = read(out->inner, out->held, CHUNK);
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return 0;
     if (n <= 0) {
@@ -252,18 +335,11 @@ static ssize_t move_output(struct bj_relay *relay, int which, struct bj_result *
         result->truncated = true;
     }
     out->passed += n;
-    if (relay->request->capture) {
-        struct bj_buf *kept = &result->output[which - 1];
-
-        if (wanted > kept->maximum - kept->length) {
-            wanted = kept->maximum - kept->length;
-            result->truncated = true;
-        }
-        bj_buf_append(kept, chunk, wanted);
-    } else if (wanted > 0 && !write_outer(out, chunk, wanted)) {
-        close_inner(relay, out); /* the writer inside learns by SIGPIPE */
-    }
-    return n;
+    if (relay->request->capture)
+        return capture(result, which, out->held, wanted, err);
+    out->held_from = 0;
+    out->held_to = wanted;
+    return 0;
 }
 
 int bj_relay_move(struct bj_relay *relay, const struct pollfd *polls, struct bj_result *result,
@@ -272,21 +348,14 @@ int bj_relay_move(struct bj_relay *relay, const struct pollfd *polls, struct bj_
     int failed = move_input(relay, polls, err);
 
     for (int i = 1; i < 3 && failed == 0; i++) {
-        if (relay->streams[i].inner >= 0 && polls[i].revents != 0)
-            move_output(relay, i, result);
-        if (result->output[i - 1].failed)
-            failed = bj_fail(err, BJ_E_NO_MEMORY, "streams", "no memory to keep the output in");
+        const struct bj_stream *out = &relay->streams[i];
+
+        if (polls[i].revents == 0)
+            continue;
+        if (out->held_from == out->held_to && out->inner >= 0)
+            failed = read_output(relay, i, result, err);
+        if (failed == 0)
+            failed = write_held(relay, i, err);
     }
     return failed;
-}
-
-int bj_relay_drain(struct bj_relay *relay, struct bj_result *result, struct bj_error *err)
-{
-    for (int i = 1; i < 3; i++) {
-        while (relay->streams[i].inner >= 0 && move_output(relay, i, result) > 0)
-            continue;
-        if (result->output[i - 1].failed)
-            return bj_fail(err, BJ_E_NO_MEMORY, "streams", "no memory to keep the output in");
-    }
-    return 0;
 }

@@ -17,6 +17,7 @@
 #include "base/str.h"
 #include "linux/cgroup.h"
 #include "linux/landlock.h"
+#include "linux/subid.h"
 #include "model/protected.h"
 
 /*
@@ -173,6 +174,12 @@ int bj_host_read(const struct bj_config *config, struct bj_host *ret, struct bj_
     read_kernel(ret);
     if (ret->uid == 0)
         read_ids(ret);
+    if (config->ids == BJ_IDS_SUBORDINATE && !ret->privileged) {
+        int result = bj_subid_read(ret, err);
+
+        if (result < 0)
+            return result;
+    }
     bj_cgroup_find(ret);
     read_system_dirs(ret);
     for (size_t i = 0; ret->scratch_point[0] == '\0' && i < 5; i++) {

@@ -47,6 +47,8 @@ struct bj_host {
     uint32_t id_first;      /* host ids that sandboxes may own: so many slots of BJ_ID_SLOT */
     uint32_t id_slots;
     bool id_random;         /* process ids here are not unique on the machine */
+    uint32_t sub_uid_first, sub_uid_count; /* the caller's subordinate ids, if they were asked for */
+    uint32_t sub_gid_first, sub_gid_count;
     uint32_t serial;        /* of this sandbox among those that this process plans */
     int kernel;             /* version, major * 1000 + minor */
     int landlock_abi;       /* 0 where there is none */

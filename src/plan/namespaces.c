@@ -63,6 +63,47 @@ static void plan_single_id(struct bj_builder *b)
     op->text = text;
 }
 
+/*
+ * The caller's id where it is (or as 0), its subordinate ones around it: arguments of newuidmap(1),
+ * triplets of inside, outside and count.
+ */
+static void subordinate_lines(uint32_t inside, uint32_t id, uint32_t first, uint32_t count,
+                              char *ret, size_t size)
+{
+    uint32_t below = inside < count ? inside : count;
+    size_t used = 0;
+
+    if (below > 0)
+        used = (size_t)snprintf(ret, size, "0 %u %u ", first, below);
+    used += (size_t)snprintf(ret + used, size - used, "%u %u 1", inside, id);
+    if (count > below)
+        snprintf(ret + used, size - used, " %u %u %u", inside + 1, first + below, count - below);
+}
+
+static void plan_subordinate_ids(struct bj_builder *b)
+{
+    const struct bj_host *host = b->host;
+    struct bj_plan *plan = b->plan;
+    bool root = b->config->user == BJ_USER_ROOT;
+    char uids[96], gids[96];
+    uint32_t source, text;
+    struct bj_op *op;
+
+    plan->uid = plan->init_uid = root ? 0 : host->uid;
+    plan->gid = plan->init_gid = root ? 0 : host->gid;
+    plan->sandbox_uid = host->uid;
+    plan->sandbox_gid = host->gid;
+    subordinate_lines(plan->uid, host->uid, host->sub_uid_first, host->sub_uid_count, uids,
+                      sizeof uids);
+    subordinate_lines(plan->gid, host->gid, host->sub_gid_first, host->sub_gid_count, gids,
+                      sizeof gids);
+    source = bj_builder_text(b, uids);
+    text = bj_builder_text(b, gids);
+    op = bj_builder_op(b, BJ_OP_ID_MAP_SUB, BJ_LAYER_USER_NAMESPACE);
+    op->source = source;
+    op->text = text;
+}
+
 static uint64_t unshare_flags(struct bj_builder *b)
 {
     static const struct {
@@ -146,6 +187,8 @@ int bj_plan_namespaces(struct bj_builder *b, struct bj_error *err)
     bj_builder_op(b, BJ_OP_UNSHARE, BJ_LAYER_MOUNT)->number = unshare_flags(b);
     if (b->host->privileged)
         plan_own_ids(b);
+    else if (b->config->ids == BJ_IDS_SUBORDINATE)
+        plan_subordinate_ids(b);
     else
         plan_single_id(b);
     result = bj_plan_limits(b, err);

@@ -29,6 +29,7 @@
     X(CGROUP,        HOST, "make cgroup")            /* source=directory slot=file to join */      \
     X(CGROUP_SET,    HOST, "set cgroup limit")       /* source=file text=value; flag OPTIONAL */   \
     X(ID_MAP,        HOST, "give own ids")           /* from id_first, id_slots */                 \
+    X(ID_MAP_SUB,    HOST, "map subordinate ids")    /* source, text: for newuidmap, newgidmap */ \
     X(HOST_TREE,     HOST, "open tree as owner")     /* source slot number=host ids; idmapped */   \
     X(UNSHARE,       INIT, "new namespaces")         /* number=CLONE_NEW* */                       \
     X(ID_MAP_SELF,   INIT, "map own id")             /* source=uid line, text=gid line */          \
