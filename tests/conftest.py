@@ -1,7 +1,7 @@
 """What a skip means, for every suite of tests.
 
-A test declares what it needs by `@pytest.mark.requires(...)` with the names of limits/limit_host.py
-or by a reason that begins with "this host lacks". That is a skip. With BJ_MUST_WORK=1 any other
+A test declares what it needs by `@pytest.mark.requires(...)` with the names of REQUIREMENTS below or
+by a reason that begins with "this host lacks". That is a skip. With BJ_MUST_WORK=1 any other
 skip, and one for a requirement that the host does meet, is a failure.
 """
 
@@ -16,17 +16,18 @@ sys.path.insert(0, str(Path(__file__).parent / "limits"))
 
 import limit_host
 
+REQUIREMENTS = limit_host.REQUIREMENTS | {"user": lambda: os.getuid() != 0}
 DECLARED = re.compile(r"(?:Skipped: )?(?:this host lacks .|needs ([\w-]+)$)")
 
 
 def pytest_configure(config):
-    config.addinivalue_line("markers", "requires(name...): see limits/limit_host.py")
+    config.addinivalue_line("markers", "requires(name...): see tests/conftest.py")
 
 
 def pytest_runtest_setup(item):
     for mark in item.iter_markers("requires"):
         for name in mark.args:
-            if not limit_host.REQUIREMENTS[name]():
+            if not REQUIREMENTS[name]():
                 pytest.skip(f"needs {name}")
 
 
@@ -35,7 +36,7 @@ def declared(reason):
     found = DECLARED.match(reason)
     if not found or not found.group(1):
         return bool(found)
-    probe = limit_host.REQUIREMENTS.get(found.group(1))
+    probe = REQUIREMENTS.get(found.group(1))
     return probe is not None and not probe()
 
 
