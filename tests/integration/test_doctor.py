@@ -137,7 +137,7 @@ def test_landlock_is_offered_only_where_it_works(tmp_path):
     ran = call("run", "--isolation", "landlock", "--allow-home", "--", "/bin/true",
                prefix=NO_USER_NAMESPACES, cwd=tmp_path)
     assert ("--isolation landlock would work" in plain) == (ran.returncode == 0), (plain, ran)
-    assert ran.returncode == (125 if AS_ROOT else 0)
+    assert AS_ROOT or ran.returncode == 0, ran
 
 
 def test_covered_proc():
