@@ -75,7 +75,7 @@ static void try_sandbox(const struct bj_config *config, const struct bj_host *ho
     ret->result = bj_backend_native.create(config, NULL, &result, &sandbox, &ret->err);
     if (ret->result == 0) {
         ret->result = bj_backend_native.list(sandbox, entries, 8, &count, &ret->err);
-        bj_backend_native.destroy(sandbox, NULL);
+        bj_backend_native.destroy(sandbox, &result); /* and have what init noted */
         ret->layers = result.layers;
         ret->degraded = result.degraded;
     }
