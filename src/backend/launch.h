@@ -23,6 +23,8 @@ struct bj_launch {
     struct bj_janitor janitor;
     pid_t init_pid;        /* 0 = none */
     int init_pidfd;
+    pid_t helpers[BJ_VOLUMES_MAX + 1]; /* children that have done their part, to be reaped */
+    uint32_t helper_count;
     uint32_t id_base;      /* first host id of this sandbox, if it has its own */
     uint32_t cgroups_made; /* of the plan's CGROUP operations, from the first */
 };

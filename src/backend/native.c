@@ -25,6 +25,7 @@ struct bj_sandbox {
     struct bj_launcher *launcher; /* or the launcher did: borrowed */
     uint32_t number;              /* the launcher's for it */
     int pidfd;
+    bool one_command;             /* started without a reply, by this process */
     struct bj_degradations degraded; /* where init's notes go */
 };
 
@@ -178,8 +179,12 @@ static int native_spawn(struct bj_sandbox *sandbox, const struct bj_spawn *spawn
     bj_frame_put_spawn(&packet, ++sandbox->channel.last_id, spawn, terminal ? 0 : 3);
     result = bj_channel_send(&sandbox->channel, &packet, streams, terminal ? 0 : 3, err);
     bj_buf_release(&packet);
-    if (result < 0 || (spawn->flags & BJ_SPAWN_MAIN && !(spawn->flags & BJ_SPAWN_REPLY)))
+    if (result < 0)
         return result;
+    if (spawn->flags & BJ_SPAWN_MAIN && !(spawn->flags & BJ_SPAWN_REPLY)) {
+        sandbox->one_command = sandbox->launcher == NULL;
+        return 0;
+    }
     result = bj_channel_reply(&sandbox->channel, &reply, err);
     if (result < 0)
         return result;
@@ -303,9 +308,13 @@ static int native_list(struct bj_sandbox *sandbox, struct bj_process_entry *ret,
     return 0;
 }
 
+/*
+ * With one command and nothing else, the sandbox's end is all there is to wait for, and what init said
+ * can be read then: its pidfd wakes this process once instead of twice.
+ */
 static int native_event_fd(const struct bj_sandbox *sandbox)
 {
-    return sandbox->channel.fd;
+    return sandbox->one_command ? sandbox->launch.init_pidfd : sandbox->channel.fd;
 }
 
 static int native_next_event(struct bj_sandbox *sandbox, struct bj_event *ret, struct bj_error *err)

@@ -32,13 +32,14 @@ int bj_idmap_write_self(const char *uid_line, const char *gid_line)
     return bj_write_file_at(AT_FDCWD, "/proc/self/gid_map", gid_line);
 }
 
-int bj_idmap_namespace(uid_t uid, gid_t gid, uid_t to_uid, gid_t to_gid)
+int bj_idmap_namespace(uid_t uid, gid_t gid, uid_t to_uid, gid_t to_gid, pid_t *ret_helper)
 {
     char uid_line[48], gid_line[48], path[64];
     BJ_CLEANUP_CLOSE int pidfd = -1;
     int ns_fd = -1, saved;
     pid_t pid = bj_process_clone(CLONE_NEWUSER, &pidfd);
 
+    *ret_helper = 0;
     if (pid < 0)
         return -1;
     if (pid == 0) {
@@ -54,8 +55,7 @@ int bj_idmap_namespace(uid_t uid, gid_t gid, uid_t to_uid, gid_t to_gid)
     }
     saved = errno;
     kill(pid, SIGKILL);
-    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-        continue;
+    *ret_helper = pid;
     errno = saved;
     return ns_fd;
 }

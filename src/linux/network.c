@@ -54,6 +54,22 @@ static int maker_main(void *data)
     __builtin_unreachable();
 }
 
+/*
+ * Sends the maker to another processor. The kernel leaves a new task where it was made when the others
+ * look busy at that moment, and would run it only once this process sleeps: nothing would be gained.
+ */
+static void send_elsewhere(pid_t maker)
+{
+    cpu_set_t others;
+    int here = sched_getcpu();
+
+    if (here < 0 || sched_getaffinity(0, sizeof others, &others) < 0)
+        return;
+    CPU_CLR((size_t)here, &others);
+    if (CPU_COUNT(&others) > 0)
+        sched_setaffinity(maker, sizeof others, &others);
+}
+
 int bj_netns_begin(struct bj_netns *netns)
 {
     static char stack[MAKER_STACK_SIZE] __attribute__((aligned(16)));
@@ -61,7 +77,10 @@ int bj_netns_begin(struct bj_netns *netns)
     *netns = (struct bj_netns){.fd = -1};
     netns->maker =
         BJ_SYS(clone(maker_main, stack + sizeof stack, CLONE_VM | CLONE_FILES, netns));
-    return netns->maker < 0 ? -1 : 0;
+    if (netns->maker < 0)
+        return -1;
+    send_elsewhere(netns->maker);
+    return 0;
 }
 
 int bj_netns_take(struct bj_netns *netns)

@@ -368,9 +368,12 @@ static int open_mapped_tree(const struct trial *trial)
         .gid = own_id(trial->host) + 1,
     };
     struct bj_error err = {0};
-    int fd;
+    pid_t helper;
+    int fd, result = bj_tree_open(&request, &fd, &helper, &err);
 
-    if (bj_tree_open(&request, &fd, &err) < 0) {
+    if (helper > 0)
+        waitpid(helper, NULL, 0);
+    if (result < 0) {
         errno = err.sys_errno != 0 ? err.sys_errno : EIO;
         return -1;
     }

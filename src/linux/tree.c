@@ -30,17 +30,20 @@ static int overlay_over(int tree_fd)
     return bj_mount_new("overlay", "belljar", options, TREE_ATTRIBUTES | MOUNT_ATTR_RDONLY);
 }
 
-int bj_tree_open(const struct bj_tree_request *request, int *ret_fd, struct bj_error *err)
+int bj_tree_open(const struct bj_tree_request *request, int *ret_fd, pid_t *ret_helper,
+                 struct bj_error *err)
 {
     BJ_CLEANUP_CLOSE int tree_fd = -1, userns_fd = -1;
     uint64_t attributes = TREE_ATTRIBUTES | (request->read_only ? MOUNT_ATTR_RDONLY : 0);
     struct stat status;
     int overlay_fd;
 
+    *ret_helper = 0;
     tree_fd = bj_mount_clone_tree(AT_FDCWD, request->source, true);
     if (tree_fd < 0 || BJ_SYS(fstat(tree_fd, &status)) < 0)
         return bj_fail_errno(err, "mount", "cannot open %s", request->source);
-    userns_fd = bj_idmap_namespace(status.st_uid, status.st_gid, request->uid, request->gid);
+    userns_fd = bj_idmap_namespace(status.st_uid, status.st_gid, request->uid, request->gid,
+                                   ret_helper);
     if (userns_fd < 0)
         return bj_fail_errno(err, "ids", "cannot make the id map for %s", request->source);
     if (bj_mount_set_attributes(tree_fd, attributes, true, -1) < 0)

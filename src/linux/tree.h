@@ -18,7 +18,11 @@ struct bj_tree_request {
     gid_t gid;
 };
 
-/* A detached, id-mapped copy of the tree. *ret_fd is the caller's. */
-int bj_tree_open(const struct bj_tree_request *request, int *ret_fd, struct bj_error *err);
+/*
+ * A detached, id-mapped copy of the tree. *ret_fd is the caller's; *ret_helper, set in any case, a child to
+ * be reaped as in bj_idmap_namespace().
+ */
+int bj_tree_open(const struct bj_tree_request *request, int *ret_fd, pid_t *ret_helper,
+                 struct bj_error *err);
 
 #endif
