@@ -57,9 +57,14 @@ static int receive(struct bj_channel *channel, uint32_t id, int flags, struct bj
                                        &count, flags);
     int result;
 
+    /* Init ended with a request unread. The kernel says that first, and once; what init had said is
+     * still to be read. */
+    if (length < 0 && errno == ECONNRESET)
+        length = bj_socket_receive(channel->fd, packet, sizeof packet, fds, BJ_FRAME_FDS_MAX, &count,
+                                   flags);
     if (length < 0 && errno == EAGAIN)
         return 0;
-    if (length < 0 && errno != ECONNRESET)
+    if (length < 0)
         return bj_fail_errno(err, "init", "cannot hear from the sandbox's init");
     if (length <= 0) {
         channel->ended = true;

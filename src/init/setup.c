@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/fault.h"
@@ -23,6 +24,10 @@
 #include "linux/socket.h"
 
 #include <linux/capability.h>
+
+#ifndef CLONE_NEWTIME
+#define CLONE_NEWTIME 0x00000080
+#endif
 
 /* Receives the slots that the host side filled, in the plan's order, until it says GO. */
 static int wait_host(struct bj_init *init, struct bj_error *err)
@@ -54,6 +59,21 @@ static int wait_host(struct bj_init *init, struct bj_error *err)
         if (packet.head.value != 0)
             return 0;
     }
+}
+
+/* time_namespaces(7): the offset is set before a process enters, which its execve(2) does. */
+static int new_time(struct bj_error *err)
+{
+    struct timespec up;
+    char text[48];
+
+    if (BJ_SYS(unshare(CLONE_NEWTIME)) < 0)
+        return bj_fail_errno(err, "time", "cannot make a time namespace; --without time does without");
+    clock_gettime(CLOCK_BOOTTIME, &up);
+    snprintf(text, sizeof text, "boottime -%lld 0\n", (long long)up.tv_sec);
+    if (bj_write_file_at(AT_FDCWD, "/proc/self/timens_offsets", text) < 0)
+        return bj_fail_errno(err, "time", "cannot set the time namespace's offset");
+    return 0;
 }
 
 static int join_cgroup(struct bj_init *init, const struct bj_op *op, struct bj_error *err)
@@ -132,6 +152,8 @@ static int plain_op(struct bj_init *init, const struct bj_op *op, struct bj_erro
         if (BJ_SYS(unshare((int)op->number)) < 0)
             return bj_process_explain_namespaces(err, "cannot make new namespaces");
         return 0;
+    case BJ_OP_TIME:
+        return new_time(err);
     case BJ_OP_CGROUP_NS:
         if (BJ_SYS(unshare(CLONE_NEWCGROUP)) < 0)
             return bj_fail_errno(err, "namespace", "cannot make a new cgroup namespace");

@@ -90,6 +90,34 @@ static void read_system_dirs(struct bj_host *host)
     }
 }
 
+/* An overlay shows one file system only: others mounted below a system directory are bound on top. */
+static void read_system_mounts(struct bj_host *host)
+{
+    static const char *const candidates[] = {"/usr/local", "/usr/share", "/usr/lib", "/usr/src"};
+    struct stat top, status;
+
+    if (lstat("/usr", &top) < 0)
+        return;
+    for (size_t i = 0; i < sizeof candidates / sizeof *candidates; i++) {
+        if (lstat(candidates[i], &status) == 0 && S_ISDIR(status.st_mode) &&
+            status.st_dev != top.st_dev)
+            host->system_mounts[host->system_mount_count++] = candidates[i];
+    }
+}
+
+/* The first processor's lines; a whole /proc/cpuinfo is made from them. */
+static void read_cpu_block(struct bj_host *host)
+{
+    char *end;
+
+    if (bj_read_small_file_at(AT_FDCWD, "/proc/cpuinfo", host->cpu_block, sizeof host->cpu_block) <=
+        0)
+        return;
+    end = strstr(host->cpu_block, "\n\n");
+    if (end != NULL)
+        end[1] = '\0';
+}
+
 static void read_protected(struct bj_host *host, int workspace_fd)
 {
     for (int i = 0; bj_protected_paths[i].path != NULL; i++) {
@@ -182,6 +210,9 @@ int bj_host_read(const struct bj_config *config, struct bj_host *ret, struct bj_
     }
     bj_cgroup_find(ret);
     read_system_dirs(ret);
+    read_system_mounts(ret);
+    if (config->cpu_cores > 0 && config->cpu_cores < ret->cpus)
+        read_cpu_block(ret);
     for (size_t i = 0; ret->scratch_point[0] == '\0' && i < 5; i++) {
         if (stat(scratch_points[i], &status) == 0 && S_ISDIR(status.st_mode))
             bj_str_copy(ret->scratch_point, sizeof ret->scratch_point, scratch_points[i]);

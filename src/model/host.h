@@ -36,6 +36,7 @@ struct bj_system_dir {
     char link[64]; /* where a link points */
 };
 #define BJ_SYSTEM_DIRS_MAX 10
+#define BJ_SYSTEM_MOUNTS_MAX 4
 #define BJ_ID_SLOT 16u /* host ids of one sandbox */
 
 struct bj_host {
@@ -53,6 +54,7 @@ struct bj_host {
     int kernel;             /* version, major * 1000 + minor */
     int landlock_abi;       /* 0 where there is none */
     int cpus;               /* online */
+    char cpu_block[4096];   /* one processor of /proc/cpuinfo, where fewer are to be shown; or "" */
     bool proc_sys_user;     /* process limits count per user namespace (Linux 5.14) */
 
     enum bj_cgroup_version cgroup;
@@ -60,6 +62,8 @@ struct bj_host {
 
     struct bj_system_dir system[BJ_SYSTEM_DIRS_MAX];
     int system_count;
+    const char *system_mounts[BJ_SYSTEM_MOUNTS_MAX]; /* file systems of their own below them */
+    int system_mount_count;
     char scratch_point[16]; /* directory that the new root is mounted on while it is built */
 
     char directory[BJ_PATH_MAX]; /* the caller's current one */

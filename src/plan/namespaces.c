@@ -14,6 +14,7 @@
 
 #include "plan/plan_internal.h"
 
+#define TIME_KERNEL 6003 /* from here on exec(2) enters a time namespace after vfork(2) */
 #define INSIDE_UID 1000 /* of an ordinary user in a sandbox with ids of its own */
 
 #define CAP_BIT(name) ((uint64_t)1 << CAP_##name)
@@ -185,6 +186,10 @@ int bj_plan_namespaces(struct bj_builder *b, struct bj_error *err)
         plan->layers |= BJ_LAYER_BIT(NETWORK);
     }
     bj_builder_op(b, BJ_OP_UNSHARE, BJ_LAYER_MOUNT)->number = unshare_flags(b);
+    if (bj_builder_wants(b, BJ_LAYER_TIME) && b->host->kernel >= TIME_KERNEL) {
+        bj_builder_op(b, BJ_OP_TIME, BJ_LAYER_TIME);
+        plan->layers |= BJ_LAYER_BIT(TIME);
+    }
     if (b->host->privileged)
         plan_own_ids(b);
     else if (b->config->ids == BJ_IDS_SUBORDINATE)

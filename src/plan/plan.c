@@ -78,6 +78,53 @@ struct bj_op *bj_builder_op(struct bj_builder *b, enum bj_op_kind kind, enum bj_
     return op;
 }
 
+void bj_builder_dir(struct bj_builder *b, const char *target, mode_t mode, uint32_t flags)
+{
+    uint32_t text = bj_builder_text(b, target);
+    struct bj_op *op = bj_builder_op(b, BJ_OP_DIR, BJ_LAYER_MOUNT);
+
+    op->target = text;
+    op->number = mode;
+    op->flags = flags;
+}
+
+void bj_builder_file(struct bj_builder *b, const char *target, const char *content)
+{
+    uint32_t name = bj_builder_text(b, target), text = bj_builder_text(b, content);
+    struct bj_op *op = bj_builder_op(b, BJ_OP_FILE, BJ_LAYER_MOUNT);
+
+    op->target = name;
+    op->text = text;
+}
+
+void bj_builder_link(struct bj_builder *b, const char *target, const char *content)
+{
+    uint32_t name = bj_builder_text(b, target), text = bj_builder_text(b, content);
+    struct bj_op *op = bj_builder_op(b, BJ_OP_SYMLINK, BJ_LAYER_MOUNT);
+
+    op->target = name;
+    op->text = text;
+}
+
+void bj_builder_subtree(struct bj_builder *b, const char *source, const char *target,
+                        uint32_t flags, enum bj_layer layer)
+{
+    uint32_t from = bj_builder_text(b, source), to = bj_builder_text(b, target);
+    struct bj_op *op = bj_builder_op(b, BJ_OP_SUBTREE, layer);
+
+    op->source = from;
+    op->target = to;
+    op->flags = flags;
+}
+
+void bj_builder_target(struct bj_builder *b, enum bj_op_kind kind, enum bj_layer layer,
+                       const char *target)
+{
+    uint32_t text = bj_builder_text(b, target);
+
+    bj_builder_op(b, kind, layer)->target = text;
+}
+
 static bool names_layer(char **list, enum bj_layer layer)
 {
     for (char **name = list; name != NULL && *name != NULL; name++) {

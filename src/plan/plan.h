@@ -35,6 +35,7 @@
     X(ID_MAP_SELF,   INIT, "map own id")             /* source=uid line, text=gid line */          \
     X(WAIT_HOST,     INIT, "wait for the host side")                                               \
     X(JOIN_CGROUP,   INIT, "join cgroup")            /* slot */                                    \
+    X(TIME,          INIT, "new time namespace")     /* uptime from now on */                      \
     X(CGROUP_NS,     INIT, "new cgroup namespace")                                                 \
     X(IDENTITY,      INIT, "become root of the user namespace")                                    \
     X(NETWORK,       INIT, "begin a network namespace") /* on the side, loopback brought up */     \

@@ -23,6 +23,15 @@ uint32_t bj_builder_slot(struct bj_builder *b);
 /* Appends an operation and returns it for the caller to fill; never NULL. */
 struct bj_op *bj_builder_op(struct bj_builder *b, enum bj_op_kind kind, enum bj_layer layer);
 
+/* Operations with nothing but their texts: see the list in plan.h. */
+void bj_builder_dir(struct bj_builder *b, const char *target, mode_t mode, uint32_t flags);
+void bj_builder_file(struct bj_builder *b, const char *target, const char *content);
+void bj_builder_link(struct bj_builder *b, const char *target, const char *content);
+void bj_builder_subtree(struct bj_builder *b, const char *source, const char *target,
+                        uint32_t flags, enum bj_layer layer);
+void bj_builder_target(struct bj_builder *b, enum bj_op_kind kind, enum bj_layer layer,
+                       const char *target);
+
 /* Is the layer wanted: not disabled by the configuration? */
 bool bj_builder_wants(const struct bj_builder *b, enum bj_layer layer);
 
@@ -46,5 +55,9 @@ int bj_plan_limits(struct bj_builder *b, struct bj_error *err);
 int bj_plan_workspace(const struct bj_builder *b, const char **ret_source, const char **ret_target,
                       struct bj_error *err);
 int bj_plan_tree(struct bj_builder *b, struct bj_error *err);
+
+/* The sandbox's /proc: files made beforehand, and mounts (src/plan/procfs.c). */
+void bj_plan_proc_files(struct bj_builder *b);
+void bj_plan_proc_mounts(struct bj_builder *b);
 
 #endif

@@ -32,53 +32,6 @@
 
 static const char *const device_names[] = {"null", "zero", "full", "random", "urandom", "tty", NULL};
 
-static void add_dir(struct bj_builder *b, const char *target, mode_t mode, uint32_t flags)
-{
-    uint32_t text = bj_builder_text(b, target);
-    struct bj_op *op = bj_builder_op(b, BJ_OP_DIR, BJ_LAYER_MOUNT);
-
-    op->target = text;
-    op->number = mode;
-    op->flags = flags;
-}
-
-static void add_file(struct bj_builder *b, const char *target, const char *content)
-{
-    uint32_t name = bj_builder_text(b, target), text = bj_builder_text(b, content);
-    struct bj_op *op = bj_builder_op(b, BJ_OP_FILE, BJ_LAYER_MOUNT);
-
-    op->target = name;
-    op->text = text;
-}
-
-static void add_link(struct bj_builder *b, const char *target, const char *content)
-{
-    uint32_t name = bj_builder_text(b, target), text = bj_builder_text(b, content);
-    struct bj_op *op = bj_builder_op(b, BJ_OP_SYMLINK, BJ_LAYER_MOUNT);
-
-    op->target = name;
-    op->text = text;
-}
-
-static void add_subtree(struct bj_builder *b, const char *source, const char *target,
-                        uint32_t flags, enum bj_layer layer)
-{
-    uint32_t from = bj_builder_text(b, source), to = bj_builder_text(b, target);
-    struct bj_op *op = bj_builder_op(b, BJ_OP_SUBTREE, layer);
-
-    op->source = from;
-    op->target = to;
-    op->flags = flags;
-}
-
-static void add_target(struct bj_builder *b, enum bj_op_kind kind, enum bj_layer layer,
-                       const char *target)
-{
-    uint32_t text = bj_builder_text(b, target);
-
-    bj_builder_op(b, kind, layer)->target = text;
-}
-
 /* Opens a host path under a new slot. */
 static uint32_t open_path(struct bj_builder *b, const char *source, uint32_t flags)
 {
@@ -155,45 +108,7 @@ static void plan_devices(struct bj_builder *b, const uint32_t *slots, const char
 
     op->target = text;
     op->number = TERMINALS_MAX;
-    add_subtree(b, "shm", "/dev/shm", BJ_FLAG_NO_DEV | BJ_FLAG_NO_EXEC, BJ_LAYER_MOUNT);
-}
-
-/* /proc: knobs read-only, what tells of the host or of other tenants empty. */
-static void plan_proc(struct bj_builder *b)
-{
-    static const char *const masked[] = {"/proc/kcore",        "/proc/keys",    "/proc/key-users",
-                                         "/proc/timer_list",   "/proc/acpi",    "/proc/scsi",
-                                         "/proc/sysrq-trigger", "/proc/modules", "/proc/kallsyms",
-                                         NULL};
-
-    if (!bj_builder_wants(b, BJ_LAYER_PROC))
-        return;
-    add_target(b, BJ_OP_PROC, BJ_LAYER_PROC, "/proc");
-    for (size_t i = 0; masked[i] != NULL; i++)
-        add_target(b, BJ_OP_MASK, BJ_LAYER_PROC, masked[i]);
-    add_target(b, BJ_OP_READ_ONLY, BJ_LAYER_PROC, "/proc/sys");
-    if (b->config->memory_mb > 0)
-        add_subtree(b, "proc/meminfo", "/proc/meminfo", BJ_FLAG_READ_ONLY, BJ_LAYER_PROC);
-    b->plan->layers |= BJ_LAYER_BIT(PROC);
-}
-
-/* Stands in for /proc/meminfo where memory is limited, so that programs size themselves by it. */
-static void meminfo_file(struct bj_builder *b)
-{
-    unsigned long long kib = (unsigned long long)b->config->memory_mb * 1024;
-    char text[512];
-
-    if (kib == 0)
-        return;
-    snprintf(text, sizeof text,
-             "MemTotal:       %8llu kB\nMemFree:        %8llu kB\nMemAvailable:   %8llu kB\n"
-             "Buffers:               0 kB\nCached:                0 kB\nSwapCached:            0 kB\n"
-             "Active:                0 kB\nInactive:              0 kB\nSwapTotal:             0 kB\n"
-             "SwapFree:              0 kB\nShmem:                 0 kB\nSReclaimable:          0 kB\n"
-             "SUnreclaim:            0 kB\n",
-             kib, kib, kib);
-    add_dir(b, "proc", 0755, 0);
-    add_file(b, "proc/meminfo", text);
+    bj_builder_subtree(b, "shm", "/dev/shm", BJ_FLAG_NO_DEV | BJ_FLAG_NO_EXEC, BJ_LAYER_MOUNT);
 }
 
 static void etc_files(struct bj_builder *b)
@@ -202,28 +117,28 @@ static void etc_files(struct bj_builder *b)
     const char *user = plan->uid == 0 ? "root" : "user";
     char text[1024];
 
-    add_dir(b, "etc", 0755, 0);
+    bj_builder_dir(b, "etc", 0755, 0);
     snprintf(text, sizeof text,
              "%s%s:x:%u:%u::%s:/bin/bash\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n",
              plan->uid == 0 ? "" : "root:x:0:0:root:/root:/bin/bash\n", user, plan->uid, plan->gid,
              bj_plan_text(plan, plan->home));
-    add_file(b, "etc/passwd", text);
+    bj_builder_file(b, "etc/passwd", text);
     snprintf(text, sizeof text, "%s%s:x:%u:\nnogroup:x:65534:\n",
              plan->gid == 0 ? "" : "root:x:0:\n", user, plan->gid);
-    add_file(b, "etc/group", text);
+    bj_builder_file(b, "etc/group", text);
     snprintf(text, sizeof text, "%s\n", b->config->hostname);
-    add_file(b, "etc/hostname", text);
+    bj_builder_file(b, "etc/hostname", text);
     if (b->config->network == BJ_NETWORK_HOST)
         return;
     snprintf(text, sizeof text, "127.0.0.1\tlocalhost %s\n::1\tlocalhost\n", b->config->hostname);
-    add_file(b, "etc/hosts", text);
-    add_file(b, "etc/resolv.conf", "# no network\n");
+    bj_builder_file(b, "etc/hosts", text);
+    bj_builder_file(b, "etc/resolv.conf", "# no network\n");
 }
 
 static void machine_id_file(struct bj_builder *b)
 {
     /* systemd's marker for "not known yet": programs treat it as a machine without an id. */
-    add_file(b, "etc/machine-id", "uninitialized\n");
+    bj_builder_file(b, "etc/machine-id", "uninitialized\n");
 }
 
 /* The skeleton: directories that everything else is bound to. */
@@ -242,20 +157,20 @@ static void skeleton(struct bj_builder *b)
     };
 
     for (size_t i = 0; i < sizeof dirs / sizeof *dirs; i++)
-        add_dir(b, dirs[i].path, dirs[i].mode, dirs[i].flags);
-    add_file(b, "void", "");
+        bj_builder_dir(b, dirs[i].path, dirs[i].mode, dirs[i].flags);
+    bj_builder_file(b, "void", "");
     for (size_t i = 0; device_names[i] != NULL; i++) {
         char path[32];
 
         snprintf(path, sizeof path, "root/dev/%s", device_names[i]);
-        add_file(b, path, "");
+        bj_builder_file(b, path, "");
     }
-    add_link(b, "root/dev/fd", "/proc/self/fd");
-    add_link(b, "root/dev/stdin", "/proc/self/fd/0");
-    add_link(b, "root/dev/stdout", "/proc/self/fd/1");
-    add_link(b, "root/dev/stderr", "/proc/self/fd/2");
-    add_link(b, "root/dev/ptmx", "pts/ptmx");
-    add_link(b, "root/var/run", "/run");
+    bj_builder_link(b, "root/dev/fd", "/proc/self/fd");
+    bj_builder_link(b, "root/dev/stdin", "/proc/self/fd/0");
+    bj_builder_link(b, "root/dev/stdout", "/proc/self/fd/1");
+    bj_builder_link(b, "root/dev/stderr", "/proc/self/fd/2");
+    bj_builder_link(b, "root/dev/ptmx", "pts/ptmx");
+    bj_builder_link(b, "root/var/run", "/run");
 }
 
 static void mount_scratch(struct bj_builder *b)
@@ -338,16 +253,16 @@ static void protect(struct bj_builder *b, const char *workspace)
         }
         if (row->parent != NULL && (held == NULL || !bj_streq(held, row->parent))) {
             snprintf(target, sizeof target, "%s/%s", workspace, row->parent);
-            add_subtree(b, "", target, BJ_FLAG_NO_DEV | BJ_FLAG_NO_CREATE, BJ_LAYER_MOUNT);
+            bj_builder_subtree(b, "", target, BJ_FLAG_NO_DEV | BJ_FLAG_NO_CREATE, BJ_LAYER_MOUNT);
             held = row->parent;
         }
         snprintf(target, sizeof target, "%s/%s", workspace, row->path);
-        add_subtree(b, "", target, BJ_FLAG_READ_ONLY | BJ_FLAG_NO_DEV | BJ_FLAG_NO_CREATE,
+        bj_builder_subtree(b, "", target, BJ_FLAG_READ_ONLY | BJ_FLAG_NO_DEV | BJ_FLAG_NO_CREATE,
                     BJ_LAYER_MOUNT);
     }
     for (int i = 0; i < b->host->socket_count; i++) {
         snprintf(target, sizeof target, "%s/%s", workspace, b->host->sockets[i]);
-        add_target(b, BJ_OP_MASK, BJ_LAYER_NETWORK, target);
+        bj_builder_target(b, BJ_OP_MASK, BJ_LAYER_NETWORK, target);
     }
 }
 
@@ -381,6 +296,7 @@ static void plan_landlock_rules(struct bj_builder *b, const char *workspace)
 
 struct tree_slots {
     uint32_t system[BJ_SYSTEM_DIRS_MAX];
+    uint32_t system_mounts[BJ_SYSTEM_MOUNTS_MAX];
     uint32_t devices[sizeof device_names / sizeof *device_names];
     uint32_t workspace;
     uint32_t volumes[BJ_VOLUMES_MAX];
@@ -395,6 +311,8 @@ static void open_sources(struct bj_builder *b, struct tree_slots *slots, const c
         if (b->host->system[i].kind == BJ_SYSTEM_DIRECTORY)
             slots->system[i] = open_path(b, b->host->system[i].path, 0);
     }
+    for (int i = 0; i < b->host->system_mount_count; i++)
+        slots->system_mounts[i] = open_path(b, b->host->system_mounts[i], 0);
     for (int i = 0; device_names[i] != NULL; i++) {
         snprintf(path, sizeof path, "/dev/%s", device_names[i]);
         slots->devices[i] = open_path(b, path, 0);
@@ -437,12 +355,12 @@ static void system_skeleton(struct bj_builder *b)
 
         snprintf(target, sizeof target, "root%s", dir->path);
         if (dir->kind == BJ_SYSTEM_DIRECTORY)
-            add_dir(b, target, 0755, 0);
+            bj_builder_dir(b, target, 0755, 0);
         else if (dir->kind == BJ_SYSTEM_LINK)
-            add_link(b, target, dir->link);
+            bj_builder_link(b, target, dir->link);
     }
     if (b->config->sysfs)
-        add_dir(b, "root/sys", 0755, 0);
+        bj_builder_dir(b, "root/sys", 0755, 0);
 }
 
 static void attach_volumes(struct bj_builder *b, const struct tree_slots *slots)
@@ -469,6 +387,9 @@ static void attach_system(struct bj_builder *b, const struct tree_slots *slots)
             read_only_tree(b, slots->system[i], dir->path, dir->path,
                            bj_streq(dir->path, "/etc") ? "etc" : "");
     }
+    for (int i = 0; i < b->host->system_mount_count; i++)
+        read_only_tree(b, slots->system_mounts[i], b->host->system_mounts[i],
+                       b->host->system_mounts[i], "");
     if (b->config->sysfs)
         bind(b, slots->sysfs, "/sys", "/sys",
              BJ_FLAG_READ_ONLY | BJ_FLAG_NO_DEV | BJ_FLAG_NO_EXEC | BJ_FLAG_RECURSIVE);
@@ -492,28 +413,28 @@ int bj_plan_tree(struct bj_builder *b, struct bj_error *err)
     system_skeleton(b);
     etc_files(b);
     machine_id_file(b);
-    meminfo_file(b);
+    bj_plan_proc_files(b);
     if (source == NULL)
-        add_dir(b, "work", 0755, BJ_FLAG_OWNED);
+        bj_builder_dir(b, "work", 0755, BJ_FLAG_OWNED);
 
-    add_subtree(b, "root", "/", BJ_FLAG_NO_DEV, BJ_LAYER_MOUNT);
+    bj_builder_subtree(b, "root", "/", BJ_FLAG_NO_DEV, BJ_LAYER_MOUNT);
     attach_system(b, &slots);
     plan_devices(b, slots.devices, device_names);
-    add_subtree(b, "tmp", "/tmp", BJ_FLAG_NO_DEV, BJ_LAYER_MOUNT);
-    add_subtree(b, "vartmp", "/var/tmp", BJ_FLAG_NO_DEV, BJ_LAYER_MOUNT);
-    add_subtree(b, "home", bj_plan_text(b->plan, b->plan->home), BJ_FLAG_NO_DEV, BJ_LAYER_MOUNT);
+    bj_builder_subtree(b, "tmp", "/tmp", BJ_FLAG_NO_DEV, BJ_LAYER_MOUNT);
+    bj_builder_subtree(b, "vartmp", "/var/tmp", BJ_FLAG_NO_DEV, BJ_LAYER_MOUNT);
+    bj_builder_subtree(b, "home", bj_plan_text(b->plan, b->plan->home), BJ_FLAG_NO_DEV, BJ_LAYER_MOUNT);
     if (b->plan->layers & BJ_LAYER_BIT(NETWORK))
         bj_builder_op(b, BJ_OP_NETWORK_JOIN, BJ_LAYER_NETWORK);
-    plan_proc(b);
+    bj_plan_proc_mounts(b);
     if (source == NULL) {
-        add_subtree(b, "work", target, BJ_FLAG_NO_DEV, BJ_LAYER_MOUNT);
+        bj_builder_subtree(b, "work", target, BJ_FLAG_NO_DEV, BJ_LAYER_MOUNT);
     } else {
         bind(b, slots.workspace, source, target,
              b->host->privileged ? BJ_FLAG_DETACHED : BJ_FLAG_NO_DEV | BJ_FLAG_RECURSIVE);
         protect(b, target);
     }
     attach_volumes(b, &slots);
-    add_target(b, BJ_OP_READ_ONLY, BJ_LAYER_MOUNT, "/");
+    bj_builder_target(b, BJ_OP_READ_ONLY, BJ_LAYER_MOUNT, "/");
     bj_builder_op(b, BJ_OP_PIVOT, BJ_LAYER_MOUNT);
     b->plan->layers |= BJ_LAYER_BIT(MOUNT);
     if (bj_builder_wants(b, BJ_LAYER_SHARED_TREES))
