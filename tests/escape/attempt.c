@@ -16,11 +16,26 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-static const struct attempt *const tables[] = {
-    files_attempts,    modes_attempts, descriptor_attempts, terminal_attempts,
-    process_attempts,  init_attempts,  identity_attempts,   kernel_attempts,
-    mount_attempts,    proc_attempts,  network_attempts,    ipc_attempts,
-    crossing_attempts, limit_attempts, lifetime_attempts,   git_attempts,
+static const struct {
+    const char *name;
+    const struct attempt *rows;
+} tables[] = {
+    {"files", files_attempts},
+    {"modes", modes_attempts},
+    {"descriptors", descriptor_attempts},
+    {"terminal", terminal_attempts},
+    {"processes", process_attempts},
+    {"init", init_attempts},
+    {"identity", identity_attempts},
+    {"kernel", kernel_attempts},
+    {"mounts", mount_attempts},
+    {"proc", proc_attempts},
+    {"network", network_attempts},
+    {"ipc", ipc_attempts},
+    {"crossing", crossing_attempts},
+    {"limits", limit_attempts},
+    {"lifetime", lifetime_attempts},
+    {"git", git_attempts},
 };
 static const char *const outcome_names[] = {"DONE", "REFUSED", "LACKING", "BROKEN"};
 
@@ -234,8 +249,8 @@ bool any_process(bool (*visit)(long pid))
 static void list_attempts(void)
 {
     for (size_t i = 0; i < COUNT(tables); i++) {
-        for (const struct attempt *row = tables[i]; row->name; row++) {
-            printf("%s\t%d\t%u\t%s\t%s\t%s\n", row->name, row->rule, row->flags,
+        for (const struct attempt *row = tables[i].rows; row->name; row++) {
+            printf("%s\t%s\t%d\t%u\t%s\t%s\t%s\n", tables[i].name, row->name, row->rule, row->flags,
                    row->scenario ? row->scenario : "plain", row->options ? row->options : "",
                    row->text);
         }
@@ -245,7 +260,7 @@ static void list_attempts(void)
 static const struct attempt *find_attempt(const char *name)
 {
     for (size_t i = 0; i < COUNT(tables); i++) {
-        for (const struct attempt *row = tables[i]; row->name; row++) {
+        for (const struct attempt *row = tables[i].rows; row->name; row++) {
             if (strcmp(row->name, name) == 0) {
                 return row;
             }

@@ -10,9 +10,7 @@ import pytest
 
 import sandboxes
 from halves import Row
-from stage import AS_ROOT, Stage, programs
-
-DECLARED = "this host lacks "
+from stage import AS_ROOT, DECLARED, Stage, programs
 
 
 @pytest.fixture(scope="session")
@@ -31,9 +29,12 @@ def pytest_generate_tests(metafunc):
     if "row" not in metafunc.fixturenames:
         return
     names = ("root", "user") if AS_ROOT else ("user",)
-    rows = list(Row.all(programs() / "attempt"))
-    cases = [(row, name) for row in rows for name in names if row.for_caller(name)]
-    metafunc.parametrize(("row", "name"), cases, ids=[f"{row.name}-{name}" for row, name in cases])
+    rows = Row.all(programs() / "attempt")
+    cases = [(row, name, mode) for row in rows for name in names if row.for_caller(name)
+             for mode in sandboxes.modes_of(row, name)]
+    metafunc.parametrize(("row", "name", "mode"), cases,
+                         ids=["-".join(filter(None, (row.name, name, mode)))
+                              for row, name, mode in cases])
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -21,6 +21,7 @@ VERDICT = re.compile(r"attempt: (DONE|REFUSED|LACKING|BROKEN) ?(.*)")
 class Row:
     """One attempt, as the program lists it."""
 
+    group: str  # the table it stands in
     name: str
     rule: int
     flags: int
@@ -35,8 +36,8 @@ class Row:
     def all(cls, program):
         listed = subprocess.run([program, "--list"], capture_output=True, text=True, check=True)
         for line in listed.stdout.splitlines():
-            name, rule, flags, scenario, options, text = line.split("\t")
-            yield cls(name, int(rule), int(flags), scenario, tuple(options.split()), text)
+            group, name, rule, flags, scenario, options, text = line.split("\t")
+            yield cls(group, name, int(rule), int(flags), scenario, tuple(options.split()), text)
 
 
 @dataclass
@@ -190,9 +191,9 @@ def overrule(half, outcome):
     return outcome.verdict, outcome.text
 
 
-def run_half(row, stage, caller, sandbox, scenarios):
+def run_half(row, stage, caller, sandbox, scenarios, options=()):
     """The whole life of one half."""
-    half = Half(row, stage, caller, sandbox)
+    half = Half(row, stage, caller, sandbox, options=list(options))
     kind, *parameters = row.scenario.split(":")
     scenario = scenarios[kind](half, *parameters)
     try:

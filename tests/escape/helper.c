@@ -1,11 +1,18 @@
-/* Says who it became: effective user and effective capabilities. The driver gives it a set-id mode
- * or file capabilities. */
+/*
+ * Says who it became: effective user and effective capabilities. The driver gives it a set-id mode
+ * or file capabilities. With an argument it tries for an inotify instance instead.
+ */
 #include <stdio.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <unistd.h>
 
-int main(void)
+int main(int argc, char **argv)
 {
+    (void)argv;
+    if (argc > 1) {
+        return inotify_init1(IN_CLOEXEC) < 0;
+    }
     char line[256], capabilities[32] = "0";
     FILE *file = fopen("/proc/self/status", "re");
     while (file && fgets(line, sizeof(line), file)) {

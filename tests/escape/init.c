@@ -116,8 +116,11 @@ static enum outcome steal_from_init(const struct attempt *row)
 static enum outcome namespace_by_descriptor(const struct attempt *row)
 {
     int process = (int)syscall(SYS_pidfd_open, 1, 0);
-    return judged(row, process >= 0 && ioctl(process, PIDFD_GET_MOUNT_NAMESPACE, 0) >= 0,
-                  "mount namespace of init");
+    bool taken = process >= 0 && ioctl(process, PIDFD_GET_MOUNT_NAMESPACE, 0) >= 0;
+    if (!taken && errno == ENOTTY) {
+        errno = ENOSYS; /* an older kernel, or a filter that says so */
+    }
+    return judged(row, taken, "mount namespace of init");
 }
 
 static enum outcome write_init_file(const struct attempt *row)
@@ -250,7 +253,8 @@ const struct attempt init_attempts[] = {
     INIT("init-ns-mnt", "open /proc/1/ns/mnt", open_handle, "/proc/1/ns/mnt"),
     INIT("init-ns-user", "open /proc/1/ns/user", open_handle, "/proc/1/ns/user"),
     INIT("init-ns-net", "open /proc/1/ns/net", open_handle, "/proc/1/ns/net"),
-    INIT("init-pidfd-ns", "take init's mount namespace by a pidfd", namespace_by_descriptor, NULL),
+    {"init-pidfd-ns", 4, "take init's mount namespace by a pidfd", namespace_by_descriptor,
+     .lacks = "namespaces of a pidfd", .scenario = "naive"},
     INIT("init-getfd", "steal any descriptor of init", steal_from_init, NULL),
     INIT("init-ptrace", "trace init", trace_init, NULL),
     INIT("init-prlimit", "take init's descriptors away with prlimit", limit_init, NULL),

@@ -473,7 +473,8 @@ const struct attempt kernel_attempts[] = {
     {"keyctl", 6, "reach the user's keyring", use_keyctl, .lacks = "CONFIG_KEYS"},
     {"user-key", 1, "read a key that the caller keeps in the kernel", read_user_key,
      .lacks = "CONFIG_KEYS"},
-    {"perf-event", 6, "open a performance counter", open_counter, .lacks = "CONFIG_PERF_EVENTS"},
+    {"perf-event", 6, "open a performance counter", open_counter, .flags = OUTSIDE_ROOT,
+     .lacks = "CONFIG_PERF_EVENTS"},
     {"userfaultfd", 6, "handle page faults", handle_faults, .number = 1, /* user mode only */
      .lacks = "CONFIG_USERFAULTFD"},
     {"userfaultfd-kernel", 6, "handle the kernel's page faults", handle_faults,

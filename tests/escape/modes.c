@@ -205,7 +205,7 @@ static enum outcome chmod_null(const struct attempt *row)
 #define SET_ID(suffix, way, mode)                                                                  \
     {                                                                                              \
         "set-id-" suffix, 5, "leave a set-id file: " suffix, leave_set_id,                         \
-            .number = way, .path = mode, .scenario = "left-behind"                                 \
+            .number = way, .path = mode, .lacks = suffix, .scenario = "left-behind"                \
     }
 #define DEVICE(name)                                                                               \
     {                                                                                              \

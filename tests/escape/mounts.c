@@ -215,7 +215,7 @@ const struct attempt mount_attempts[] = {
     FRESH("devtmpfs", 0, .flags = OUTSIDE_ROOT),
     FRESH("debugfs", 0, .flags = OUTSIDE_ROOT, .lacks = "CONFIG_DEBUG_FS"),
     FRESH("securityfs", 0, .flags = OUTSIDE_ROOT, .lacks = "CONFIG_SECURITYFS"),
-    FRESH("binfmt_misc", 0, .lacks = "CONFIG_BINFMT_MISC"),
+    FRESH("binfmt_misc", 0, .flags = OUTSIDE_ROOT, .lacks = "CONFIG_BINFMT_MISC"),
     {"mount-cgroup", 6, "mount a version 1 cgroup tree", mount_cgroup, .path = "pids",
      .flags = OUTSIDE_ROOT, .lacks = "version 1 cgroups"},
     {"mount-bind", 6, "bind a directory elsewhere", bind_one, .path = "."},

@@ -25,7 +25,7 @@ static pid_t victim(void)
 static enum outcome sent(const struct attempt *row, bool succeeded)
 {
     int error = errno;
-    nanosleep(&(struct timespec){0, 30000000}, NULL);
+    nanosleep(&(struct timespec){0, 100000000}, NULL);
     errno = error;
     return judged(row, succeeded, "sent");
 }

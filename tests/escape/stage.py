@@ -8,7 +8,9 @@ Everything lies below one fresh directory, so that nothing of the user's own is 
     NAME/work/N/    the workspace of one half
 """
 
+import atexit
 import ctypes
+import functools
 import os
 import secrets
 import shutil
@@ -30,23 +32,33 @@ PLANT_IN = ("/tmp", "/var/tmp", "/dev/shm", "/run")
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
+DECLARED = "this host lacks "  # how the reason of a skip begins that nobody can help
+
+
 class Lacks(Exception):
     """This host cannot have what the half needs; the text says what."""
 
 
-def build(directory):
-    """Compiles the programs; into the given directory where the tree is not ours to write."""
-    subprocess.run(["make", "-s", "-C", str(HERE), f"BIN={directory}"], check=True)
+def _build(directory):
+    subprocess.run(["make", "-s", "-C", str(HERE), f"BIN={directory}"], check=True,
+                   stdout=subprocess.DEVNULL)
     return Path(directory)
 
 
+@functools.cache
 def programs():
-    chosen = HERE / "bin"
+    """The directory of the compiled programs; a temporary one where the tree is not ours."""
+    made = HERE / "bin"
+    sources = [*HERE.glob("*.c"), *HERE.glob("*.h")]
+    if (made / "helper").exists() and all(
+            (made / name).stat().st_mtime >= max(path.stat().st_mtime for path in sources)
+            for name in ("attempt", "naive", "victim", "helper")):
+        return made
     if os.access(HERE, os.W_OK):
-        return build(chosen)
-    if (chosen / "attempt").exists():
-        return chosen
-    return build(tempfile.mkdtemp(prefix="bj-escape-bin."))
+        return _build(made)
+    directory = tempfile.mkdtemp(prefix="bj-escape-bin.")
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
+    return _build(directory)
 
 
 # ---- processes ----
@@ -188,7 +200,9 @@ class Caller:
         return self.make(self.directory / "work" / str(self.count), mode=0o755)
 
     def evidence(self):
+        """What the victim noted, once it has noted everything that happened so far."""
         path = self.keep / "evidence"
+        self.ask_victim("")
         return path.read_text() if path.exists() else ""
 
     def start(self):
@@ -219,7 +233,7 @@ class Caller:
         path.chmod(0o644)
 
     def ask_victim(self, path):
-        """Has the victim listen on a socket at that path too."""
+        """Has the victim listen on a socket at that path too, and note what it has seen."""
         self.victim.stdin.write(f"{path}\n")
         self.victim.stdin.flush()
         self.victim.stdout.readline()
@@ -262,7 +276,7 @@ class Stage:
 
     def __init__(self):
         become_subreaper()
-        self.base = Path(tempfile.mkdtemp(prefix="bj-escape."))
+        self.base = Path(tempfile.mkdtemp(prefix="bj-escape.", dir="/tmp"))
         self.base.chmod(0o755)
         self.bin = self.base / "bin"
         self.bin.mkdir()
@@ -303,7 +317,7 @@ class Stage:
             path.chmod(0o644)
             self.planted.append(path)
         # Outer halves that fill a directory do it on a tmpfs, for speed.
-        where = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+        where = "/dev/shm" if os.access("/dev/shm", os.W_OK) else self.base
         self.fast = Path(tempfile.mkdtemp(prefix="bj-escape.", dir=where))
         self.fast.chmod(0o1777)
 

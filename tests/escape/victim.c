@@ -90,7 +90,7 @@ struct service {
     const char *name;
     bool datagram;
 };
-static struct service services[16];
+static struct service services[256];
 static size_t service_count;
 
 static void add_service(int fd, const char *name, bool datagram)
@@ -253,14 +253,11 @@ static void serve_everything(const char *directory, const char *token)
     serve_unix("socket_file", name, SOCK_STREAM, false);
 }
 
-/* More sockets on request: the driver puts them into workspaces and volumes. */
-static void serve_requests(const char *line)
+/* A socket more: the driver puts them into workspaces and volumes. */
+static void listen_at(const char *name)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    char name[PATH_MAX];
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    snprintf(name, sizeof(name), "%s", line);
-    name[strcspn(name, "\n")] = '\0';
     snprintf(address.sun_path, sizeof(address.sun_path), "%.100s", name);
     if (service_count < COUNT(services) &&
         bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0) {
@@ -268,36 +265,50 @@ static void serve_requests(const char *line)
         chmod(name, 0666);
         add_service(fd, "socket in a shared directory", false);
     }
-    printf("ok\n");
-    fflush(stdout);
 }
 
-static void serve(void)
+/* Answers whoever waits; returns whether there was anybody. */
+static bool serve_waiting(int milliseconds, bool *ret_asked)
 {
     struct pollfd waits[COUNT(services) + 1];
-    char line[PATH_MAX];
-    while (!ending) {
-        for (size_t i = 0; i < service_count; i++) {
-            waits[i] = (struct pollfd){services[i].fd, POLLIN, 0};
+    size_t count = service_count;
+    for (size_t i = 0; i < count; i++) {
+        waits[i] = (struct pollfd){services[i].fd, POLLIN, 0};
+    }
+    waits[count] = (struct pollfd){STDIN_FILENO, POLLIN, 0};
+    int ready = poll(waits, count + 1, milliseconds);
+    *ret_asked = ready > 0 && waits[count].revents;
+    for (size_t i = 0; ready > 0 && i < count; i++) {
+        if (waits[i].revents & POLLIN) {
+            answer(&services[i]);
         }
-        size_t count = service_count;
-        waits[count] = (struct pollfd){STDIN_FILENO, POLLIN, 0};
-        if (poll(waits, count + 1, -1) < 0) {
+    }
+    return ready > *ret_asked;
+}
+
+/* A line asks for another socket; an empty one asks only that everything so far is noted. */
+static void serve(void)
+{
+    char line[PATH_MAX];
+    bool asked;
+    while (!ending) {
+        serve_waiting(-1, &asked);
+        if (!asked) {
             continue;
         }
-        for (size_t i = 0; i < count; i++) {
-            if (waits[i].revents & POLLIN) {
-                answer(&services[i]);
-            }
+        ssize_t size = read(STDIN_FILENO, line, sizeof(line) - 1);
+        if (size <= 0) {
+            return; /* the driver has gone */
         }
-        if (waits[count].revents) {
-            ssize_t size = read(STDIN_FILENO, line, sizeof(line) - 1);
-            if (size <= 0) {
-                return; /* the driver has gone */
-            }
-            line[size] = '\0';
-            serve_requests(line);
+        line[size] = '\0';
+        line[strcspn(line, "\n")] = '\0';
+        if (line[0]) {
+            listen_at(line);
         }
+        while (serve_waiting(0, &asked)) {
+        }
+        printf("ok\n");
+        fflush(stdout);
     }
 }
 
