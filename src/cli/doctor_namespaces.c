@@ -226,6 +226,36 @@ static void explain_proc(const struct bj_doctor_input *in, struct bj_doctor *rep
     advise_container(in, report, BJ_LAYER_PROC, "\nOr have no /proc inside: --without proc");
 }
 
+/* The attempt is over /usr; the trial run lays one over every system directory. */
+static void explain_overlay(const struct bj_doctor_input *in, struct bj_doctor *report)
+{
+    int outcome = in->probes->outcome[BJ_PROBE_OVERLAY];
+    const enum bj_layer own = BJ_LAYER_SHARED_TREES;
+
+    if (outcome == 0 && report->rows[own].state == BJ_DOCTOR_ON)
+        return;
+    report->rows[own].by_design = false;
+    if ((outcome == 0 || outcome == EINVAL) && *in->around->system_mount != '\0') {
+        bj_doctor_say(report, own, BJ_DOCTOR_OFF,
+                      "no overlay where something is mounted below, as on %s: system files share "
+                      "locks and watches with the host",
+                      in->around->system_mount);
+        bj_doctor_advise(report, own,
+                         "Nothing need be done where no other tenant is: it takes a host whose "
+                         "/usr, /etc and /opt have no mounts in them. Container runtimes mount "
+                         "files in /etc.");
+        return;
+    }
+    bj_doctor_say(report, own, BJ_DOCTOR_OFF,
+                  "no overlay can be mounted: %s; system files share locks and watches with the "
+                  "host",
+                  outcome_text(outcome != 0 ? outcome : EINVAL));
+    bj_doctor_advise(report, own,
+                     "A kernel with CONFIG_OVERLAY_FS; as root, `modprobe overlay` where it is a "
+                     "module. A root file system that is itself an overlay may be too deep for "
+                     "another one.");
+}
+
 static void explain_mounts(const struct bj_doctor_input *in, struct bj_doctor *report)
 {
     const int *outcome = in->probes->outcome;
@@ -236,17 +266,7 @@ static void explain_mounts(const struct bj_doctor_input *in, struct bj_doctor *r
     else if (outcome[BJ_PROBE_TMPFS] != 0)
         explain_refusal(in, report, BJ_LAYER_MOUNT, "no tmpfs can be mounted",
                         outcome[BJ_PROBE_TMPFS]);
-    if (outcome[BJ_PROBE_OVERLAY] != 0) {
-        report->rows[BJ_LAYER_SHARED_TREES].by_design = false;
-        bj_doctor_say(report, BJ_LAYER_SHARED_TREES, BJ_DOCTOR_OFF,
-                      "no overlay can be mounted: %s; system files are bound instead, and share "
-                      "locks and watches with the host",
-                      outcome_text(outcome[BJ_PROBE_OVERLAY]));
-        bj_doctor_advise(report, BJ_LAYER_SHARED_TREES,
-                         "A kernel with CONFIG_OVERLAY_FS; as root, `modprobe overlay` where it is "
-                         "a module. A root file system that is itself an overlay may be too deep "
-                         "for another one.");
-    }
+    explain_overlay(in, report);
 }
 
 static void explain_own_uid(const struct bj_doctor_input *in, struct bj_doctor *report)

@@ -83,8 +83,18 @@ static bool is_harmless(const char *point)
            bj_path_is_below(point, "/proc/fs/nfsd");
 }
 
+static bool is_in_system(const struct bj_host *host, const char *point)
+{
+    for (int i = 0; i < host->system_count; i++) {
+        if (host->system[i].kind == BJ_SYSTEM_DIRECTORY && !bj_streq(point, host->system[i].path) &&
+            bj_path_is_below(point, host->system[i].path))
+            return true;
+    }
+    return false;
+}
+
 /* mountinfo (proc(5)): the mount point is the fifth field. */
-static void read_mounts(struct bj_surroundings *ret)
+static void read_mounts(const struct bj_host *host, struct bj_surroundings *ret)
 {
     FILE *file = fopen("/proc/self/mountinfo", "re");
     char point[256];
@@ -95,6 +105,8 @@ static void read_mounts(struct bj_surroundings *ret)
             ret->chrooted = false;
         if (bj_starts_with(point, "/proc/") && !is_harmless(point))
             ret->proc_covered++;
+        if (ret->system_mount[0] == '\0' && is_in_system(host, point))
+            snprintf(ret->system_mount, sizeof ret->system_mount, "%.127s", point);
     }
     if (file != NULL)
         fclose(file);
@@ -176,7 +188,7 @@ void bj_surroundings_read(const struct bj_host *host, struct bj_surroundings *re
         ret->program[0] = '\0';
     read_namespaces(ret);
     read_security(ret);
-    read_mounts(ret);
+    read_mounts(host, ret);
     read_container(host, ret);
     read_cgroup(host, ret);
 }

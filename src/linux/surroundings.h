@@ -13,8 +13,9 @@
 /* Kinds of namespaces, as the kernel's files name them. */
 #define BJ_NAMESPACE_KINDS(X)                                                                      \
     X(USER, "user")                                                                                \
-    X(PID, "pid") X(MOUNT, "mnt") X(NETWORK, "net") X(IPC, "ipc") X(UTS, "uts")                    \
-        X(CGROUP, "cgroup") X(TIME, "time")
+    X(PID, "pid")                                                                                  \
+    X(MOUNT, "mnt") X(NETWORK, "net") X(IPC, "ipc") X(UTS, "uts") X(CGROUP, "cgroup")              \
+        X(TIME, "time")
 
 enum bj_namespace_kind {
 #define BJ_NAMESPACE_KIND(id, name) BJ_NAMESPACE_##id,
@@ -38,6 +39,7 @@ struct bj_surroundings {
     bool filtered;              /* this process is under a system call filter already */
     bool chrooted;              /* "/" is not a mount, so the kernel refuses user namespaces */
     int proc_covered;           /* mounts that hide parts of /proc */
+    char system_mount[128];     /* the first mount below a system directory; "" if there is none */
 
     bool cgroup_mounted; /* something is at /sys/fs/cgroup */
     bool cgroup_v2;      /* it is version 2 alone */

@@ -212,6 +212,20 @@ def test_directory_without_mapped_ids(tmp_path):
 
 
 @pytest.mark.requires("root")
+def test_mounts_below_system_directories():
+    """No overlay can be laid over them from inside a user namespace."""
+    prefix = ["unshare", "-m", "sh", "-c",
+              'mount -t tmpfs tmpfs /usr/games && mount --bind /etc/hosts /etc/hosts && exec "$@"',
+              "sh"]
+    status, said, layers = doctor(prefix)
+    assert status == 1
+    assert layers["shared-trees"]["state"] == "off"
+    assert re.search(r"mounted below, as on /(usr/games|etc/hosts)",
+                     layers["shared-trees"]["reason"])
+    agrees_with_run(status, said, prefix)
+
+
+@pytest.mark.requires("root")
 def test_chroot(tmp_path):
     for name in ("usr", "proc", "tmp", "program"):
         (tmp_path / name).mkdir()

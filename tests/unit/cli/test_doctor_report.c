@@ -52,7 +52,8 @@ static int make_host(void **state)
         .usual = {.planned = true, .layers = EVERYTHING & ~BJ_LAYER_BIT(OWN_UID)},
     };
     for (int i = 0; i < BJ_CONTROLLER_COUNT; i++)
-        bj_str_copy(made.host.cgroup_path[i], sizeof made.host.cgroup_path[i], "/sys/fs/cgroup/user.slice");
+        bj_str_copy(made.host.cgroup_path[i], sizeof made.host.cgroup_path[i],
+                    "/sys/fs/cgroup/user.slice");
     for (int i = 0; i < BJ_NAMESPACE_KIND_COUNT; i++) {
         made.around.namespace_built[i] = true;
         made.around.namespace_max[i] = 15000;
@@ -327,7 +328,8 @@ static void no_landlock(void **state)
     host->usual.layers &= ~BJ_LAYER_BIT(LANDLOCK);
     host->host.landlock_abi = 0;
     host->probes.outcome[BJ_PROBE_LANDLOCK] = EOPNOTSUPP;
-    bj_str_copy(host->around.security_modules, sizeof host->around.security_modules, "capability,yama,apparmor");
+    bj_str_copy(host->around.security_modules, sizeof host->around.security_modules,
+                "capability,yama,apparmor");
     report(host);
     assert_int_equal(bj_doctor_status(&host->report), 1);
     assert_row(host, BJ_LAYER_LANDLOCK, BJ_DOCTOR_OFF, "not turned on at boot");
@@ -356,8 +358,30 @@ static void no_filter_and_no_overlay(void **state)
     report(host);
     assert_row(host, BJ_LAYER_SECCOMP, BJ_DOCTOR_OFF, "no system call filter");
     assert_advice(host, BJ_LAYER_SECCOMP, "CONFIG_SECCOMP_FILTER");
+    assert_advice(host, BJ_LAYER_SHARED_TREES, "CONFIG_OVERLAY_FS");
     assert_row(host, BJ_LAYER_SHARED_TREES, BJ_DOCTOR_OFF, "no overlay can be mounted");
     assert_int_equal(bj_doctor_status(&host->report), 1);
+}
+
+/* Containers have files of /etc mounted; the attempt is over /usr. */
+static void overlay_over_mounts(void **state)
+{
+    struct host *host = *state;
+
+    bj_str_copy(host->around.system_mount, sizeof host->around.system_mount, "/etc/hosts");
+    report(host);
+    assert_row(host, BJ_LAYER_SHARED_TREES, BJ_DOCTOR_ON, "");
+
+    host->usual.layers &= ~BJ_LAYER_BIT(SHARED_TREES);
+    bj_degradations_add(&host->usual.degraded, BJ_LAYER_SHARED_TREES, "refused an overlay");
+    report(host);
+    assert_row(host, BJ_LAYER_SHARED_TREES, BJ_DOCTOR_OFF, "mounted below, as on /etc/hosts");
+    assert_int_equal(bj_doctor_status(&host->report), 1);
+
+    bj_str_copy(host->around.system_mount, sizeof host->around.system_mount, "/usr/local");
+    host->probes.outcome[BJ_PROBE_OVERLAY] = EINVAL;
+    report(host);
+    assert_row(host, BJ_LAYER_SHARED_TREES, BJ_DOCTOR_OFF, "mounted below, as on /usr/local");
 }
 
 static void no_controllers(struct host *host)
@@ -511,6 +535,7 @@ int main(void)
         TEST(old_landlock),
         TEST(no_landlock),
         TEST(no_filter_and_no_overlay),
+        TEST(overlay_over_mounts),
         TEST(no_delegation),
         TEST(one_controller_is_missing),
         TEST(first_version_of_cgroups),
