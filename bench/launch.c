@@ -3,7 +3,7 @@
  * parked sandbox, in a live one, and how many sandboxes can be made and destroyed a second; beside them
  * what the kernel takes for a plain spawn of the same program.
  *
- *     bench/launch PROGRAM [RUNS]     PROGRAM: a static binary that only exits, below /usr or here
+ *     launch PROGRAM [RUNS]     PROGRAM: the path of a static binary that only exits, in this directory
  *
  * One line a figure: name, median and p99 in microseconds, ratio to the plain spawn.
  */
@@ -230,7 +230,6 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     if (bj_config_init(&config, &err) < 0)
         die("config", &err);
-    config.workspace = BJ_WORKSPACE_EMPTY;
     measure_plain(times, runs);
     if (bj_launcher_fork(&launcher, 16, &err) < 0)
         die("launcher", &err);

@@ -268,6 +268,20 @@ static int native_signal(struct bj_sandbox *sandbox, pid_t pid, bool group, int 
     return ask(sandbox, &packet, &reply, err);
 }
 
+/* Has init already said that the process ended? */
+static bool take_exit(struct bj_channel *channel, pid_t pid, struct bj_exited *ret)
+{
+    for (int i = 0; i < channel->event_count; i++) {
+        if (channel->events[i].pid != pid)
+            continue;
+        *ret = channel->events[i];
+        memmove(channel->events + i, channel->events + i + 1,
+                (size_t)(--channel->event_count - i) * sizeof channel->events[0]);
+        return true;
+    }
+    return false;
+}
+
 static int native_wait(struct bj_sandbox *sandbox, pid_t pid, struct bj_exited *ret,
                        struct bj_error *err)
 {
@@ -276,9 +290,14 @@ static int native_wait(struct bj_sandbox *sandbox, pid_t pid, struct bj_exited *
     struct bj_buf packet;
     int result;
 
+    if (take_exit(&sandbox->channel, pid, ret))
+        return 0;
     bj_buf_init(&packet, BJ_FRAME_MAX);
     bj_frame_put(&packet, BJ_FRAME_WAIT, ++sandbox->channel.last_id, 0, 0, &body, sizeof body);
     result = ask(sandbox, &packet, &reply, err);
+    /* It ends between the two; or it did, and both the event and the reply are here. */
+    if (take_exit(&sandbox->channel, pid, ret))
+        return 0;
     if (result < 0)
         return result;
     if (reply.length != sizeof *ret)

@@ -11,11 +11,12 @@
 #include "base/str.h"
 
 #define OLDEST_KERNEL 5012 /* mount_setattr(2) */
+#define TIME_KERNEL   6003 /* as in src/plan/namespaces.c */
 
 /* These are made in the user namespace, or need it to be made. */
 static const enum bj_layer dependent[] = {
-    BJ_LAYER_MOUNT,     BJ_LAYER_PID,  BJ_LAYER_NETWORK,      BJ_LAYER_IPC,     BJ_LAYER_UTS,
-    BJ_LAYER_CGROUP_NS, BJ_LAYER_PROC, BJ_LAYER_SHARED_TREES, BJ_LAYER_OWN_UID,
+    BJ_LAYER_MOUNT, BJ_LAYER_PID,  BJ_LAYER_NETWORK, BJ_LAYER_IPC,          BJ_LAYER_UTS,
+    BJ_LAYER_TIME,  BJ_LAYER_PROC, BJ_LAYER_OWN_UID, BJ_LAYER_SHARED_TREES, BJ_LAYER_CGROUP_NS,
 };
 
 static const char *outcome_text(int outcome)
@@ -148,8 +149,8 @@ static void explain(const struct bj_doctor_input *in, struct bj_doctor *report, 
                       bj_namespace_name(kind));
         bj_doctor_advise(report, layer,
                          "A kernel with CONFIG_NAMESPACES and CONFIG_USER_NS, CONFIG_PID_NS, "
-                         "CONFIG_NET_NS, CONFIG_IPC_NS, CONFIG_UTS_NS; the kernels of Debian and "
-                         "Ubuntu have them.");
+                         "CONFIG_NET_NS, CONFIG_IPC_NS, CONFIG_UTS_NS, CONFIG_TIME_NS; the kernels "
+                         "of Debian and Ubuntu have them.");
     } else if (outcome == ENOSPC || outcome == EUSERS) {
         too_many(in, report, layer, kind);
     } else {
@@ -194,6 +195,7 @@ static void explain_kinds(const struct bj_doctor_input *in, struct bj_doctor *re
         {BJ_PROBE_IPC, BJ_LAYER_IPC, BJ_NAMESPACE_IPC},
         {BJ_PROBE_UTS, BJ_LAYER_UTS, BJ_NAMESPACE_UTS},
         {BJ_PROBE_CGROUP_NS, BJ_LAYER_CGROUP_NS, BJ_NAMESPACE_CGROUP},
+        {BJ_PROBE_TIME, BJ_LAYER_TIME, BJ_NAMESPACE_TIME},
     };
 
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
@@ -205,6 +207,18 @@ static void explain_kinds(const struct bj_doctor_input *in, struct bj_doctor *re
         explain(in, report, kinds[i].layer, kinds[i].kind, what,
                 in->probes->outcome[kinds[i].probe]);
     }
+}
+
+static void explain_time(const struct bj_doctor_input *in, struct bj_doctor *report)
+{
+    if (in->host->kernel >= TIME_KERNEL)
+        return;
+    report->rows[BJ_LAYER_TIME].by_design = false;
+    bj_doctor_say(report, BJ_LAYER_TIME, BJ_DOCTOR_OFF,
+                  "Linux %s: 6.3 is the first where a new program enters a time namespace",
+                  in->around->kernel);
+    bj_doctor_advise(report, BJ_LAYER_TIME,
+                     "A newer kernel. Until then the host's uptime shows inside.");
 }
 
 static void explain_proc(const struct bj_doctor_input *in, struct bj_doctor *report)
@@ -317,6 +331,7 @@ void bj_doctor_namespaces(const struct bj_doctor_input *in, struct bj_doctor *re
         return;
     }
     explain_kinds(in, report);
+    explain_time(in, report);
     explain_mounts(in, report);
     explain_proc(in, report);
     explain_own_uid(in, report);

@@ -133,7 +133,7 @@ static int serve_signal(struct bj_init *init, const struct bj_frame *frame, stru
         return result;
     pid = request.pid != 0 ? request.pid : init->main_pid;
     /* Only processes that the host started: 0, -1 and init itself would be something else. */
-    if (pid <= 1 || find_process(init, pid) == NULL || find_process(init, pid)->ended)
+    if (pid <= 1 || find_process(init, pid) == NULL)
         result = bj_fail(&failure, BJ_E_NOT_FOUND, "signal", "process %d has ended", request.pid);
     else if (BJ_SYS(kill(request.group != 0 ? -pid : pid, frame->head.value)) < 0)
         result = bj_fail_errno(&failure, "signal", "cannot signal process %d", pid);
@@ -157,14 +157,6 @@ static int serve_wait(struct bj_init *init, const struct bj_frame *frame, struct
     if (entry == NULL) {
         bj_fail(&failure, BJ_E_NOT_FOUND, "wait", "there is no process %d to wait for", request.pid);
         reply_error(init, frame->head.id, &failure);
-    } else if (entry->ended) {
-        struct bj_exited exited = {.pid = entry->pid,
-                                   .status = entry->status,
-                                   .cpu_us = entry->cpu_us,
-                                   .peak_kb = entry->peak_kb};
-
-        bj_init_send(init, BJ_FRAME_REPLY, frame->head.id, 0, &exited, sizeof exited, NULL, 0);
-        *entry = (struct bj_init_process){0};
     } else {
         entry->waiter = frame->head.id;
     }

@@ -94,18 +94,13 @@ static void note_exit(struct bj_init *init, pid_t pid, int status, const struct 
     for (size_t i = 0; i < BJ_PROCESSES_MAX; i++) {
         struct bj_init_process *entry = &init->processes[i];
 
-        if (entry->pid != pid || entry->ended)
+        if (entry->pid != pid)
             continue;
+        /* Said once: who asks later has heard it. */
         bj_init_send(init, BJ_FRAME_EXITED, 0, 0, &exited, sizeof exited, NULL, 0);
-        if (entry->waiter != 0) {
+        if (entry->waiter != 0)
             bj_init_send(init, BJ_FRAME_REPLY, entry->waiter, 0, &exited, sizeof exited, NULL, 0);
-            *entry = (struct bj_init_process){0};
-        } else {
-            entry->ended = true;
-            entry->status = status;
-            entry->cpu_us = exited.cpu_us;
-            entry->peak_kb = exited.peak_kb;
-        }
+        *entry = (struct bj_init_process){0};
         return;
     }
 }

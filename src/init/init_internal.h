@@ -13,9 +13,6 @@
 /* A process that init started for its host. */
 struct bj_init_process {
     pid_t pid; /* 0 = a free entry */
-    bool ended;
-    int status;
-    int64_t cpu_us, peak_kb;
     uint32_t waiter; /* id of the WAIT request to answer; 0 = none */
 };
 

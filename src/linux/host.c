@@ -154,6 +154,34 @@ static void read_sockets(struct bj_host *host, int workspace_fd)
     closedir(directory);
 }
 
+/* The path of an open directory, without links and dots; false if it has none. */
+static bool path_of(int fd, char *ret, size_t size)
+{
+    char link[32];
+    ssize_t length;
+
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    length = readlink(link, ret, size);
+    if (length <= 0 || (size_t)length >= size || ret[0] != '/') {
+        ret[0] = '\0';
+        return false;
+    }
+    ret[length] = '\0';
+    return true;
+}
+
+static void read_home(struct bj_host *host)
+{
+    const char *home = getenv("HOME");
+    BJ_CLEANUP_CLOSE int fd = -1;
+
+    if (home == NULL || home[0] != '/')
+        return;
+    fd = open(home, O_PATH | O_CLOEXEC);
+    if (fd < 0 || !path_of(fd, host->home, sizeof host->home))
+        bj_str_copy(host->home, sizeof host->home, home);
+}
+
 static int read_workspace(const struct bj_config *config, struct bj_host *host, struct bj_error *err)
 {
     const char *path = config->workspace_path != NULL ? config->workspace_path : host->directory;
@@ -162,6 +190,9 @@ static int read_workspace(const struct bj_config *config, struct bj_host *host, 
 
     if (config->workspace != BJ_WORKSPACE_DIRECTORY)
         return 0;
+    if (path[0] == '\0')
+        return bj_fail(err, BJ_E_INVALID, "workspace",
+                       "the current directory has no path; use --workspace DIR");
     fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         return bj_fail_errno(err, "workspace", "cannot open the workspace %s", path);
@@ -169,6 +200,8 @@ static int read_workspace(const struct bj_config *config, struct bj_host *host, 
         return bj_fail_errno(err, "workspace", "cannot stat the workspace %s", path);
     host->workspace_uid = status.st_uid;
     host->workspace_gid = status.st_gid;
+    if (!path_of(fd, host->workspace, sizeof host->workspace))
+        return bj_fail(err, BJ_E_INVALID, "workspace", "the workspace %s has no path", path);
     read_protected(host, fd);
     read_sockets(host, fd);
     return 0;
@@ -189,7 +222,6 @@ int bj_host_read(const struct bj_config *config, struct bj_host *ret, struct bj_
 {
     static uint32_t serial;
     static const char *const scratch_points[] = {"/tmp", "/mnt", "/run", "/var", "/sys"};
-    const char *home = getenv("HOME");
     struct stat status;
 
     memset(ret, 0, sizeof *ret);
@@ -219,7 +251,6 @@ int bj_host_read(const struct bj_config *config, struct bj_host *ret, struct bj_
     }
     if (getcwd(ret->directory, sizeof ret->directory) == NULL)
         ret->directory[0] = '\0';
-    if (home == NULL || home[0] != '/' || !bj_str_copy(ret->home, sizeof ret->home, home))
-        ret->home[0] = '\0';
+    read_home(ret);
     return read_workspace(config, ret, err);
 }

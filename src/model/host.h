@@ -67,13 +67,14 @@ struct bj_host {
     char scratch_point[16]; /* directory that the new root is mounted on while it is built */
 
     char directory[BJ_PATH_MAX]; /* the caller's current one */
+    char workspace[BJ_PATH_MAX]; /* the workspace without links and dots; "" = it is empty */
     uid_t workspace_uid;         /* who owns the workspace's directory */
     gid_t workspace_gid;
     uint32_t protected_present;  /* bit n: row n of the protected paths exists in the workspace */
     uint32_t protected_links;    /* bit n: it, or its parent, is a symbolic link */
     char sockets[8][64];         /* Unix sockets that lie in the workspace's top directory */
     int socket_count;
-    char home[BJ_PATH_MAX];      /* the caller's, "" if unknown */
+    char home[BJ_PATH_MAX];      /* the caller's, without links and dots; "" if unknown */
 };
 
 #endif

@@ -222,7 +222,9 @@ int bj_plan_workspace(const struct bj_builder *b, const char **ret_source, const
     if ((*ret_source)[0] != '/')
         return bj_fail(err, BJ_E_INVALID, "workspace",
                        "the current directory has no path; use --workspace DIR");
-    if (!config->allow_home && is_too_wide(*ret_source, b->host))
+    /* As it is called and as it is: a link or a ".." must not get round the question. */
+    if (!config->allow_home &&
+        (is_too_wide(*ret_source, b->host) || is_too_wide(b->host->workspace, b->host)))
         return bj_fail(err, BJ_E_DENIED, "workspace",
                        "will not make all of %s writable in a sandbox: change to a project's "
                        "directory, use --workspace DIR or --workspace empty, or say --allow-home",

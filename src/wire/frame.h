@@ -8,7 +8,8 @@
  *
  *     host → init   GO (the host side of the plan is done; slots travel in order, several messages if
  *                   need be, the last with `value` 1), SPAWN, OPEN, CONNECT, LISTEN, SIGNAL, WAIT, LIST
- *     init → host   REPLY (value, or an error), EXITED (a process ended), FAILED (set-up failed),
+ *     init → host   REPLY (value, or an error), EXITED (a process ended: said once, unasked; WAIT is for
+ *                   those that still run), FAILED (set-up failed),
  *                   NOTE (a layer was degraded while being set up)
  *
  * Init closes its end, and ends the sandbox, when it receives something that is not one of these.
