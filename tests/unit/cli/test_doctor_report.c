@@ -154,10 +154,29 @@ static void what_no_plan_has_is_no_fault(void **state)
 {
     struct host *host = *state;
 
+    host->usual.layers &= ~BJ_LAYER_BIT(UTS);
+    report(host);
+    assert_row(host, BJ_LAYER_UTS, BJ_DOCTOR_OFF, "this version");
+    assert_int_equal(bj_doctor_status(&host->report), 0);
+}
+
+static void no_time_namespace(void **state)
+{
+    struct host *host = *state;
+
+    host->host.kernel = 6001;
+    bj_str_copy(host->around.kernel, sizeof host->around.kernel, "6.1.0-44");
     host->usual.layers &= ~BJ_LAYER_BIT(TIME);
     report(host);
-    assert_row(host, BJ_LAYER_TIME, BJ_DOCTOR_OFF, "this version");
-    assert_int_equal(bj_doctor_status(&host->report), 0);
+    assert_row(host, BJ_LAYER_TIME, BJ_DOCTOR_OFF, "Linux 6.1.0-44: 6.3 is the first");
+    assert_int_equal(bj_doctor_status(&host->report), 1);
+
+    host->host.kernel = 6012;
+    host->around.namespace_built[BJ_NAMESPACE_TIME] = false;
+    host->probes.outcome[BJ_PROBE_TIME] = EINVAL;
+    refuse(host, "cannot make a time namespace");
+    report(host);
+    assert_row(host, BJ_LAYER_TIME, BJ_DOCTOR_OFF, "built without time namespaces");
 }
 
 static void debian_without_user_namespaces(void **state)
@@ -524,6 +543,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(all_is_well),
         TEST(what_no_plan_has_is_no_fault),
+        TEST(no_time_namespace),
         TEST(debian_without_user_namespaces),
         TEST(landlock_is_offered_where_it_works),
         TEST(ubuntu_with_apparmor),
