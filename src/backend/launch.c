@@ -30,22 +30,36 @@ void bj_launch_set_wipe(char *start, size_t length)
 
 /* Calls function for each cgroup that was made. */
 static void for_each_cgroup(struct bj_launch *launch,
-                            void (*function)(const char *path, void *argument), void *argument)
+                            void (*function)(const struct bj_op *op, const char *path,
+                                             void *argument),
+                            void *argument)
 {
     uint32_t made = 0;
 
     for (uint32_t i = 0; i < launch->plan->op_count && made < launch->cgroups_made; i++) {
         if (launch->plan->ops[i].kind != BJ_OP_CGROUP)
             continue;
-        function(bj_plan_text(launch->plan, launch->plan->ops[i].source), argument);
+        function(&launch->plan->ops[i], bj_plan_text(launch->plan, launch->plan->ops[i].source),
+                 argument);
         made++;
     }
 }
 
-static void remove_cgroup(const char *path, void *argument)
+static void remove_cgroup(const struct bj_op *op, const char *path, void *argument)
 {
+    (void)op;
     (void)argument;
     bj_cgroup_remove(path);
+}
+
+void bj_launch_remove_cgroups(struct bj_launch *launch)
+{
+    for_each_cgroup(launch, remove_cgroup, NULL);
+}
+
+static void clean(void *launch)
+{
+    bj_launch_remove_cgroups(launch);
 }
 
 /* Slots on their way to init; sent in packets of at most BJ_FRAME_FDS_MAX. */
@@ -98,9 +112,9 @@ static int make_cgroup(struct bj_launch *launch, const struct bj_op *op,
 
     /* Counted first: a directory whose file cannot be opened has to be removed as well. */
     launch->cgroups_made++;
-    if (bj_janitor_start(&launch->janitor) < 0)
+    if (!launch->cleaned_elsewhere &&
+        bj_janitor_start(&launch->janitor, clean, launch) < 0)
         return bj_fail_errno(err, "cgroup", "cannot start the process that removes cgroups");
-    bj_janitor_add(&launch->janitor, path);
     fd = bj_cgroup_make(path);
     if (fd < 0)
         return bj_fail_errno(err, "cgroup", "cannot make the cgroup %s", path);
@@ -200,7 +214,8 @@ int bj_launch_start(struct bj_launch *launch, const struct bj_plan *plan, int *r
     BJ_CLEANUP_CLOSE int host_end = -1, init_end = -1;
     int ends[2];
 
-    *launch = (struct bj_launch){.plan = plan, .init_pidfd = -1};
+    *launch = (struct bj_launch){
+        .plan = plan, .init_pidfd = -1, .cleaned_elsewhere = launch->cleaned_elsewhere};
     *ret_socket = -1;
     bj_janitor_init(&launch->janitor);
     if (bj_socket_pair(ends) < 0)
@@ -219,11 +234,13 @@ int bj_launch_start(struct bj_launch *launch, const struct bj_plan *plan, int *r
     return host_side(launch, *ret_socket, err);
 }
 
-static void read_memory(const char *path, void *argument)
+static void read_memory(const struct bj_op *op, const char *path, void *argument)
 {
     struct bj_usage *usage = argument;
     struct bj_cgroup_memory memory;
 
+    if (op->layer != BJ_LAYER_MEMORY)
+        return;
     bj_cgroup_read_memory(path, &memory);
     if (memory.peak > usage->peak_memory)
         usage->peak_memory = memory.peak;
@@ -250,7 +267,7 @@ void bj_launch_end(struct bj_launch *launch, struct bj_usage *ret_usage)
     }
     launch->helper_count = 0;
     for_each_cgroup(launch, read_memory, ret_usage);
-    for_each_cgroup(launch, remove_cgroup, NULL);
+    bj_launch_remove_cgroups(launch);
     launch->cgroups_made = 0;
     bj_janitor_stop(&launch->janitor);
     bj_fd_close(&launch->init_pidfd);

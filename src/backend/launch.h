@@ -11,6 +11,7 @@
 #ifndef BJ_BACKEND_LAUNCH_H
 #define BJ_BACKEND_LAUNCH_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "base/error.h"
@@ -21,6 +22,7 @@
 struct bj_launch {
     const struct bj_plan *plan; /* borrowed until bj_launch_end() */
     struct bj_janitor janitor;
+    bool cleaned_elsewhere; /* set before the start: somebody else has a janitor */
     pid_t init_pid;        /* 0 = none */
     int init_pidfd;
     pid_t helpers[BJ_VOLUMES_MAX + 1]; /* children that have done their part, to be reaped */
@@ -46,6 +48,9 @@ int bj_launch_start(struct bj_launch *launch, const struct bj_plan *plan, int *r
 
 /* Ends init and with it the sandbox, reads the counters and removes the cgroups. */
 void bj_launch_end(struct bj_launch *launch, struct bj_usage *ret_usage);
+
+/* Removes the cgroups only; for a janitor. */
+void bj_launch_remove_cgroups(struct bj_launch *launch);
 
 /* Registers the memory that init overwrites: the program's arguments and environment. */
 void bj_launch_set_wipe(char *start, size_t length);

@@ -54,6 +54,7 @@ struct server {
     int pool[POOL_MAX];
     unsigned pool_count, pool_wanted;
     struct slot *slots;
+    struct bj_janitor janitor;
     struct request request;
 };
 
@@ -116,6 +117,7 @@ static int launch(struct server *server, size_t plan_size, struct answer *answer
         return bj_fail(err, BJ_E_NO_MEMORY, "launch", "out of memory");
     memcpy(slot->plan, &server->request.plan, plan_size);
     use_pool(server, slot->plan);
+    slot->launch.cleaned_elsewhere = true;
     result = bj_launch_start(&slot->launch, slot->plan, &ret_fds[0], err);
     if (result < 0) {
         bj_fd_close(&ret_fds[0]);
@@ -182,6 +184,17 @@ static int outer_namespace(void)
     return bj_idmap_write_self(uids, gids);
 }
 
+/* The janitor's work, should the launcher be killed: every sandbox's cgroups. */
+static void clean(void *data)
+{
+    struct server *server = data;
+
+    for (uint32_t i = 0; i < SANDBOXES_MAX; i++) {
+        if (server->slots[i].plan != NULL)
+            bj_launch_remove_cgroups(&server->slots[i].launch);
+    }
+}
+
 int bj_launcher_main(int socket_fd, unsigned pool)
 {
     static struct server server; /* large */
@@ -193,6 +206,9 @@ int bj_launcher_main(int socket_fd, unsigned pool)
     if (server.slots == NULL)
         return 1;
     prctl(PR_SET_NAME, "belljar-launch", 0, 0, 0);
+    bj_janitor_init(&server.janitor);
+    if (bj_janitor_start(&server.janitor, clean, &server) < 0)
+        return 1;
     if (outer_namespace() < 0)
         server.pool_wanted = 0;
     for (;;) {
@@ -211,6 +227,7 @@ int bj_launcher_main(int socket_fd, unsigned pool)
         if (server.slots[i].plan != NULL)
             end(&server, i, &unused);
     }
+    bj_janitor_stop(&server.janitor);
     return 0;
 }
 

@@ -14,7 +14,6 @@
 #include "base/fd.h"
 #include "linux/syscalls.h"
 #include "base/mem.h"
-#include "linux/cgroup.h"
 
 #define STACK_SIZE (32 << 10)
 
@@ -34,8 +33,7 @@ static int janitor_main(void *data)
     prctl(PR_SET_NAME, "belljar-janitor", 0, 0, 0);
     while (read(0, &byte, 1) < 0 && errno == EINTR)
         continue;
-    for (int i = 0; i < janitor->path_count; i++)
-        bj_cgroup_remove(janitor->paths[i]);
+    janitor->clean(janitor->argument);
     _exit(0);
 }
 
@@ -44,7 +42,7 @@ void bj_janitor_init(struct bj_janitor *janitor)
     *janitor = (struct bj_janitor){.write_fd = -1, .read_fd = -1};
 }
 
-int bj_janitor_start(struct bj_janitor *janitor)
+int bj_janitor_start(struct bj_janitor *janitor, void (*clean)(void *argument), void *argument)
 {
     int ends[2];
 
@@ -55,6 +53,8 @@ int bj_janitor_start(struct bj_janitor *janitor)
         return -1;
     if (BJ_SYS(pipe2(ends, O_CLOEXEC)) < 0)
         return -1;
+    janitor->clean = clean;
+    janitor->argument = argument;
     janitor->read_fd = ends[0];
     janitor->write_fd = ends[1];
     /* No signal at its end, and no thread: it must survive this process. */
@@ -64,14 +64,6 @@ int bj_janitor_start(struct bj_janitor *janitor)
         return -1;
     }
     return 0;
-}
-
-void bj_janitor_add(struct bj_janitor *janitor, const char *path)
-{
-    if (janitor->path_count < BJ_JANITOR_PATHS_MAX) {
-        janitor->paths[janitor->path_count] = path;
-        janitor->path_count++;
-    }
 }
 
 void bj_janitor_stop(struct bj_janitor *janitor)

@@ -416,6 +416,11 @@ static int limit_and_join(const struct bj_host *host, int controller, const char
     return errno == 0 ? 0 : -1;
 }
 
+static void remove_cgroup(void *path)
+{
+    bj_cgroup_remove(path);
+}
+
 /* The janitor removes the directory should this process be killed meanwhile. */
 static void try_controller(const struct trial *trial, int controller)
 {
@@ -428,8 +433,7 @@ static void try_controller(const struct trial *trial, int controller)
         return;
     snprintf(path, sizeof path, "%s/belljar-%d-doctor", host->cgroup_path[controller], host->pid);
     bj_janitor_init(&janitor);
-    bj_janitor_add(&janitor, path);
-    if (bj_janitor_start(&janitor) < 0) {
+    if (bj_janitor_start(&janitor, remove_cgroup, path) < 0) {
         *outcome = errno;
     } else {
         *outcome = limit_and_join(host, controller, path) == 0 ? 0 : errno;
