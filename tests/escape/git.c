@@ -112,6 +112,15 @@ static enum outcome exchange(const struct attempt *row)
         "exchanged");
 }
 
+static enum outcome replace_link(const struct attempt *row)
+{
+    if (unlink(row->path)) {
+        return judged(row, false, "unlink");
+    }
+    make_evil_tree(row->path);
+    return done("a tree in the link's place");
+}
+
 static enum outcome rename_sample(const struct attempt *row)
 {
     return judged(row, rename(".git/hooks/sample.sample", ".git/hooks/sample") == 0,
@@ -168,6 +177,10 @@ const struct attempt git_attempts[] = {
      .scenario = "git-file"},
     {"git-file-replace", 5, "replace a .git that is a file", replace_file, .path = ".git",
      .scenario = "git-file"},
+    {"git-link-replace", 5, "replace a .git that is a link", replace_link, .path = ".git",
+     .scenario = "git-link"},
+    {"git-link-hook", 5, "add a hook behind a .git that is a link", write_file,
+     .path = "real/hooks/pre-commit", .scenario = "git-link"},
     {"git-no-hooks", 5, "add hooks where there was no directory for them", make_below,
      .path = ".git/hooks/pre-commit", .scenario = "git-bare-bones"},
     {"git-nested-hook", 5, "add a hook to a repository further down", write_file,

@@ -357,6 +357,23 @@ static enum outcome enter_compatibility(const struct attempt *row)
     return judged(row, (int)result > 0, "getpid from a 32-bit segment");
 }
 
+/* A tracer may ask the kernel to pass over the filters of its child. */
+static enum outcome suspend_filter(const struct attempt *row)
+{
+    enum { SUSPEND_SECCOMP = 1 << 21 };
+    pid_t child = fork();
+    if (child == 0) {
+        pause();
+        _exit(0);
+    }
+    bool suspended = ptrace(PTRACE_SEIZE, child, 0, SUSPEND_SECCOMP) == 0;
+    int error = errno;
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+    errno = error;
+    return judged(row, suspended, "PTRACE_O_SUSPEND_SECCOMP");
+}
+
 /* A tracer changes the number of a call after its entry was seen. */
 static enum outcome rewrite_call(const struct attempt *row)
 {
@@ -389,6 +406,19 @@ static enum outcome rewrite_call(const struct attempt *row)
                                                          : refused("status %x", status);
 }
 #endif
+
+/* Whoever is spared takes the rest of the machine with it. */
+static enum outcome escape_killer(const struct attempt *row)
+{
+    const long sys_resource = 1L << 24;
+    if (!write_text("/proc/self/oom_score_adj", "-900")) {
+        if (errno == EACCES && geteuid() == 0 && !(status_number("CapEff", 16) & sys_resource)) {
+            return lacking("CAP_SYS_RESOURCE");
+        }
+        return judged(row, false, "oom_score_adj");
+    }
+    return done("spared by the memory killer");
+}
 
 /* The host's core handler would be fed with the workload's memory, as root, in the host's
  * namespaces. A pipe handler is skipped by the kernel for the limit 1 and for no other, 0 included;
@@ -519,8 +549,11 @@ const struct attempt kernel_attempts[] = {
      .lacks = "CONFIG_X86_X32_ABI"},
     {"x32-high", 6, "an old x32 number", enter_as_x32, .number = 512,
      .lacks = "CONFIG_X86_X32_ABI"},
+    {"suspend-filter", 6, "have a tracer suspend the filter", suspend_filter, .flags = OUTSIDE_ROOT,
+     .lacks = "CONFIG_CHECKPOINT_RESTORE"},
     {"rewrite-call", 6, "rewrite a call after the filter saw it", rewrite_call},
 #endif
+    {"memory-killer", 7, "be spared by the memory killer", escape_killer, .flags = OUTSIDE_ROOT},
     {"core-handler", 6, "have a crash handled by the host", choose_core_limit, .number = 1},
     {"core-handler-zero", 6, "the same by lowering the limit to 0", choose_core_limit},
     {"core-file", 7, "leave a core file", crash, .scenario = "core"},

@@ -4,6 +4,8 @@
  */
 #include "attempt.h"
 
+#include <poll.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -141,6 +143,54 @@ static enum outcome leave_vfork(const struct attempt *row)
     return left_behind("a process waiting for its vfork");
 }
 
+/* A sibling instead of a child: its parent is whoever started us. */
+static enum outcome leave_sibling(const struct attempt *row)
+{
+    (void)row;
+    if (syscall(SYS_clone, CLONE_PARENT | SIGCHLD, NULL, NULL, NULL, NULL) == 0) {
+        deafen();
+        linger();
+    }
+    return left_behind("a sibling");
+}
+
+static void *linger_on(void *unused)
+{
+    linger();
+    return unused;
+}
+
+/* The first thread ends: the process is a zombie that runs. */
+static enum outcome leave_thread(const struct attempt *row)
+{
+    pthread_t thread;
+    (void)row;
+    become_daemon();
+    deafen();
+    if (pthread_create(&thread, NULL, linger_on, NULL)) {
+        return broken("no thread");
+    }
+    syscall(SYS_exit, 0);
+    return left_behind("nothing");
+}
+
+/* Nobody reads: the launcher must not wait for a place to put this. */
+static enum outcome fill_output(const struct attempt *row)
+{
+    static char data[65536];
+    struct pollfd output = {.fd = STDOUT_FILENO, .events = POLLOUT};
+    (void)row;
+    become_daemon();
+    deafen();
+    fcntl(STDOUT_FILENO, F_SETFL, O_NONBLOCK);
+    for (int i = 0; i < 80; i++) {
+        ssize_t taken = write(STDOUT_FILENO, data, sizeof(data));
+        (void)taken;
+        poll(&output, 1, 100);
+    }
+    return left_behind("nothing");
+}
+
 /* Says its word, then its child keeps standard output open: nobody must wait for that child. */
 static enum outcome hold_output(const struct attempt *row)
 {
@@ -199,6 +249,7 @@ const struct attempt lifetime_attempts[] = {
     LIFE_ROW("fork-chain", "leave a chain of forks behind", leave_chain, "chain", ),
     LIFE_ROW("traced-child", "leave a tracer and a traced child behind", leave_traced, "survive", ),
     LIFE_ROW("vfork-child", "leave an uninterruptible parent behind", leave_vfork, "survive", ),
+    LIFE_ROW("sibling", "leave a sibling behind", leave_sibling, "survive", ),
     {"output-holder", 9, "hold standard output after the end", hold_output, .flags = DIRECT,
      .scenario = "holder"},
     {"output-holder-session", 9, "the same from another session", hold_output, .number = 1,
@@ -208,6 +259,10 @@ const struct attempt lifetime_attempts[] = {
              .options = "--timeout 1s"),
     LIFE_ROW("timeout-hidden", "outlive the time-out without output", hide_output, "timeout",
              .options = "--timeout 1s"),
+    LIFE_ROW("timeout-thread", "outlive the time-out in a second thread", leave_thread, "timeout",
+             .options = "--timeout 1s"),
+    LIFE_ROW("timeout-unread", "outlive the time-out while nobody reads", fill_output,
+             "timeout:unread", .options = "--timeout 1s"),
     LIFE_ROW("launcher-killed", "outlive the launcher's SIGKILL", stay, "kill:9", ),
     LIFE_ROW("launcher-terminated", "outlive the launcher's SIGTERM", stay, "kill:15", ),
     LIFE_ROW("launcher-hung-up", "outlive the launcher's SIGHUP", stay, "kill:1", ),

@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <sys/inotify.h>
 #include <sys/mman.h>
+#include <sys/msg.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/shm.h>
@@ -292,7 +293,50 @@ static enum outcome fill_sockets(const struct attempt *row)
     return counted(row, bytes / MIB, "MiB in socket queues");
 }
 
+static enum outcome fill_queues(const struct attempt *row)
+{
+    static struct {
+        long type;
+        char data[8192];
+    } message = {1, ""};
+    static int ids[16384];
+    long bytes = 0;
+    size_t count = 0;
+    while (bytes < row->number * MIB && count < COUNT(ids) &&
+           (ids[count] = msgget(IPC_PRIVATE, IPC_CREAT | 0600)) >= 0) {
+        int id = ids[count++];
+        while (msgsnd(id, &message, sizeof(message.data), IPC_NOWAIT) == 0) {
+            bytes += (long)sizeof(message.data);
+        }
+    }
+    int error = errno;
+    while (count > 0) {
+        msgctl(ids[--count], IPC_RMID, NULL);
+    }
+    errno = error;
+    return counted(row, bytes / MIB, "MiB in message queues");
+}
+
 /* ---- files ---- */
+
+/* The limit is one for all places together. */
+static enum outcome fill_places(const struct attempt *row)
+{
+    static const char *const places[] = {"/tmp", "/dev/shm", "/var/tmp", "/run", "/dev", "."};
+    static char data[MIB];
+    char path[PATH_MAX];
+    long made = 0;
+    bool inside = strcmp(directory(), "/tmp") == 0;
+    for (size_t i = 0; i < COUNT(places); i++) {
+        snprintf(path, sizeof(path), "%s/%s-%zu", inside ? places[i] : directory(),
+                 marked("spread"), i);
+        int fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+        for (int j = 0; j < 40 && fd >= 0 && write(fd, data, sizeof(data)) == sizeof(data); j++) {
+            made++;
+        }
+    }
+    return counted(row, made, "MiB in all places together");
+}
 
 static enum outcome open_many(const struct attempt *row)
 {
@@ -437,12 +481,18 @@ const struct attempt limit_attempts[] = {
      .options = "--memory 32m --allow-degraded"},
     {"memory-sockets", 7, "use 64 MiB by socket queues", fill_sockets, .number = 64,
      .scenario = "limit:memory", .options = "--memory 32m --allow-degraded"},
+    {"memory-queues", 7, "use 64 MiB by System V message queues", fill_queues, .number = 64,
+     .scenario = "limit:memory", .options = "--memory 32m --allow-degraded"},
     MEMORY_IN("tmp", "use 256 MiB by /tmp", fill_directory, 256, "/tmp"),
     MEMORY_IN("dev-shm", "use 256 MiB by /dev/shm", fill_directory, 256, "/dev/shm"),
     DISK("tmp", "write 100 MiB to /tmp", fill_directory, 100, "/tmp"),
     DISK("dev-shm", "write 100 MiB to /dev/shm", fill_directory, 100, "/dev/shm"),
     DISK("workspace", "write 100 MiB to an empty workspace", fill_directory, 100, "."),
     DISK("nameless", "write 100 MiB to a file without a name", fill_unlinked, 100, "/tmp"),
+    DISK("run", "write 100 MiB to /run", fill_directory, 100, "/run"),
+    DISK("dev", "write 100 MiB to /dev", fill_directory, 100, "/dev"),
+    DISK("var-tmp", "write 100 MiB to /var/tmp", fill_directory, 100, "/var/tmp"),
+    DISK("places", "write 80 MiB to all places together", fill_places, 80, "/tmp"),
     DISK("home", "write 100 MiB to the home directory", fill_directory, 100, "~"),
     DISK("names-tmp", "make 150,000 files in /tmp", make_names, 150000, "/tmp"),
     DISK("names-workspace", "make 150,000 files in an empty workspace", make_names, 150000, "."),

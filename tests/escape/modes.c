@@ -6,7 +6,9 @@
 
 #include <dirent.h>
 #include <limits.h>
+#include <linux/fs.h>
 #include <linux/openat2.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -18,9 +20,11 @@
 #ifdef SYS_creat
 #define make_by_creat(path, mode) (int)syscall(SYS_creat, path, mode)
 #define make_by_mknod(path, mode) (int)syscall(SYS_mknod, path, mode, 0)
+#define make_by_open(path, mode)  (int)syscall(SYS_open, path, O_CREAT | O_WRONLY, mode)
 #else /* younger architectures have the -at calls only */
 #define make_by_creat(path, mode) creat(path, mode)
 #define make_by_mknod(path, mode) mknod(path, mode, 0)
+#define make_by_open(path, mode)  open(path, O_CREAT | O_WRONLY, mode)
 #endif
 
 enum way {
@@ -29,7 +33,11 @@ enum way {
     FCHMODAT,
     FCHMODAT2,
     FCHMODAT2_EMPTY,
+    FCHMOD_HIGH,
     OPEN,
+    OPEN_OLD,
+    OPEN_HIGH,
+    NAMELESS,
     CREAT,
     OPENAT2,
     MKNOD,
@@ -50,6 +58,15 @@ static int by_openat2(const char *path, mode_t mode)
 {
     struct open_how how = {.flags = O_CREAT | O_WRONLY | O_CLOEXEC, .mode = mode};
     return (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
+}
+
+/* A file without a name gets its mode without O_CREAT, and its name later. */
+static int by_nameless(const char *path, mode_t mode)
+{
+    char link[64];
+    int fd = open(".", O_TMPFILE | O_WRONLY | O_CLOEXEC, mode);
+    snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+    return fd < 0 ? -1 : linkat(AT_FDCWD, link, AT_FDCWD, path, AT_SYMLINK_FOLLOW);
 }
 
 /* Makes the mode where nobody minds and moves the file to where it counts. */
@@ -76,6 +93,8 @@ static int apply(enum way way, const char *path, mode_t mode)
         return fchmod(fd, mode);
     case FCHMODAT:
         return fchmodat(AT_FDCWD, path, mode, 0);
+    case FCHMOD_HIGH: /* the kernel reads 16 bits */
+        return (int)syscall(SYS_fchmod, fd, mode | 1L << 16 | 1L << 40);
     case FCHMODAT2:
         return (int)syscall(SYS_fchmodat2, AT_FDCWD, path, mode, AT_SYMLINK_NOFOLLOW);
     case FCHMODAT2_EMPTY:
@@ -89,6 +108,13 @@ static int apply(enum way way, const char *path, mode_t mode)
     switch (way) {
     case OPEN:
         return open(path, O_CREAT | O_WRONLY | O_CLOEXEC, mode);
+    case OPEN_OLD:
+        return make_by_open(path, mode);
+    case OPEN_HIGH:
+        return (int)syscall(SYS_openat, AT_FDCWD, path, (O_CREAT | O_WRONLY) | 1L << 40,
+                            mode | 1L << 16);
+    case NAMELESS:
+        return by_nameless(path, mode);
     case CREAT:
         return make_by_creat(path, mode);
     case OPENAT2:
@@ -138,6 +164,21 @@ static enum outcome leave_file_capability(const struct attempt *row)
     own_mounts(0);
     return judged(row, fsetxattr(fd, "security.capability", &value, 20, 0) == 0,
                   "a file with capabilities");
+}
+
+/* A file that not even its owner can remove; taken back at once where it worked. */
+static enum outcome make_immutable(const struct attempt *row)
+{
+    int fd = open("left-behind", O_CREAT | O_RDWR | O_CLOEXEC, 0755), flags = 0;
+    if (fd < 0 || ioctl(fd, FS_IOC_GETFLAGS, &flags)) {
+        return judged(row, false, "FS_IOC_GETFLAGS");
+    }
+    int changed = flags | (int)row->number;
+    bool made = ioctl(fd, FS_IOC_SETFLAGS, &changed) == 0;
+    int error = errno;
+    ioctl(fd, FS_IOC_SETFLAGS, &flags);
+    errno = error;
+    return judged(row, made, "FS_IOC_SETFLAGS");
 }
 
 static enum outcome make_device(const struct attempt *row)
@@ -223,6 +264,10 @@ const struct attempt modes_attempts[] = {
     SET_ID("fchmodat2-empty", FCHMODAT2_EMPTY, "4755"),
     SET_ID("open", OPEN, "4755"),
     SET_ID("open-group", OPEN, "2755"),
+    SET_ID("open-old", OPEN_OLD, "4755"),
+    SET_ID("open-high", OPEN_HIGH, "4755"),
+    SET_ID("fchmod-high", FCHMOD_HIGH, "4755"),
+    SET_ID("nameless", NAMELESS, "4755"),
     SET_ID("creat", CREAT, "4755"),
     SET_ID("openat2", OPENAT2, "4755"),
     SET_ID("mknod", MKNOD, "4755"),
@@ -232,6 +277,10 @@ const struct attempt modes_attempts[] = {
      .path = "4755", .scenario = "writable-volume"},
     {"file-capability", 5, "leave a file with capabilities", leave_file_capability,
      .scenario = "left-behind"},
+    {"immutable", 5, "leave a file that nobody can change", make_immutable,
+     .number = FS_IMMUTABLE_FL, .flags = OUTSIDE_ROOT},
+    {"append-only", 5, "leave a file that nobody can remove", make_immutable,
+     .number = FS_APPEND_FL, .flags = OUTSIDE_ROOT},
     {"mknod-character", 5, "make a device node (the kernel log) in the workspace", make_device,
      .flags = OUTSIDE_ROOT},
     {"mknod-block", 5, "make a block device node in the workspace", make_device, .number = 1,

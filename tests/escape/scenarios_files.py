@@ -227,7 +227,7 @@ class Flood(OutputFile):
 
 @scenario("git")
 class Git(Plain):
-    paths = (".git", ".gitmodules", ".envrc", ".vscode", ".mcp.json", "vendor")
+    paths = (".git", ".gitmodules", ".envrc", ".vscode", ".mcp.json", "vendor", "real")
     files = {
         ".git/HEAD": "ref: refs/heads/main\n",
         ".git/config": "[core]\n\trepositoryformatversion = 0\n",
@@ -265,6 +265,16 @@ class Git(Plain):
 @scenario("git-file")
 class GitFile(Git):
     files = {".git": "gitdir: KEEP/repository\n"}
+
+
+@scenario("git-link")
+class GitLink(Git):
+    files = {name.replace(".git/", "real/", 1): content for name, content in Git.files.items()
+             if name.startswith(".git/")}
+
+    def prepare(self):
+        os.symlink("real", self.caller.own(self.half.workspace) / ".git")
+        super().prepare()
 
 
 @scenario("git-bare-bones")

@@ -236,6 +236,9 @@ class Timeout(Plain):
         self.half.patience = 5 if self.half.inside else 2.5
         if not self.half.inside:
             self.half.prefix = ["timeout", "1"]
+        if self.parameter == "unread":
+            never_read, self.half.stdout = os.pipe()
+            self.opened += [never_read, self.half.stdout]
 
     def judge(self, outcome):
         left = self.stage.survivors()
