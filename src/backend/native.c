@@ -259,12 +259,15 @@ static int native_signal(struct bj_sandbox *sandbox, pid_t pid, bool group, int 
                          struct bj_error *err)
 {
     struct bj_signal body = {.pid = pid, .group = group};
+    struct bj_frame_head head = {.type = BJ_FRAME_SIGNAL,
+                                 .id = ++sandbox->channel.last_id,
+                                 .value = signal,
+                                 .length = sizeof body};
     struct bj_reply reply;
     struct bj_buf packet;
 
     bj_buf_init(&packet, BJ_FRAME_MAX);
-    bj_frame_put(&packet, BJ_FRAME_SIGNAL, ++sandbox->channel.last_id, signal, 0, &body,
-                 sizeof body);
+    bj_frame_put(&packet, head, &body);
     return ask(sandbox, &packet, &reply, err);
 }
 
@@ -286,6 +289,7 @@ static int native_wait(struct bj_sandbox *sandbox, pid_t pid, struct bj_exited *
                        struct bj_error *err)
 {
     struct bj_signal body = {.pid = pid};
+    struct bj_frame_head head = {.type = BJ_FRAME_WAIT, .length = sizeof body};
     struct bj_reply reply;
     struct bj_buf packet;
     int result;
@@ -293,7 +297,8 @@ static int native_wait(struct bj_sandbox *sandbox, pid_t pid, struct bj_exited *
     if (take_exit(&sandbox->channel, pid, ret))
         return 0;
     bj_buf_init(&packet, BJ_FRAME_MAX);
-    bj_frame_put(&packet, BJ_FRAME_WAIT, ++sandbox->channel.last_id, 0, 0, &body, sizeof body);
+    head.id = ++sandbox->channel.last_id;
+    bj_frame_put(&packet, head, &body);
     result = ask(sandbox, &packet, &reply, err);
     /* It ends between the two; or it did, and both the event and the reply are here. */
     if (take_exit(&sandbox->channel, pid, ret))
@@ -309,13 +314,14 @@ static int native_wait(struct bj_sandbox *sandbox, pid_t pid, struct bj_exited *
 static int native_list(struct bj_sandbox *sandbox, struct bj_process_entry *ret, size_t capacity,
                        size_t *ret_count, struct bj_error *err)
 {
+    struct bj_frame_head head = {.type = BJ_FRAME_LIST, .id = ++sandbox->channel.last_id};
     struct bj_reply reply;
     struct bj_buf packet;
     size_t count;
     int result;
 
     bj_buf_init(&packet, BJ_FRAME_MAX);
-    bj_frame_put(&packet, BJ_FRAME_LIST, ++sandbox->channel.last_id, 0, 0, NULL, 0);
+    bj_frame_put(&packet, head, NULL);
     result = ask(sandbox, &packet, &reply, err);
     if (result < 0)
         return result;

@@ -11,38 +11,50 @@
 #include "init/init_internal.h"
 #include "linux/socket.h"
 
-void bj_init_send(struct bj_init *init, enum bj_frame_type type, uint32_t id, int32_t value,
-                  const void *body, uint32_t length, const int *fds, size_t fd_count)
+void bj_init_send(struct bj_init *init, struct bj_frame_head head, const void *body,
+                  const struct bj_fds *fds)
 {
     static struct {
         struct bj_frame_head head;
         char body[BJ_PROCESSES_MAX * sizeof(struct bj_process_entry)];
     } packet;
+    static const struct bj_fds none;
 
-    if (length > sizeof packet.body)
-        length = sizeof packet.body;
-    packet.head = (struct bj_frame_head){
-        .magic = BJ_FRAME_MAGIC,
-        .type = (uint16_t)type,
-        .fds = (uint16_t)fd_count,
-        .id = id,
-        .value = value,
-        .length = length,
-    };
-    if (length > 0)
-        memcpy(packet.body, body, length);
-    if (bj_socket_send(init->socket_fd, &packet, sizeof packet.head + length, fds, fd_count) < 0)
+    if (fds == NULL)
+        fds = &none;
+    if (head.length > sizeof packet.body)
+        head.length = sizeof packet.body;
+    head.magic = BJ_FRAME_MAGIC;
+    head.fds = (uint16_t)fds->count;
+    packet.head = head;
+    if (head.length > 0)
+        memcpy(packet.body, body, head.length);
+    if (bj_socket_send(init->socket_fd, &packet, sizeof head + head.length, fds->fd, fds->count) < 0)
         _exit(1);
+}
+
+/* A reply of nothing but a value and descriptors. */
+static void reply(struct bj_init *init, uint32_t id, int32_t value, const struct bj_fds *fds)
+{
+    struct bj_frame_head head = {.type = BJ_FRAME_REPLY, .id = id, .value = value};
+
+    bj_init_send(init, head, NULL, fds);
 }
 
 void bj_init_note(struct bj_init *init, enum bj_layer layer, const char *text)
 {
-    bj_init_send(init, BJ_FRAME_NOTE, 0, (int32_t)layer, text, (uint32_t)strlen(text), NULL, 0);
+    struct bj_frame_head head = {
+        .type = BJ_FRAME_NOTE, .value = (int32_t)layer, .length = (uint32_t)strlen(text)};
+
+    bj_init_send(init, head, text, NULL);
 }
 
 static void reply_error(struct bj_init *init, uint32_t id, const struct bj_error *err)
 {
-    bj_init_send(init, BJ_FRAME_REPLY, id, -err->code, err, sizeof *err, NULL, 0);
+    struct bj_frame_head head = {
+        .type = BJ_FRAME_REPLY, .id = id, .value = -err->code, .length = sizeof *err};
+
+    bj_init_send(init, head, err, NULL);
 }
 
 static struct bj_init_process *find_process(struct bj_init *init, pid_t pid)
@@ -54,16 +66,16 @@ static struct bj_init_process *find_process(struct bj_init *init, pid_t pid)
     return NULL;
 }
 
-static int serve_spawn(struct bj_init *init, const struct bj_frame *frame, const int *fds,
-                       size_t fd_count, struct bj_error *err)
+static int serve_spawn(struct bj_init *init, const struct bj_frame *frame,
+                       const struct bj_fds *streams, struct bj_error *err)
 {
     static const char *strings[BJ_ARGC_MAX];
     struct bj_init_process *entry = find_process(init, 0);
     struct bj_error failure = {0};
     struct bj_spawn spawn;
-    int out[2], result;
-    size_t out_count = 0;
+    struct bj_fds out = {.count = 0};
     pid_t pid = 0;
+    int result;
 
     result = bj_frame_get_spawn(frame, strings, BJ_ARGC_MAX, &spawn, err);
     if (result < 0)
@@ -73,7 +85,7 @@ static int serve_spawn(struct bj_init *init, const struct bj_frame *frame, const
                          "the sandbox already has %d processes that its host started",
                          BJ_PROCESSES_MAX);
     else
-        result = bj_init_spawn(init, &spawn, fds, fd_count, &pid, out, &out_count, &failure);
+        result = bj_init_spawn(init, &spawn, streams, &pid, &out, &failure);
     if (result < 0) {
         reply_error(init, frame->head.id, &failure);
         return 0;
@@ -82,9 +94,9 @@ static int serve_spawn(struct bj_init *init, const struct bj_frame *frame, const
     if (spawn.flags & BJ_SPAWN_MAIN)
         init->main_pid = pid;
     if (!(spawn.flags & BJ_SPAWN_MAIN) || spawn.flags & BJ_SPAWN_REPLY)
-        bj_init_send(init, BJ_FRAME_REPLY, frame->head.id, pid, NULL, 0, out, out_count);
-    for (size_t i = 0; i < out_count; i++)
-        close(out[i]);
+        reply(init, frame->head.id, pid, &out);
+    for (size_t i = 0; i < out.count; i++)
+        close(out.fd[i]);
     return 0;
 }
 
@@ -94,7 +106,7 @@ static void reply_fd(struct bj_init *init, uint32_t id, int fd, const struct bj_
         reply_error(init, id, failure);
         return;
     }
-    bj_init_send(init, BJ_FRAME_REPLY, id, 0, NULL, 0, &fd, 1);
+    reply(init, id, 0, &(struct bj_fds){.fd = {fd}, .count = 1});
     close(fd);
 }
 
@@ -140,7 +152,7 @@ static int serve_signal(struct bj_init *init, const struct bj_frame *frame, stru
     if (result < 0)
         reply_error(init, frame->head.id, &failure);
     else
-        bj_init_send(init, BJ_FRAME_REPLY, frame->head.id, 0, NULL, 0, NULL, 0);
+        reply(init, frame->head.id, 0, NULL);
     return 0;
 }
 
@@ -167,17 +179,22 @@ static void serve_list(struct bj_init *init, const struct bj_frame *frame)
 {
     static struct bj_process_entry entries[BJ_PROCESSES_MAX];
     int count = bj_init_list(init, entries, BJ_PROCESSES_MAX);
+    struct bj_frame_head head = {
+        .type = BJ_FRAME_REPLY,
+        .id = frame->head.id,
+        .value = count,
+        .length = (uint32_t)((size_t)count * sizeof *entries),
+    };
 
-    bj_init_send(init, BJ_FRAME_REPLY, frame->head.id, count, entries,
-                 (uint32_t)((size_t)count * sizeof *entries), NULL, 0);
+    bj_init_send(init, head, entries, NULL);
 }
 
-int bj_init_serve(struct bj_init *init, const struct bj_frame *frame, int *fds, size_t fd_count,
+int bj_init_serve(struct bj_init *init, const struct bj_frame *frame, const struct bj_fds *fds,
                   struct bj_error *err)
 {
     switch ((enum bj_frame_type)frame->head.type) {
     case BJ_FRAME_SPAWN:
-        return serve_spawn(init, frame, fds, fd_count, err);
+        return serve_spawn(init, frame, fds, err);
     case BJ_FRAME_OPEN:
     case BJ_FRAME_CONNECT:
     case BJ_FRAME_LISTEN:

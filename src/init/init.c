@@ -65,6 +65,14 @@ static int forget_caller(struct bj_init *init, struct bj_init_wipe wipe, struct 
     return 0;
 }
 
+static void send_exited(struct bj_init *init, enum bj_frame_type type, uint32_t id,
+                        const struct bj_exited *exited)
+{
+    struct bj_frame_head head = {.type = (uint16_t)type, .id = id, .length = sizeof *exited};
+
+    bj_init_send(init, head, exited, NULL);
+}
+
 /* The main process is over: end the rest, tell the host what it all cost, and go. */
 static void finish(struct bj_init *init, int status) __attribute__((noreturn));
 static void finish(struct bj_init *init, int status)
@@ -77,7 +85,7 @@ static void finish(struct bj_init *init, int status)
     getrusage(RUSAGE_CHILDREN, &usage);
     exited.cpu_us = cpu_us(&usage);
     exited.peak_kb = usage.ru_maxrss;
-    bj_init_send(init, BJ_FRAME_EXITED, 0, 0, &exited, sizeof exited, NULL, 0);
+    send_exited(init, BJ_FRAME_EXITED, 0, &exited);
     _exit(0);
 }
 
@@ -97,9 +105,9 @@ static void note_exit(struct bj_init *init, pid_t pid, int status, const struct 
         if (entry->pid != pid)
             continue;
         /* Said once: who asks later has heard it. */
-        bj_init_send(init, BJ_FRAME_EXITED, 0, 0, &exited, sizeof exited, NULL, 0);
+        send_exited(init, BJ_FRAME_EXITED, 0, &exited);
         if (entry->waiter != 0)
-            bj_init_send(init, BJ_FRAME_REPLY, entry->waiter, 0, &exited, sizeof exited, NULL, 0);
+            send_exited(init, BJ_FRAME_REPLY, entry->waiter, &exited);
         *entry = (struct bj_init_process){0};
         return;
     }
@@ -122,12 +130,11 @@ static void reap(struct bj_init *init)
 static bool receive(struct bj_init *init)
 {
     static char packet[BJ_FRAME_MAX];
-    int fds[BJ_FRAME_FDS_MAX];
+    struct bj_fds fds = {.count = 0};
     struct bj_error err = {0};
     struct bj_frame frame;
-    size_t count = 0;
-    ssize_t length = bj_socket_receive(init->socket_fd, packet, sizeof packet, fds,
-                                       BJ_FRAME_FDS_MAX, &count, MSG_DONTWAIT);
+    ssize_t length = bj_socket_receive(init->socket_fd, packet, sizeof packet, fds.fd,
+                                       BJ_FRAME_FDS_MAX, &fds.count, MSG_DONTWAIT);
     int result;
 
     if (length < 0 && errno == EAGAIN)
@@ -135,12 +142,12 @@ static bool receive(struct bj_init *init)
     if (length <= 0)
         return false;
     result = bj_frame_get(packet, (size_t)length, &frame, &err);
-    if (result == 0 && frame.head.fds != count)
+    if (result == 0 && frame.head.fds != fds.count)
         result = -1;
     if (result == 0)
-        result = bj_init_serve(init, &frame, fds, count, &err);
-    for (size_t i = 0; i < count; i++)
-        close(fds[i]);
+        result = bj_init_serve(init, &frame, &fds, &err);
+    for (size_t i = 0; i < fds.count; i++)
+        close(fds.fd[i]);
     return result == 0;
 }
 
@@ -175,14 +182,15 @@ void bj_init_run(const struct bj_plan *plan, int socket_fd, struct bj_init_wipe 
 
     init.plan = plan;
     init.socket_fd = socket_fd;
-    init.scratch_fd = init.root_fd = init.proc_fd = init.signal_fd = -1;
+    init.scratch_fd = init.root_fd = init.proc_fd = init.signal_fd = init.ruleset_fd = -1;
     for (size_t i = 0; i < BJ_TREES_MAX; i++)
         init.slots[i] = -1;
     if (bj_process_die_with_parent() < 0 || forget_caller(&init, wipe, &err) < 0 ||
         bj_init_setup(&init, &err) < 0) {
         if (err.code == BJ_E_OK)
             bj_fail_errno(&err, "init", "cannot ask to die with the parent");
-        bj_init_send(&init, BJ_FRAME_FAILED, 0, 0, &err, sizeof err, NULL, 0);
+        bj_init_send(&init, (struct bj_frame_head){.type = BJ_FRAME_FAILED, .length = sizeof err}, &err,
+                     NULL);
         _exit(1);
     }
     serve(&init);

@@ -10,6 +10,12 @@
 #include "linux/network.h"
 #include "wire/frame.h"
 
+/* Descriptors that travel with a message. */
+struct bj_fds {
+    int fd[BJ_FRAME_FDS_MAX];
+    size_t count;
+};
+
 /* A process that init started for its host. */
 struct bj_init_process {
     pid_t pid; /* 0 = a free entry */
@@ -24,6 +30,8 @@ struct bj_init {
     int scratch_fd;          /* top of the scratch, while setting up */
     int root_fd;             /* the new root, while setting up */
     struct bj_netns netns; /* being made, while setting up */
+    int landlock_abi;
+    int ruleset_fd;          /* while setting up */
     int proc_fd;             /* /proc inside, for the list and the watch; -1 if there is none */
     pid_t main_pid;          /* of the process whose end is the sandbox's; 0 = none */
     bool memory_exceeded;
@@ -33,20 +41,23 @@ struct bj_init {
 /* setup.c: executes init's operations. */
 int bj_init_setup(struct bj_init *init, struct bj_error *err);
 
-/* mounts.c: the operations that build the file tree. */
-int bj_init_mount_op(struct bj_init *init, const struct bj_op *op, struct bj_error *err);
+/* Executes one operation of a plan. */
+typedef int (*bj_init_operation)(struct bj_init *init, const struct bj_op *op,
+                                 struct bj_error *err);
+
+/* mounts.c: the operation that builds part of the file tree; never NULL for a kind of init's. */
+bj_init_operation bj_init_mount_operation(enum bj_op_kind kind);
 
 /* Tells the host that a layer is less than planned. */
 void bj_init_note(struct bj_init *init, enum bj_layer layer, const char *text);
 
-/* spawn.c: starts a process. `fds`: the three streams, unless TERMINAL. On success *ret_fds are to be
- * sent with the reply. */
-int bj_init_spawn(struct bj_init *init, const struct bj_spawn *spawn, const int *fds,
-                  size_t fd_count, pid_t *ret_pid, int *ret_fds, size_t *ret_fd_count,
-                  struct bj_error *err);
+/* spawn.c: starts a process. `streams`: its three, none with TERMINAL. On success *ret_fds are to be
+ * sent with the reply, and closed. */
+int bj_init_spawn(struct bj_init *init, const struct bj_spawn *spawn, const struct bj_fds *streams,
+                  pid_t *ret_pid, struct bj_fds *ret_fds, struct bj_error *err);
 
 /* broker.c: answers one packet. */
-int bj_init_serve(struct bj_init *init, const struct bj_frame *frame, int *fds, size_t fd_count,
+int bj_init_serve(struct bj_init *init, const struct bj_frame *frame, const struct bj_fds *fds,
                   struct bj_error *err);
 
 /* open.c: the requests that hand out descriptors. Return a descriptor or a negative code. */
@@ -61,8 +72,9 @@ void bj_init_end_all(struct bj_init *init);
 /* watch.c: is more memory in use than the plan allows? Called every few milliseconds. */
 bool bj_init_memory_exceeded(struct bj_init *init);
 
-/* Sends a message; failing to is the end of the sandbox. */
-void bj_init_send(struct bj_init *init, enum bj_frame_type type, uint32_t id, int32_t value,
-                  const void *body, uint32_t length, const int *fds, size_t fd_count);
+/* Sends a message; failing to is the end of the sandbox. Of `head`, type, id, value and length are
+ * the caller's to set. `fds` may be NULL. */
+void bj_init_send(struct bj_init *init, struct bj_frame_head head, const void *body,
+                  const struct bj_fds *fds);
 
 #endif

@@ -372,43 +372,48 @@ static int make_read_only(struct bj_init *init, const struct bj_op *op, struct b
     return 0;
 }
 
-int bj_init_mount_op(struct bj_init *init, const struct bj_op *op, struct bj_error *err)
+static int make_private(struct bj_init *init, const struct bj_op *op, struct bj_error *err)
 {
-    switch ((enum bj_op_kind)op->kind) {
-    case BJ_OP_PRIVATE:
-        if (bj_mount_make_private() < 0)
-            return bj_fail_errno(err, "mount", "cannot keep mounts private");
-        return 0;
-    case BJ_OP_OPEN_PATH:
-        return open_path(init, op, err);
-    case BJ_OP_SCRATCH:
-        return mount_scratch(init, op, err);
-    case BJ_OP_DIR:
-        return make_dir(init, op, err);
-    case BJ_OP_FILE:
-        return make_file(init, op, err);
-    case BJ_OP_SYMLINK:
-        return make_link(init, op, err);
-    case BJ_OP_SUBTREE:
-        return bind_subtree(init, op, err);
-    case BJ_OP_BIND:
-        return bind(init, op, err);
-    case BJ_OP_OVERLAY:
-        return mount_overlay(init, op, err);
-    case BJ_OP_PROC:
-        return mount_proc(init, op, err);
-    case BJ_OP_DEVPTS:
-        return mount_devpts(init, op, err);
-    case BJ_OP_MASK:
-        return mask(init, op, err);
-    case BJ_OP_READ_ONLY:
-        return make_read_only(init, op, err);
-    case BJ_OP_PIVOT:
-        if (bj_mount_pivot(init->root_fd) < 0)
-            return bj_fail_errno(err, "pivot", "cannot enter the new root");
-        return 0;
-    default:
-        return bj_fail(err, BJ_E_INTERNAL, "plan", "operation %s is not init's",
-                       bj_op_name((enum bj_op_kind)op->kind));
-    }
+    (void)init;
+    (void)op;
+    if (bj_mount_make_private() < 0)
+        return bj_fail_errno(err, "mount", "cannot keep mounts private");
+    return 0;
+}
+
+static int pivot(struct bj_init *init, const struct bj_op *op, struct bj_error *err)
+{
+    (void)op;
+    if (bj_mount_pivot(init->root_fd) < 0)
+        return bj_fail_errno(err, "pivot", "cannot enter the new root");
+    return 0;
+}
+
+static int not_ours(struct bj_init *init, const struct bj_op *op, struct bj_error *err)
+{
+    (void)init;
+    return bj_fail(err, BJ_E_INTERNAL, "plan", "operation %s is not init's",
+                   bj_op_name((enum bj_op_kind)op->kind));
+}
+
+bj_init_operation bj_init_mount_operation(enum bj_op_kind kind)
+{
+    static const bj_init_operation operations[BJ_OP_COUNT] = {
+        [BJ_OP_PRIVATE] = make_private,
+        [BJ_OP_OPEN_PATH] = open_path,
+        [BJ_OP_SCRATCH] = mount_scratch,
+        [BJ_OP_DIR] = make_dir,
+        [BJ_OP_FILE] = make_file,
+        [BJ_OP_SYMLINK] = make_link,
+        [BJ_OP_SUBTREE] = bind_subtree,
+        [BJ_OP_BIND] = bind,
+        [BJ_OP_OVERLAY] = mount_overlay,
+        [BJ_OP_PROC] = mount_proc,
+        [BJ_OP_DEVPTS] = mount_devpts,
+        [BJ_OP_MASK] = mask,
+        [BJ_OP_READ_ONLY] = make_read_only,
+        [BJ_OP_PIVOT] = pivot,
+    };
+
+    return operations[kind] != NULL ? operations[kind] : not_ours;
 }

@@ -30,9 +30,9 @@
 #endif
 
 /* Receives the slots that the host side filled, in the plan's order, until it says GO. */
-static int wait_host(struct bj_init *init, struct bj_error *err)
+static int wait_host(struct bj_init *init, const struct bj_op *op, struct bj_error *err)
 {
-    uint32_t next = 0;
+    (void)op;
 
     for (;;) {
         struct {
@@ -54,7 +54,6 @@ static int wait_host(struct bj_init *init, struct bj_error *err)
                 return bj_fail(err, BJ_E_PROTOCOL, "wait", "slot %u is out of range",
                                packet.slots[i]);
             init->slots[packet.slots[i]] = fds[i];
-            next++;
         }
         if (packet.head.value != 0)
             return 0;
@@ -62,11 +61,13 @@ static int wait_host(struct bj_init *init, struct bj_error *err)
 }
 
 /* time_namespaces(7): the offset is set before a process enters, which its execve(2) does. */
-static int new_time(struct bj_error *err)
+static int new_time(struct bj_init *init, const struct bj_op *op, struct bj_error *err)
 {
     struct timespec up;
     char text[48];
 
+    (void)init;
+    (void)op;
     if (BJ_SYS(unshare(CLONE_NEWTIME)) < 0)
         return bj_fail_errno(err, "time", "cannot make a time namespace; --without time does without");
     clock_gettime(CLOCK_BOOTTIME, &up);
@@ -86,8 +87,10 @@ static int join_cgroup(struct bj_init *init, const struct bj_op *op, struct bj_e
     return 0;
 }
 
-static int become_root(struct bj_error *err)
+static int become_root(struct bj_init *init, const struct bj_op *op, struct bj_error *err)
 {
+    (void)init;
+    (void)op;
     if (BJ_SYS(setgroups(0, NULL)) < 0 || BJ_SYS(setresgid(0, 0, 0)) < 0 ||
         BJ_SYS(setresuid(0, 0, 0)) < 0)
         return bj_fail_errno(err, "identity", "cannot become user 0 of the user namespace");
@@ -97,36 +100,54 @@ static int become_root(struct bj_error *err)
     return 0;
 }
 
-static int landlock_rule(struct bj_init *init, const struct bj_op *op, int abi, int *ruleset_fd,
-                         struct bj_error *err)
+/* The rules are made when the first of them comes; what they handle stands in LANDLOCK_ON. */
+static int landlock_begin(struct bj_init *init, struct bj_error *err)
+{
+    bool no_tcp = false;
+
+    for (uint32_t i = 0; i < init->plan->op_count; i++) {
+        if (init->plan->ops[i].kind == BJ_OP_LANDLOCK_ON)
+            no_tcp = init->plan->ops[i].number != 0;
+    }
+    init->landlock_abi = bj_landlock_abi();
+    init->ruleset_fd = bj_landlock_new(init->landlock_abi, no_tcp);
+    if (init->ruleset_fd < 0)
+        return bj_fail_errno(err, "landlock", "cannot make Landlock rules");
+    return 0;
+}
+
+static int landlock_rule(struct bj_init *init, const struct bj_op *op, struct bj_error *err)
 {
     const char *target = bj_plan_text(init->plan, op->target);
     BJ_CLEANUP_CLOSE int path_fd = -1;
+    int result = init->ruleset_fd < 0 ? landlock_begin(init, err) : 0;
 
-    if (*ruleset_fd < 0) {
-        bool no_tcp = false;
-
-        for (uint32_t i = 0; i < init->plan->op_count; i++) {
-            if (init->plan->ops[i].kind == BJ_OP_LANDLOCK_ON)
-                no_tcp = init->plan->ops[i].number != 0;
-        }
-        *ruleset_fd = bj_landlock_new(abi, no_tcp);
-        if (*ruleset_fd < 0)
-            return bj_fail_errno(err, "landlock", "cannot make Landlock rules");
-    }
+    if (result < 0)
+        return result;
     path_fd = BJ_SYS(open(target, O_PATH | O_CLOEXEC));
     if (path_fd < 0 && errno == ENOENT && op->flags & BJ_FLAG_OPTIONAL)
         return 0;
     if (path_fd < 0)
         return bj_fail_errno(err, "landlock", "cannot open %s for its access rule", target);
-    if (bj_landlock_allow(*ruleset_fd, abi, path_fd, (enum bj_landlock_grant)op->number) < 0)
+    if (bj_landlock_allow(init->ruleset_fd, init->landlock_abi, path_fd,
+                          (enum bj_landlock_grant)op->number) < 0)
         return bj_fail_errno(err, "landlock", "cannot add an access rule for %s", target);
     return 0;
 }
 
-static int drop_capabilities(const struct bj_plan *plan, const struct bj_op *op,
-                             struct bj_error *err)
+static int landlock_on(struct bj_init *init, const struct bj_op *op, struct bj_error *err)
 {
+    (void)op;
+    if (bj_landlock_enforce(init->ruleset_fd) < 0)
+        return bj_fail_errno(err, "landlock", "cannot enforce Landlock rules");
+    bj_fd_close(&init->ruleset_fd);
+    return 0;
+}
+
+static int drop_capabilities(struct bj_init *init, const struct bj_op *op, struct bj_error *err)
+{
+    const struct bj_plan *plan = init->plan;
+
     if (plan->workload_caps == 0) {
         if (bj_process_no_root() < 0)
             return bj_fail_errno(err, "capabilities", "cannot lock the secure bits");
@@ -142,60 +163,98 @@ static int drop_capabilities(const struct bj_plan *plan, const struct bj_op *op,
     return 0;
 }
 
-static int plain_op(struct bj_init *init, const struct bj_op *op, struct bj_error *err)
+static int new_namespaces(struct bj_init *init, const struct bj_op *op, struct bj_error *err)
 {
-    const char *source = bj_plan_text(init->plan, op->source);
-    const char *text = bj_plan_text(init->plan, op->text);
-
-    switch ((enum bj_op_kind)op->kind) {
-    case BJ_OP_UNSHARE:
-        if (BJ_SYS(unshare((int)op->number)) < 0)
-            return bj_process_explain_namespaces(err, "cannot make new namespaces");
-        return 0;
-    case BJ_OP_TIME:
-        return new_time(err);
-    case BJ_OP_CGROUP_NS:
-        if (BJ_SYS(unshare(CLONE_NEWCGROUP)) < 0)
-            return bj_fail_errno(err, "namespace", "cannot make a new cgroup namespace");
-        return 0;
-    case BJ_OP_ID_MAP_SELF:
-        if (bj_idmap_write_self(source, text) < 0)
-            return bj_process_explain_namespaces(err, "cannot map this user into a sandbox");
-        return 0;
-    case BJ_OP_WAIT_HOST:
-        return wait_host(init, err);
-    case BJ_OP_JOIN_CGROUP:
-        return join_cgroup(init, op, err);
-    case BJ_OP_IDENTITY:
-        return become_root(err);
-    case BJ_OP_NETWORK:
-        if (bj_netns_begin(&init->netns) < 0)
-            return bj_fail_errno(err, "network", "cannot begin a network namespace");
-        return 0;
-    case BJ_OP_NETWORK_JOIN:
-        if (bj_netns_join(&init->netns) < 0)
-            return bj_fail_errno(err, "network", "cannot make a network namespace");
-        return 0;
-    case BJ_OP_HOSTNAME:
-        if (BJ_SYS(sethostname(text, strlen(text))) < 0)
-            return bj_fail_errno(err, "uts", "cannot set the host name to %s", text);
-        return 0;
-    case BJ_OP_SUBREAPER:
-        if (BJ_SYS(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)) < 0)
-            return bj_fail_errno(err, "session", "cannot adopt orphans");
-        return 0;
-    case BJ_OP_CAPABILITIES:
-        return drop_capabilities(init->plan, op, err);
-    case BJ_OP_NO_NEW_PRIVS:
-        if (bj_process_no_new_privs() < 0)
-            return bj_fail_errno(err, "no-new-privs", "cannot set no_new_privs");
-        return 0;
-    case BJ_OP_SECCOMP:
-        return bj_seccomp_load((enum bj_seccomp_profile)op->number, err);
-    default:
-        return bj_init_mount_op(init, op, err);
-    }
+    (void)init;
+    if (BJ_SYS(unshare((int)op->number)) < 0)
+        return bj_process_explain_namespaces(err, "cannot make new namespaces");
+    return 0;
 }
+
+static int new_cgroup_namespace(struct bj_init *init, const struct bj_op *op, struct bj_error *err)
+{
+    (void)init;
+    (void)op;
+    if (BJ_SYS(unshare(CLONE_NEWCGROUP)) < 0)
+        return bj_fail_errno(err, "namespace", "cannot make a new cgroup namespace");
+    return 0;
+}
+
+static int map_own_id(struct bj_init *init, const struct bj_op *op, struct bj_error *err)
+{
+    if (bj_idmap_write_self(bj_plan_text(init->plan, op->source),
+                            bj_plan_text(init->plan, op->text)) < 0)
+        return bj_process_explain_namespaces(err, "cannot map this user into a sandbox");
+    return 0;
+}
+
+static int begin_network(struct bj_init *init, const struct bj_op *op, struct bj_error *err)
+{
+    (void)op;
+    if (bj_netns_begin(&init->netns) < 0)
+        return bj_fail_errno(err, "network", "cannot begin a network namespace");
+    return 0;
+}
+
+static int join_network(struct bj_init *init, const struct bj_op *op, struct bj_error *err)
+{
+    (void)op;
+    if (bj_netns_join(&init->netns) < 0)
+        return bj_fail_errno(err, "network", "cannot make a network namespace");
+    return 0;
+}
+
+static int set_host_name(struct bj_init *init, const struct bj_op *op, struct bj_error *err)
+{
+    const char *name = bj_plan_text(init->plan, op->text);
+
+    if (BJ_SYS(sethostname(name, strlen(name))) < 0)
+        return bj_fail_errno(err, "uts", "cannot set the host name to %s", name);
+    return 0;
+}
+
+static int adopt_orphans(struct bj_init *init, const struct bj_op *op, struct bj_error *err)
+{
+    (void)init;
+    (void)op;
+    if (BJ_SYS(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)) < 0)
+        return bj_fail_errno(err, "session", "cannot adopt orphans");
+    return 0;
+}
+
+static int no_new_privs(struct bj_init *init, const struct bj_op *op, struct bj_error *err)
+{
+    (void)init;
+    (void)op;
+    if (bj_process_no_new_privs() < 0)
+        return bj_fail_errno(err, "no-new-privs", "cannot set no_new_privs");
+    return 0;
+}
+
+static int load_filter(struct bj_init *init, const struct bj_op *op, struct bj_error *err)
+{
+    (void)init;
+    return bj_seccomp_load((enum bj_seccomp_profile)op->number, err);
+}
+
+static const bj_init_operation operations[BJ_OP_COUNT] = {
+    [BJ_OP_UNSHARE] = new_namespaces,
+    [BJ_OP_TIME] = new_time,
+    [BJ_OP_CGROUP_NS] = new_cgroup_namespace,
+    [BJ_OP_ID_MAP_SELF] = map_own_id,
+    [BJ_OP_WAIT_HOST] = wait_host,
+    [BJ_OP_JOIN_CGROUP] = join_cgroup,
+    [BJ_OP_IDENTITY] = become_root,
+    [BJ_OP_NETWORK] = begin_network,
+    [BJ_OP_NETWORK_JOIN] = join_network,
+    [BJ_OP_HOSTNAME] = set_host_name,
+    [BJ_OP_SUBREAPER] = adopt_orphans,
+    [BJ_OP_LANDLOCK] = landlock_rule,
+    [BJ_OP_LANDLOCK_ON] = landlock_on,
+    [BJ_OP_CAPABILITIES] = drop_capabilities,
+    [BJ_OP_NO_NEW_PRIVS] = no_new_privs,
+    [BJ_OP_SECCOMP] = load_filter,
+};
 
 static void close_slots(struct bj_init *init)
 {
@@ -205,30 +264,33 @@ static void close_slots(struct bj_init *init)
     bj_fd_close(&init->root_fd);
 }
 
+/* Before the doors close: what init needs open, and out of everybody's reach. */
+static int prepare_for_doors(struct bj_init *init, struct bj_error *err)
+{
+    if (init->proc_fd < 0)
+        init->proc_fd = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (bj_process_undumpable() < 0)
+        return bj_fail_errno(err, "init", "cannot become untraceable");
+    return 0;
+}
+
 int bj_init_setup(struct bj_init *init, struct bj_error *err)
 {
-    BJ_CLEANUP_CLOSE int ruleset_fd = -1;
-    int abi = bj_landlock_abi(), result = 0;
+    int result = 0;
 
     for (uint32_t i = 0; i < init->plan->op_count && result == 0; i++) {
         const struct bj_op *op = &init->plan->ops[i];
+        bj_init_operation operation = operations[op->kind];
 
         if (bj_op_side((enum bj_op_kind)op->kind) != BJ_SIDE_INIT || op->flags & BJ_FLAG_DONE)
             continue;
-        if (op->kind == BJ_OP_LANDLOCK) {
-            result = landlock_rule(init, op, abi, &ruleset_fd, err);
-        } else if (op->kind == BJ_OP_LANDLOCK_ON) {
-            init->proc_fd = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-            if (bj_process_undumpable() < 0)
-                result = bj_fail_errno(err, "init", "cannot become untraceable");
-            else if (bj_landlock_enforce(ruleset_fd) < 0)
-                result = bj_fail_errno(err, "landlock", "cannot enforce Landlock rules");
-        } else {
-            result = plain_op(init, op, err);
-        }
+        if (operation == NULL)
+            operation = bj_init_mount_operation((enum bj_op_kind)op->kind);
+        if (op->kind == BJ_OP_CAPABILITIES || op->kind == BJ_OP_NO_NEW_PRIVS)
+            result = prepare_for_doors(init, err);
+        if (result == 0)
+            result = operation(init, op, err);
     }
     close_slots(init);
-    if (result == 0 && bj_process_undumpable() < 0)
-        result = bj_fail_errno(err, "init", "cannot become untraceable");
     return result;
 }

@@ -216,28 +216,26 @@ static int explain(const struct child *child, struct bj_error *err)
                    strerror(child->failed));
 }
 
-int bj_init_spawn(struct bj_init *init, const struct bj_spawn *spawn, const int *fds,
-                  size_t fd_count, pid_t *ret_pid, int *ret_fds, size_t *ret_fd_count,
-                  struct bj_error *err)
+int bj_init_spawn(struct bj_init *init, const struct bj_spawn *spawn, const struct bj_fds *streams,
+                  pid_t *ret_pid, struct bj_fds *ret_fds, struct bj_error *err)
 {
     struct child child = {.plan = init->plan, .spawn = spawn};
     BJ_CLEANUP_CLOSE int master = -1, slave = -1;
     bool want_pidfd = spawn->flags & BJ_SPAWN_PIDFD;
     int pidfd = -1, result;
-    size_t count = 0;
     pid_t pid;
 
     child.terminal = spawn->flags & BJ_SPAWN_TERMINAL;
-    if (fd_count != (child.terminal ? 0 : 3))
+    if (streams->count != (child.terminal ? 0 : 3))
         return bj_fail(err, BJ_E_PROTOCOL, "spawn", "%zu descriptors are not the three streams",
-                       fd_count);
+                       streams->count);
     if (child.terminal) {
         result = open_terminal(init, spawn, &master, &slave, err);
         if (result < 0)
             return result;
     }
     for (int i = 0; i < 3; i++)
-        child.streams[i] = child.terminal ? slave : fds[i];
+        child.streams[i] = child.terminal ? slave : streams->fd[i];
     pid = bj_process_vfork(run_child, &child, want_pidfd ? &pidfd : NULL);
     if (pid < 0)
         return bj_fail_errno(err, "spawn", "cannot start a process");
@@ -246,11 +244,11 @@ int bj_init_spawn(struct bj_init *init, const struct bj_spawn *spawn, const int 
         waitpid(pid, NULL, 0);
         return explain(&child, err);
     }
+    ret_fds->count = 0;
     if (child.terminal)
-        ret_fds[count++] = bj_fd_take(&master);
+        ret_fds->fd[ret_fds->count++] = bj_fd_take(&master);
     if (want_pidfd)
-        ret_fds[count++] = pidfd;
-    *ret_fd_count = count;
+        ret_fds->fd[ret_fds->count++] = pidfd;
     *ret_pid = pid;
     return 0;
 }

@@ -18,21 +18,12 @@ struct endpoint_fixed {
     uint16_t port, reserved;
 };
 
-void bj_frame_put(struct bj_buf *out, enum bj_frame_type type, uint32_t id, int32_t value,
-                  uint16_t fds, const void *body, uint32_t length)
+void bj_frame_put(struct bj_buf *out, struct bj_frame_head head, const void *body)
 {
-    struct bj_frame_head head = {
-        .magic = BJ_FRAME_MAGIC,
-        .type = (uint16_t)type,
-        .fds = fds,
-        .id = id,
-        .value = value,
-        .length = length,
-    };
-
+    head.magic = BJ_FRAME_MAGIC;
     bj_buf_append(out, &head, sizeof head);
-    if (length > 0)
-        bj_buf_append(out, body, length);
+    if (head.length > 0)
+        bj_buf_append(out, body, head.length);
 }
 
 /* Writes the length into the head that starts at `start`, once the body is there. */
@@ -62,7 +53,7 @@ void bj_frame_put_spawn(struct bj_buf *out, uint32_t id, const struct bj_spawn *
         fixed.argc++;
     while (spawn->env[fixed.envc] != NULL)
         fixed.envc++;
-    bj_frame_put(out, BJ_FRAME_SPAWN, id, 0, fds, NULL, 0);
+    bj_frame_put(out, (struct bj_frame_head){.type = BJ_FRAME_SPAWN, .id = id, .fds = fds}, NULL);
     bj_buf_append(out, &fixed, sizeof fixed);
     put_string(out, spawn->directory);
     for (uint32_t i = 0; i < fixed.argc; i++)
@@ -78,7 +69,7 @@ void bj_frame_put_open(struct bj_buf *out, uint32_t id, const struct bj_open *re
         .flags = request->flags, .mode = request->mode, .any_kind = request->any_kind};
     size_t start = out->length;
 
-    bj_frame_put(out, BJ_FRAME_OPEN, id, 0, 0, NULL, 0);
+    bj_frame_put(out, (struct bj_frame_head){.type = BJ_FRAME_OPEN, .id = id}, NULL);
     bj_buf_append(out, &fixed, sizeof fixed);
     put_string(out, request->path);
     finish(out, start);
@@ -90,7 +81,7 @@ void bj_frame_put_endpoint(struct bj_buf *out, enum bj_frame_type type, uint32_t
     struct endpoint_fixed fixed = {.family = endpoint->family, .port = endpoint->port};
     size_t start = out->length;
 
-    bj_frame_put(out, type, id, 0, 0, NULL, 0);
+    bj_frame_put(out, (struct bj_frame_head){.type = (uint16_t)type, .id = id}, NULL);
     bj_buf_append(out, &fixed, sizeof fixed);
     put_string(out, endpoint->address);
     finish(out, start);

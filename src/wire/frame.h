@@ -114,9 +114,11 @@ struct bj_process_entry {
 
 /* NOTE: head.value = enum bj_layer; body = text. FAILED and failing REPLY: body = struct bj_error. */
 
-/* Appends a whole message to `out`. */
-void bj_frame_put(struct bj_buf *out, enum bj_frame_type type, uint32_t id, int32_t value,
-                  uint16_t fds, const void *body, uint32_t length);
+/*
+ * Appends a whole message to `out`: type, id, value, fds and length of `head` are the caller's, and so
+ * many bytes of `body` follow.
+ */
+void bj_frame_put(struct bj_buf *out, struct bj_frame_head head, const void *body);
 void bj_frame_put_spawn(struct bj_buf *out, uint32_t id, const struct bj_spawn *spawn, uint16_t fds);
 void bj_frame_put_open(struct bj_buf *out, uint32_t id, const struct bj_open *request);
 void bj_frame_put_endpoint(struct bj_buf *out, enum bj_frame_type type, uint32_t id,
