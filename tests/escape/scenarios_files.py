@@ -259,7 +259,8 @@ class Git(Plain):
         after = self._state()
         changed = [path for path in self.before.keys() | after.keys()
                    if self.before.get(path) != after.get(path)]
-        self.also_by_sight(outcome, changed, f"changed: {sorted(changed)[:5]}")
+        # What was written into a cover of the sandbox's own never reached the host.
+        self.by_sight(outcome, changed, f"changed: {sorted(changed)[:5]}")
 
 
 @scenario("git-file")

@@ -233,7 +233,7 @@ class Holder(Plain):
 @scenario("timeout")
 class Timeout(Plain):
     def prepare(self):
-        self.half.patience = 5 if self.half.inside else 2.5
+        self.half.patience = 5 if self.half.inside else 1.8
         if not self.half.inside:
             self.half.prefix = ["timeout", "1"]
         if self.parameter == "unread":
