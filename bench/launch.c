@@ -91,11 +91,11 @@ static void spawn(struct sandbox *s, uint32_t flags)
     struct bj_spawn request = {.flags = flags, .directory = "/", .argv = argv, .env = env};
     struct bj_error err = {0};
     struct bj_buf packet;
-    int null_fds[3] = {0, 1, 2};
+    struct bj_fds streams = {.fd = {0, 1, 2}, .count = 3};
 
     bj_buf_init(&packet, BJ_FRAME_MAX);
     bj_frame_put_spawn(&packet, ++s->channel.last_id, &request, 3);
-    if (bj_channel_send(&s->channel, &packet, null_fds, 3, &err) < 0)
+    if (bj_channel_send(&s->channel, &packet, &streams, &err) < 0)
         die("spawn", &err);
     bj_buf_release(&packet);
 }

@@ -80,13 +80,16 @@ BJ_API int bj_sandbox_new(struct bj_runner *runner, struct bj_config *config,
                           struct bj_sandbox **ret_sandbox, struct bj_error *err);
 BJ_API void bj_sandbox_free(struct bj_sandbox *sandbox);
 
-/*
- * Starts a process. `env` may be NULL for the usual environment; `directory` NULL for the workspace.
- * The three descriptors become its standard streams and stay the caller's; they should be pipes.
- * *ret_pid is its process id inside.
- */
-BJ_API int bj_sandbox_spawn(struct bj_sandbox *sandbox, const char *const *argv,
-                            const char *const *env, const char *directory, const int streams[3],
+/* What to start in a sandbox. Everything is borrowed for the call. */
+struct bj_command {
+    const char *const *argv; /* ends with NULL */
+    const char *const *env;  /* NAME=VALUE, ends with NULL; NULL for the usual environment */
+    const char *directory;   /* absolute, inside; NULL for the workspace */
+    int streams[3];          /* become its standard streams; they should be pipes */
+};
+
+/* Starts a process. *ret_pid is its process id inside. */
+BJ_API int bj_sandbox_spawn(struct bj_sandbox *sandbox, const struct bj_command *command,
                             pid_t *ret_pid, struct bj_error *err);
 
 /* Waits for a process of bj_sandbox_spawn(); *ret_status is as of waitpid(2). */

@@ -8,12 +8,6 @@
 
 #include "linux/socket.h"
 
-static void close_fds(const int *fds, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        close(fds[i]);
-}
-
 /* What init says without being asked. */
 static void take_in(struct bj_channel *channel, const struct bj_frame *frame)
 {
@@ -50,18 +44,15 @@ static int receive(struct bj_channel *channel, uint32_t id, int flags, struct bj
                    struct bj_error *err)
 {
     static char packet[sizeof(struct bj_frame_head) + sizeof ret->body];
-    int fds[BJ_FRAME_FDS_MAX];
+    struct bj_fds fds;
     struct bj_frame frame;
-    size_t count = 0;
-    ssize_t length = bj_socket_receive(channel->fd, packet, sizeof packet, fds, BJ_FRAME_FDS_MAX,
-                                       &count, flags);
+    ssize_t length = bj_socket_receive(channel->fd, packet, sizeof packet, &fds, flags);
     int result;
 
     /* Init ended with a request unread. The kernel says that first, and once; what init had said is
      * still to be read. */
     if (length < 0 && errno == ECONNRESET)
-        length = bj_socket_receive(channel->fd, packet, sizeof packet, fds, BJ_FRAME_FDS_MAX, &count,
-                                   flags);
+        length = bj_socket_receive(channel->fd, packet, sizeof packet, &fds, flags);
     if (length < 0 && errno == EAGAIN)
         return 0;
     if (length < 0)
@@ -72,29 +63,28 @@ static int receive(struct bj_channel *channel, uint32_t id, int flags, struct bj
     }
     result = bj_frame_get(packet, (size_t)length, &frame, err);
     if (result < 0) {
-        close_fds(fds, count);
+        bj_fds_close(&fds);
         return result;
     }
     if (frame.head.type != BJ_FRAME_REPLY || ret == NULL || frame.head.id != id) {
-        close_fds(fds, count);
+        bj_fds_close(&fds);
         take_in(channel, &frame);
         return 0;
     }
     ret->value = frame.head.value;
     ret->length = frame.head.length;
     memcpy(ret->body, frame.body, frame.head.length);
-    memcpy(ret->fds, fds, sizeof fds);
-    ret->fd_count = count;
+    ret->fds = fds;
     return 1;
 }
 
-int bj_channel_send(struct bj_channel *channel, const struct bj_buf *packet, const int *fds,
-                    size_t fd_count, struct bj_error *err)
+int bj_channel_send(struct bj_channel *channel, const struct bj_buf *packet,
+                    const struct bj_fds *fds, struct bj_error *err)
 {
     if (packet->failed)
         return bj_fail(err, BJ_E_LIMIT, "request",
                        "the command and its environment are larger than %d bytes", BJ_FRAME_MAX);
-    if (bj_socket_send(channel->fd, packet->data, packet->length, fds, fd_count) == 0)
+    if (bj_socket_send(channel->fd, packet->data, packet->length, fds) == 0)
         return 0;
     if (errno != EPIPE && errno != ECONNRESET)
         return bj_fail_errno(err, "request", "cannot ask the sandbox's init");
@@ -131,7 +121,7 @@ int bj_channel_reply(struct bj_channel *channel, struct bj_reply *ret, struct bj
         return bj_fail(err, BJ_E_ENDED, "request", "the sandbox ended before it answered");
     if (ret->value >= 0)
         return 0;
-    close_fds(ret->fds, ret->fd_count);
+    bj_fds_close(&ret->fds);
     if (ret->length != sizeof remote)
         return bj_fail(err, BJ_E_PROTOCOL, "request", "init failed without saying how");
     memcpy(&remote, ret->body, sizeof remote);

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "linux/socket.h"
 #include "model/result.h"
 #include "wire/frame.h"
 
@@ -28,15 +29,14 @@ struct bj_channel {
 /* A reply: its value, body and descriptors. */
 struct bj_reply {
     int32_t value;
-    int fds[BJ_FRAME_FDS_MAX];
-    size_t fd_count;
+    struct bj_fds fds;
     uint32_t length;
     char body[BJ_PROCESSES_MAX * sizeof(struct bj_process_entry)];
 };
 
 /* Sends a request made by bj_frame_put_…(); the id in it must be ++channel->last_id. */
-int bj_channel_send(struct bj_channel *channel, const struct bj_buf *packet, const int *fds,
-                    size_t fd_count, struct bj_error *err);
+int bj_channel_send(struct bj_channel *channel, const struct bj_buf *packet,
+                    const struct bj_fds *fds, struct bj_error *err);
 
 /* Waits for the reply to the last request. An error that init replies with becomes ours. */
 int bj_channel_reply(struct bj_channel *channel, struct bj_reply *ret, struct bj_error *err);

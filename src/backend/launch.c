@@ -68,28 +68,25 @@ struct handover {
         struct bj_frame_head head;
         uint32_t slots[BJ_FRAME_FDS_MAX];
     } packet;
-    int fds[BJ_FRAME_FDS_MAX];
-    size_t count;
+    struct bj_fds fds;
     int socket_fd;
 };
 
 static int send_slots(struct handover *handover, bool last, struct bj_error *err)
 {
-    size_t length = handover->count * sizeof(uint32_t);
+    size_t length = handover->fds.count * sizeof(uint32_t);
     int result;
 
     handover->packet.head = (struct bj_frame_head){
         .magic = BJ_FRAME_MAGIC,
         .type = BJ_FRAME_GO,
-        .fds = (uint16_t)handover->count,
+        .fds = (uint16_t)handover->fds.count,
         .value = last,
         .length = (uint32_t)length,
     };
     result = bj_socket_send(handover->socket_fd, &handover->packet,
-                            sizeof handover->packet.head + length, handover->fds, handover->count);
-    for (size_t i = 0; i < handover->count; i++)
-        close(handover->fds[i]);
-    handover->count = 0;
+                            sizeof handover->packet.head + length, &handover->fds);
+    bj_fds_close(&handover->fds);
     if (result < 0)
         return bj_fail_errno(err, "handover", "cannot hand over to the sandbox's init");
     return 0;
@@ -97,9 +94,9 @@ static int send_slots(struct handover *handover, bool last, struct bj_error *err
 
 static int add_slot(struct handover *handover, uint32_t slot, int fd, struct bj_error *err)
 {
-    handover->packet.slots[handover->count] = slot;
-    handover->fds[handover->count++] = fd;
-    if (handover->count == BJ_FRAME_FDS_MAX)
+    handover->packet.slots[handover->fds.count] = slot;
+    handover->fds.fd[handover->fds.count++] = fd;
+    if (handover->fds.count == BJ_FRAME_FDS_MAX)
         return send_slots(handover, false, err);
     return 0;
 }
@@ -203,8 +200,7 @@ static int host_side(struct bj_launch *launch, int socket_fd, struct bj_error *e
     }
     if (result == 0 && waited_for)
         return send_slots(&handover, true, err);
-    for (size_t i = 0; i < handover.count; i++)
-        close(handover.fds[i]);
+    bj_fds_close(&handover.fds);
     return result;
 }
 

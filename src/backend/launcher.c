@@ -100,8 +100,8 @@ static struct slot *free_slot(struct server *server, uint32_t *ret_number)
     return NULL;
 }
 
-static int launch(struct server *server, size_t plan_size, struct answer *answer, int *ret_fds,
-                  struct bj_error *err)
+static int launch(struct server *server, size_t plan_size, struct answer *answer,
+                  struct bj_fds *ret_fds, struct bj_error *err)
 {
     struct slot *slot = free_slot(server, &answer->number);
     struct bj_usage unused;
@@ -118,15 +118,16 @@ static int launch(struct server *server, size_t plan_size, struct answer *answer
     memcpy(slot->plan, &server->request.plan, plan_size);
     use_pool(server, slot->plan);
     slot->launch.cleaned_elsewhere = true;
-    result = bj_launch_start(&slot->launch, slot->plan, &ret_fds[0], err);
+    result = bj_launch_start(&slot->launch, slot->plan, &ret_fds->fd[0], err);
     if (result < 0) {
-        bj_fd_close(&ret_fds[0]);
+        bj_fd_close(&ret_fds->fd[0]);
         bj_launch_end(&slot->launch, &unused);
         bj_free(slot->plan);
         slot->plan = NULL;
         return result;
     }
-    ret_fds[1] = slot->launch.init_pidfd;
+    ret_fds->fd[1] = slot->launch.init_pidfd;
+    ret_fds->count = LAUNCH_FDS;
     return 0;
 }
 
@@ -142,19 +143,17 @@ static void end(struct server *server, uint32_t number, struct bj_usage *usage)
 static bool serve_one(struct server *server)
 {
     struct answer answer = {0};
-    int fds[LAUNCH_FDS] = {-1, -1};
     struct request *request = &server->request;
-    ssize_t length =
-        bj_socket_receive(server->socket_fd, request, sizeof *request, NULL, 0, NULL, 0);
-    size_t fd_count = 0;
+    struct bj_fds fds;
+    ssize_t length = bj_socket_receive(server->socket_fd, request, sizeof *request, &fds, 0);
     bool sent;
 
+    bj_fds_close(&fds); /* none are wanted */
     if (length < (ssize_t)REQUEST_HEAD)
         return false;
     if (request->kind == REQUEST_LAUNCH) {
         answer.result =
-            launch(server, (size_t)length - REQUEST_HEAD, &answer, fds, &answer.error);
-        fd_count = answer.result == 0 ? LAUNCH_FDS : 0;
+            launch(server, (size_t)length - REQUEST_HEAD, &answer, &fds, &answer.error);
     } else if (request->kind == REQUEST_END && request->number < SANDBOXES_MAX &&
                server->slots[request->number].plan != NULL) {
         end(server, request->number, &answer.usage);
@@ -162,8 +161,9 @@ static bool serve_one(struct server *server)
         answer.result =
             bj_fail(&answer.error, BJ_E_NOT_FOUND, "end", "there is no sandbox %u", request->number);
     }
-    sent = bj_socket_send(server->socket_fd, &answer, sizeof answer, fds, fd_count) == 0;
-    bj_fd_close(&fds[0]);
+    sent = bj_socket_send(server->socket_fd, &answer, sizeof answer, &fds) == 0;
+    if (fds.count > 0)
+        bj_fd_close(&fds.fd[0]); /* the client's now */
     return sent;
 }
 
@@ -293,14 +293,13 @@ void bj_launcher_stop(struct bj_launcher *launcher)
 
 /* Sends a request and receives its answer. */
 static int ask(struct bj_launcher *launcher, const void *request, size_t size,
-               struct answer *answer, int *fds, size_t *ret_fd_count, struct bj_error *err)
+               struct answer *answer, struct bj_fds *ret_fds, struct bj_error *err)
 {
     ssize_t length;
 
-    if (bj_socket_send(launcher->socket_fd, request, size, NULL, 0) < 0)
+    if (bj_socket_send(launcher->socket_fd, request, size, NULL) < 0)
         return bj_fail_errno(err, "launcher", "cannot ask the launcher");
-    length = bj_socket_receive(launcher->socket_fd, answer, sizeof *answer, fds, LAUNCH_FDS,
-                               ret_fd_count, 0);
+    length = bj_socket_receive(launcher->socket_fd, answer, sizeof *answer, ret_fds, 0);
     if (length != sizeof *answer)
         return bj_fail(err, BJ_E_ENDED, "launcher", "the launcher has ended");
     if (answer->result < 0 && err != NULL)
@@ -311,22 +310,27 @@ static int ask(struct bj_launcher *launcher, const void *request, size_t size,
 int bj_launcher_launch(struct bj_launcher *launcher, const struct bj_plan *plan,
                        uint32_t *ret_number, int *ret_socket, int *ret_pidfd, struct bj_error *err)
 {
-    size_t size = bj_plan_size(plan), fd_count = 0;
+    size_t size = bj_plan_size(plan);
     struct request *request = bj_alloc(REQUEST_HEAD + size);
-    int fds[LAUNCH_FDS] = {-1, -1}, result;
     struct answer answer;
+    struct bj_fds fds;
+    int result;
 
     if (request == NULL)
         return bj_fail(err, BJ_E_NO_MEMORY, "launch", "out of memory");
     request->kind = REQUEST_LAUNCH;
     memcpy(&request->plan, plan, size);
-    result = ask(launcher, request, REQUEST_HEAD + size, &answer, fds, &fd_count, err);
+    result = ask(launcher, request, REQUEST_HEAD + size, &answer, &fds, err);
     bj_free(request);
     if (result < 0)
         return result;
+    if (fds.count != LAUNCH_FDS) {
+        bj_fds_close(&fds);
+        return bj_fail(err, BJ_E_PROTOCOL, "launcher", "the launcher answered without a sandbox");
+    }
     *ret_number = answer.number;
-    *ret_socket = fds[0];
-    *ret_pidfd = fds[1];
+    *ret_socket = fds.fd[0];
+    *ret_pidfd = fds.fd[1];
     return 0;
 }
 
@@ -335,10 +339,10 @@ int bj_launcher_end(struct bj_launcher *launcher, uint32_t number, struct bj_usa
 {
     uint32_t request[2] = {REQUEST_END, number};
     struct answer answer;
-    int fds[LAUNCH_FDS];
-    size_t fd_count = 0;
-    int result = ask(launcher, request, sizeof request, &answer, fds, &fd_count, err);
+    struct bj_fds fds;
+    int result = ask(launcher, request, sizeof request, &answer, &fds, err);
 
+    bj_fds_close(&fds);
     if (result == 0 && ret_usage != NULL)
         *ret_usage = answer.usage;
     return result;

@@ -171,13 +171,16 @@ static int native_spawn(struct bj_sandbox *sandbox, const struct bj_spawn *spawn
                         struct bj_error *err)
 {
     bool terminal = spawn->flags & BJ_SPAWN_TERMINAL;
+    struct bj_fds fds = {.count = 0};
     struct bj_reply reply;
     struct bj_buf packet;
     int result;
 
     bj_buf_init(&packet, BJ_FRAME_MAX);
     bj_frame_put_spawn(&packet, ++sandbox->channel.last_id, spawn, terminal ? 0 : 3);
-    result = bj_channel_send(&sandbox->channel, &packet, streams, terminal ? 0 : 3, err);
+    if (!terminal)
+        fds = (struct bj_fds){.fd = {streams[0], streams[1], streams[2]}, .count = 3};
+    result = bj_channel_send(&sandbox->channel, &packet, &fds, err);
     bj_buf_release(&packet);
     if (result < 0)
         return result;
@@ -188,13 +191,12 @@ static int native_spawn(struct bj_sandbox *sandbox, const struct bj_spawn *spawn
     result = bj_channel_reply(&sandbox->channel, &reply, err);
     if (result < 0)
         return result;
-    if (reply.fd_count != (terminal ? 1 : 0)) {
-        for (size_t i = 0; i < reply.fd_count; i++)
-            close(reply.fds[i]);
+    if (reply.fds.count != (terminal ? 1 : 0)) {
+        bj_fds_close(&reply.fds);
         return bj_fail(err, BJ_E_PROTOCOL, "spawn", "init answered without the terminal");
     }
     if (terminal)
-        *ret_terminal = reply.fds[0];
+        *ret_terminal = reply.fds.fd[0];
     if (ret_pid != NULL)
         *ret_pid = reply.value;
     return 0;
@@ -204,7 +206,7 @@ static int native_spawn(struct bj_sandbox *sandbox, const struct bj_spawn *spawn
 static int ask(struct bj_sandbox *sandbox, struct bj_buf *packet, struct bj_reply *reply,
                struct bj_error *err)
 {
-    int result = bj_channel_send(&sandbox->channel, packet, NULL, 0, err);
+    int result = bj_channel_send(&sandbox->channel, packet, NULL, err);
 
     bj_buf_release(packet);
     return result < 0 ? result : bj_channel_reply(&sandbox->channel, reply, err);
@@ -219,9 +221,11 @@ static int ask_fd(struct bj_sandbox *sandbox, struct bj_buf *packet, int *ret_fd
 
     if (result < 0)
         return result;
-    if (reply.fd_count != 1)
+    if (reply.fds.count != 1) {
+        bj_fds_close(&reply.fds);
         return bj_fail(err, BJ_E_PROTOCOL, "request", "init answered without a descriptor");
-    *ret_fd = reply.fds[0];
+    }
+    *ret_fd = reply.fds.fd[0];
     return 0;
 }
 

@@ -18,18 +18,15 @@ void bj_init_send(struct bj_init *init, struct bj_frame_head head, const void *b
         struct bj_frame_head head;
         char body[BJ_PROCESSES_MAX * sizeof(struct bj_process_entry)];
     } packet;
-    static const struct bj_fds none;
 
-    if (fds == NULL)
-        fds = &none;
     if (head.length > sizeof packet.body)
         head.length = sizeof packet.body;
     head.magic = BJ_FRAME_MAGIC;
-    head.fds = (uint16_t)fds->count;
+    head.fds = fds != NULL ? (uint16_t)fds->count : 0;
     packet.head = head;
-    if (head.length > 0)
+    if (body != NULL)
         memcpy(packet.body, body, head.length);
-    if (bj_socket_send(init->socket_fd, &packet, sizeof head + head.length, fds->fd, fds->count) < 0)
+    if (bj_socket_send(init->socket_fd, &packet, sizeof head + head.length, fds) < 0)
         _exit(1);
 }
 
@@ -88,15 +85,15 @@ static int serve_spawn(struct bj_init *init, const struct bj_frame *frame,
         result = bj_init_spawn(init, &spawn, streams, &pid, &out, &failure);
     if (result < 0) {
         reply_error(init, frame->head.id, &failure);
-        return 0;
+        /* Nobody waits for more where the command was all there was to come. */
+        return spawn.flags & BJ_SPAWN_MAIN && !(spawn.flags & BJ_SPAWN_REPLY) ? result : 0;
     }
     *entry = (struct bj_init_process){.pid = pid};
     if (spawn.flags & BJ_SPAWN_MAIN)
         init->main_pid = pid;
     if (!(spawn.flags & BJ_SPAWN_MAIN) || spawn.flags & BJ_SPAWN_REPLY)
         reply(init, frame->head.id, pid, &out);
-    for (size_t i = 0; i < out.count; i++)
-        close(out.fd[i]);
+    bj_fds_close(&out);
     return 0;
 }
 

@@ -130,11 +130,11 @@ static void reap(struct bj_init *init)
 static bool receive(struct bj_init *init)
 {
     static char packet[BJ_FRAME_MAX];
-    struct bj_fds fds = {.count = 0};
+    struct bj_fds fds;
     struct bj_error err = {0};
     struct bj_frame frame;
-    ssize_t length = bj_socket_receive(init->socket_fd, packet, sizeof packet, fds.fd,
-                                       BJ_FRAME_FDS_MAX, &fds.count, MSG_DONTWAIT);
+    ssize_t length =
+        bj_socket_receive(init->socket_fd, packet, sizeof packet, &fds, MSG_DONTWAIT);
     int result;
 
     if (length < 0 && errno == EAGAIN)
@@ -146,8 +146,7 @@ static bool receive(struct bj_init *init)
         result = -1;
     if (result == 0)
         result = bj_init_serve(init, &frame, &fds, &err);
-    for (size_t i = 0; i < fds.count; i++)
-        close(fds.fd[i]);
+    bj_fds_close(&fds);
     return result == 0;
 }
 

@@ -8,13 +8,8 @@
 
 #include "init/init.h"
 #include "linux/network.h"
+#include "linux/socket.h"
 #include "wire/frame.h"
-
-/* Descriptors that travel with a message. */
-struct bj_fds {
-    int fd[BJ_FRAME_FDS_MAX];
-    size_t count;
-};
 
 /* A process that init started for its host. */
 struct bj_init_process {

@@ -39,21 +39,19 @@ static int wait_host(struct bj_init *init, const struct bj_op *op, struct bj_err
             struct bj_frame_head head;
             uint32_t slots[BJ_FRAME_FDS_MAX];
         } packet;
-        int fds[BJ_FRAME_FDS_MAX];
-        size_t count = 0;
-        ssize_t length =
-            bj_socket_receive(init->socket_fd, &packet, sizeof packet, fds, BJ_FRAME_FDS_MAX, &count, 0);
+        struct bj_fds fds;
+        ssize_t length = bj_socket_receive(init->socket_fd, &packet, sizeof packet, &fds, 0);
 
         if (length < 0)
             return bj_fail_errno(err, "wait", "cannot hear from the host side");
         if (length < (ssize_t)sizeof packet.head || packet.head.type != BJ_FRAME_GO ||
-            (size_t)length != sizeof packet.head + count * sizeof *packet.slots)
+            (size_t)length != sizeof packet.head + fds.count * sizeof *packet.slots)
             return bj_fail(err, BJ_E_ENDED, "wait", "the host side ended the launch");
-        for (size_t i = 0; i < count; i++) {
+        for (size_t i = 0; i < fds.count; i++) {
             if (packet.slots[i] >= BJ_TREES_MAX)
                 return bj_fail(err, BJ_E_PROTOCOL, "wait", "slot %u is out of range",
                                packet.slots[i]);
-            init->slots[packet.slots[i]] = fds[i];
+            init->slots[packet.slots[i]] = fds.fd[i];
         }
         if (packet.head.value != 0)
             return 0;

@@ -227,24 +227,26 @@ void bj_sandbox_free(struct bj_sandbox *sandbox)
     bj_backend_native.destroy(sandbox, NULL);
 }
 
-int bj_sandbox_spawn(struct bj_sandbox *sandbox, const char *const *argv, const char *const *env,
-                     const char *directory, const int streams[3], pid_t *ret_pid,
+int bj_sandbox_spawn(struct bj_sandbox *sandbox, const struct bj_command *command, pid_t *ret_pid,
                      struct bj_error *err)
 {
     struct bj_spawn spawn = {
-        .directory = directory != NULL ? directory : "", .argv = argv, .env = env};
+        .directory = command->directory != NULL ? command->directory : "",
+        .argv = command->argv,
+        .env = command->env,
+    };
     const char *user, *home;
     char **usual = NULL;
     int result;
 
-    if (env == NULL) {
+    if (command->env == NULL) {
         bj_backend_native.identity(sandbox, &user, &home);
         result = bj_environment_build(NULL, user, home, false, &usual, err);
         if (result < 0)
             return result;
         spawn.env = (const char *const *)usual;
     }
-    result = bj_backend_native.spawn(sandbox, &spawn, streams, ret_pid, NULL, err);
+    result = bj_backend_native.spawn(sandbox, &spawn, command->streams, ret_pid, NULL, err);
     bj_strv_free(usual);
     return result;
 }

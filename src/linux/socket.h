@@ -7,18 +7,31 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "base/limits.h"
+
+/* Descriptors that travel with a packet. */
+struct bj_fds {
+    int fd[BJ_FRAME_FDS_MAX];
+    size_t count;
+};
+
+/* Closes them all. */
+void bj_fds_close(struct bj_fds *fds);
+
 /* A connected SOCK_SEQPACKET pair, close-on-exec. 0, or -1 with errno. */
 int bj_socket_pair(int ret_ends[2]);
 
-/* Sends one packet with descriptors, which stay the caller's. 0, or -1 with errno. Never SIGPIPE. */
-int bj_socket_send(int fd, const void *data, size_t length, const int *fds, size_t fd_count);
+/*
+ * Sends one packet with descriptors (NULL for none), which stay the caller's. 0, or -1 with errno. Never
+ * SIGPIPE.
+ */
+int bj_socket_send(int fd, const void *data, size_t length, const struct bj_fds *fds);
 
 /*
- * Receives one packet and at most `capacity` descriptors (close-on-exec, the caller's to close).
- * Returns its length, 0 at end of file, or -1 with errno; EMSGSIZE, with nothing kept, when the packet
- * or its descriptors did not fit. `flags` as of recvmsg(2).
+ * Receives one packet and its descriptors (close-on-exec, the caller's to close). Returns its length, 0
+ * at end of file, or -1 with errno; EMSGSIZE, with nothing kept, when the packet or its descriptors did not
+ * fit. `flags` as of recvmsg(2).
  */
-ssize_t bj_socket_receive(int fd, void *data, size_t size, int *fds, size_t capacity,
-                          size_t *ret_fd_count, int flags);
+ssize_t bj_socket_receive(int fd, void *data, size_t size, struct bj_fds *ret_fds, int flags);
 
 #endif
