@@ -128,7 +128,7 @@ static int landlock_rule(struct bj_init *init, const struct bj_op *op, struct bj
     if (path_fd < 0)
         return bj_fail_errno(err, "landlock", "cannot open %s for its access rule", target);
     if (bj_landlock_allow(init->ruleset_fd, init->landlock_abi, path_fd,
-                          (enum bj_landlock_grant)op->number) < 0)
+                          (enum bj_access)op->number) < 0)
         return bj_fail_errno(err, "landlock", "cannot add an access rule for %s", target);
     return 0;
 }

@@ -6,6 +6,8 @@
 
 #include <stdbool.h>
 
+#include "model/rights.h"
+
 /* The kernel's ABI version, 0 where Landlock is absent or turned off. */
 int bj_landlock_abi(void);
 
@@ -15,15 +17,8 @@ int bj_landlock_abi(void);
  */
 int bj_landlock_new(int abi, bool no_tcp);
 
-/* What a rule grants. */
-enum bj_landlock_grant {
-    BJ_LANDLOCK_READ,   /* read and execute */
-    BJ_LANDLOCK_WRITE,  /* all but device nodes */
-    BJ_LANDLOCK_DEVICE, /* read, write and ioctl of what is there */
-};
-
 /* Grants access to the file or the tree at `path_fd`. 0, or -1 with errno. */
-int bj_landlock_allow(int ruleset_fd, int abi, int path_fd, enum bj_landlock_grant grant);
+int bj_landlock_allow(int ruleset_fd, int abi, int path_fd, enum bj_access access);
 
 /* Enters the domain; no_new_privs or CAP_SYS_ADMIN is presupposed. 0, or -1 with errno. */
 int bj_landlock_enforce(int ruleset_fd);

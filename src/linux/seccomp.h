@@ -9,12 +9,7 @@
 #include <stddef.h>
 
 #include "base/error.h"
-
-enum bj_seccomp_profile {
-    BJ_SECCOMP_SANDBOX,    /* around it is a network namespace of its own */
-    BJ_SECCOMP_NO_NETWORK, /* there is none: Unix sockets only */
-    BJ_SECCOMP_PROFILE_COUNT
-};
+#include "model/rights.h"
 
 enum bj_seccomp_arch { BJ_SECCOMP_X86_64, BJ_SECCOMP_ARM64, BJ_SECCOMP_ARCH_COUNT };
 

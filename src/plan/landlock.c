@@ -8,8 +8,6 @@
 #include "base/str.h"
 #include "plan/plan_internal.h"
 
-#define SECCOMP_NO_NETWORK 1 /* enum bj_seccomp_profile */
-
 static void allow(struct bj_builder *b, const char *target, enum bj_access access, uint32_t flags)
 {
     uint32_t text = bj_builder_text(b, target);
@@ -124,7 +122,7 @@ int bj_plan_landlock(struct bj_builder *b, struct bj_error *err)
     bj_builder_op(b, BJ_OP_LANDLOCK_ON, BJ_LAYER_LANDLOCK)->number =
         b->config->network == BJ_NETWORK_HOST ? 0 : 1;
     bj_builder_op(b, BJ_OP_SECCOMP, BJ_LAYER_SECCOMP)->number =
-        b->config->network == BJ_NETWORK_HOST ? 0 : SECCOMP_NO_NETWORK;
+        b->config->network == BJ_NETWORK_HOST ? BJ_SECCOMP_SANDBOX : BJ_SECCOMP_NO_NETWORK;
     plan->layers |= BJ_LAYER_BIT(LANDLOCK) | BJ_LAYER_BIT(SECCOMP) | BJ_LAYER_BIT(NO_NEW_PRIVS) |
                     BJ_LAYER_BIT(SESSION) | BJ_LAYER_BIT(DESCRIPTORS) | BJ_LAYER_BIT(CAPABILITIES);
     if (b->config->network != BJ_NETWORK_HOST)

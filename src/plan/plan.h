@@ -23,6 +23,7 @@
 #include "model/host.h"
 #include "model/layer.h"
 #include "model/result.h"
+#include "model/rights.h"
 
 /*    kind          side, what it does */
 #define BJ_OPS(X)                                                                                  \
@@ -83,13 +84,6 @@ enum bj_op_side { BJ_SIDE_HOST, BJ_SIDE_INIT };
 #define BJ_FLAG_DETACHED  (1u << 8) /* BIND: the slot holds a tree of the host side's, to be moved */
 
 #define BJ_FLAG_DONE      (1u << 9) /* NETWORK, NETWORK_JOIN: the launcher gave one of its pool */
-
-/* What a Landlock rule grants; spelled out per ABI in src/linux/landlock.c. */
-enum bj_access {
-    BJ_ACCESS_READ,  /* read and execute */
-    BJ_ACCESS_WRITE, /* everything but making device nodes */
-    BJ_ACCESS_DEVICE, /* read, write and ioctl on what is there */
-};
 
 #define BJ_NO_SLOT UINT32_MAX
 
