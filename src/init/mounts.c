@@ -307,9 +307,15 @@ static int mount_proc(struct bj_init *init, const struct bj_op *op, struct bj_er
         bj_mount_new("proc", "proc", NULL,
                      MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
 
+    if (tree_fd < 0 && errno == EPERM && op->flags & BJ_FLAG_OPTIONAL) {
+        /* Never the host's own instead. */
+        bj_init_note(init, BJ_LAYER_PROC,
+                     "parts of /proc are covered here, as in a container, and so the kernel gives no "
+                     "fresh one: /proc is empty");
+        return 0;
+    }
     if (tree_fd < 0)
-        return bj_fail_errno(err, "proc", "cannot mount /proc; where the host's /proc is partly "
-                                          "masked (inside a container), say --without proc");
+        return bj_fail_errno(err, "proc", "cannot mount /proc");
     return attach(init, op, tree_fd, true, err);
 }
 
@@ -363,6 +369,8 @@ static int make_read_only(struct bj_init *init, const struct bj_op *op, struct b
         return 0;
     }
     target_fd = bj_mount_resolve(init->root_fd, target, 0);
+    if (target_fd < 0 && errno == ENOENT && op->flags & BJ_FLAG_OPTIONAL)
+        return 0;
     if (target_fd < 0)
         return bj_fail_errno(err, "mount", "cannot reach %s", target);
     tree_fd = bj_mount_clone_tree(target_fd, "", true);

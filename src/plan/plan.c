@@ -117,12 +117,14 @@ void bj_builder_subtree(struct bj_builder *b, const char *source, const char *ta
     op->flags = flags;
 }
 
-void bj_builder_target(struct bj_builder *b, enum bj_op_kind kind, enum bj_layer layer,
-                       const char *target)
+struct bj_op *bj_builder_target(struct bj_builder *b, enum bj_op_kind kind, enum bj_layer layer,
+                                const char *target)
 {
     uint32_t text = bj_builder_text(b, target);
+    struct bj_op *op = bj_builder_op(b, kind, layer);
 
-    bj_builder_op(b, kind, layer)->target = text;
+    op->target = text;
+    return op;
 }
 
 static bool names_layer(char **list, enum bj_layer layer)

@@ -29,8 +29,8 @@ void bj_builder_file(struct bj_builder *b, const char *target, const char *conte
 void bj_builder_link(struct bj_builder *b, const char *target, const char *content);
 void bj_builder_subtree(struct bj_builder *b, const char *source, const char *target,
                         uint32_t flags, enum bj_layer layer);
-void bj_builder_target(struct bj_builder *b, enum bj_op_kind kind, enum bj_layer layer,
-                       const char *target);
+struct bj_op *bj_builder_target(struct bj_builder *b, enum bj_op_kind kind, enum bj_layer layer,
+                                const char *target);
 
 /* Is the layer wanted: not disabled by the configuration? */
 bool bj_builder_wants(const struct bj_builder *b, enum bj_layer layer);

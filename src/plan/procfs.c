@@ -71,12 +71,14 @@ void bj_plan_proc_mounts(struct bj_builder *b)
                                          "/proc/sysrq-trigger", "/proc/modules", "/proc/kallsyms",
                                          NULL};
 
+    uint32_t optional = bj_builder_requires(b, BJ_LAYER_PROC) ? 0 : BJ_FLAG_OPTIONAL;
+
     if (!bj_builder_wants(b, BJ_LAYER_PROC))
         return;
-    bj_builder_target(b, BJ_OP_PROC, BJ_LAYER_PROC, "/proc");
+    bj_builder_target(b, BJ_OP_PROC, BJ_LAYER_PROC, "/proc")->flags = optional;
     for (size_t i = 0; masked[i] != NULL; i++)
         bj_builder_target(b, BJ_OP_MASK, BJ_LAYER_PROC, masked[i]);
-    bj_builder_target(b, BJ_OP_READ_ONLY, BJ_LAYER_PROC, "/proc/sys");
+    bj_builder_target(b, BJ_OP_READ_ONLY, BJ_LAYER_PROC, "/proc/sys")->flags = optional;
     if (b->config->memory_mb > 0)
         bj_builder_subtree(b, "proc/meminfo", "/proc/meminfo", BJ_FLAG_READ_ONLY, BJ_LAYER_PROC);
     if (processors_shown(b) > 0 && b->host->cpu_block[0] != '\0') {
