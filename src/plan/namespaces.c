@@ -51,8 +51,9 @@ static void plan_single_id(struct bj_builder *b)
     uint32_t source, text;
     struct bj_op *op;
 
-    plan->uid = plan->init_uid = root ? 0 : b->host->uid;
-    plan->gid = plan->init_gid = root ? 0 : b->host->gid;
+    /* An ordinary user inside has an ordinary number, whoever started it. */
+    plan->uid = plan->init_uid = root ? 0 : b->host->uid != 0 ? b->host->uid : INSIDE_UID;
+    plan->gid = plan->init_gid = root ? 0 : b->host->gid != 0 ? b->host->gid : INSIDE_UID;
     plan->sandbox_uid = b->host->uid;
     plan->sandbox_gid = b->host->gid;
     snprintf(uids, sizeof uids, "%u %u 1\n", plan->uid, b->host->uid);
