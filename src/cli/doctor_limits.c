@@ -168,6 +168,20 @@ static void process_row(const struct bj_doctor_input *in, struct bj_doctor *repo
     advise(in, report, BJ_CONTROLLER_PIDS);
 }
 
+/* Without a cgroup init adds up what /proc says. */
+static void memory_row(const struct bj_doctor_input *in, struct bj_doctor *report)
+{
+    if (works(in, report, BJ_CONTROLLER_MEMORY) || has(in, BJ_CONTROLLER_MEMORY))
+        return;
+    if (report->rows[BJ_LAYER_PROC].state == BJ_DOCTOR_ON)
+        bj_doctor_say(report, BJ_LAYER_MEMORY, BJ_DOCTOR_PARTIAL,
+                      "no memory cgroup: watched every 10 ms, so a quick one gets past for a "
+                      "moment");
+    else
+        bj_doctor_say(report, BJ_LAYER_MEMORY, BJ_DOCTOR_OFF,
+                      "no memory cgroup, and without a /proc of its own nothing to watch it by");
+}
+
 void bj_doctor_limits(const struct bj_doctor_input *in, struct bj_doctor *report)
 {
     static const enum bj_layer limits[] = {BJ_LAYER_MEMORY, BJ_LAYER_CPU, BJ_LAYER_PROCESSES,
@@ -175,10 +189,7 @@ void bj_doctor_limits(const struct bj_doctor_input *in, struct bj_doctor *report
 
     for (size_t i = 0; i < sizeof limits / sizeof *limits; i++)
         report->rows[limits[i]].by_design = false;
-    if (!works(in, report, BJ_CONTROLLER_MEMORY) && !has(in, BJ_CONTROLLER_MEMORY))
-        bj_doctor_say(report, BJ_LAYER_MEMORY, BJ_DOCTOR_PARTIAL,
-                      "no memory cgroup: watched every 10 ms, so a quick one gets past for a "
-                      "moment");
+    memory_row(in, report);
     if (!works(in, report, BJ_CONTROLLER_CPU) && !has(in, BJ_CONTROLLER_CPU))
         bj_doctor_say(report, BJ_LAYER_CPU, BJ_DOCTOR_OFF,
                       "no cpu cgroup: nothing less than the host's CPUs (%d) can be enforced",

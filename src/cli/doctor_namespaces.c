@@ -237,7 +237,7 @@ static void explain_proc(const struct bj_doctor_input *in, struct bj_doctor *rep
                   "the kernel allows a new /proc only where the old one is whole; %d mounts cover "
                   "parts of it, as in a container",
                   in->around->proc_covered);
-    advise_container(in, report, BJ_LAYER_PROC, "\nOr have no /proc inside: --without proc");
+    advise_container(in, report, BJ_LAYER_PROC, "\nUntil then /proc is empty inside.");
 }
 
 /* The attempt is over /usr; the trial run lays one over every system directory. */

@@ -280,9 +280,21 @@ static void covered_proc(void **state)
     report(host);
     assert_row(host, BJ_LAYER_PROC, BJ_DOCTOR_OFF, "9 mounts cover");
     assert_advice(host, BJ_LAYER_PROC, "systempaths=unconfined");
-    assert_advice(host, BJ_LAYER_PROC, "--without proc");
+    assert_advice(host, BJ_LAYER_PROC, "/proc is empty inside");
     assert_row(host, BJ_LAYER_MOUNT, BJ_DOCTOR_ON, "");
     assert_narrow(host);
+}
+
+/* What init would add up is not to be had then. */
+static void no_proc_to_watch_memory_by(void **state)
+{
+    struct host *host = *state;
+
+    host->host.cgroup = BJ_CGROUP_NONE;
+    host->around.proc_covered = 1;
+    host->probes.outcome[BJ_PROBE_PROC] = EPERM;
+    report(host);
+    assert_row(host, BJ_LAYER_MEMORY, BJ_DOCTOR_OFF, "nothing to watch it by");
 }
 
 static void other_refusals(void **state)
@@ -550,6 +562,7 @@ int main(void)
         TEST(none_left),
         TEST(in_a_container),
         TEST(covered_proc),
+        TEST(no_proc_to_watch_memory_by),
         TEST(other_refusals),
         TEST(one_kind_is_missing),
         TEST(old_landlock),
