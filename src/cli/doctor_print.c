@@ -3,9 +3,9 @@
 
 #include <jansson.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "base/str.h"
 #include "cli/option_text.h"
 
@@ -196,15 +196,18 @@ static json_t *run_json(const struct bj_doctor *report)
 int bj_doctor_print_json(const struct bj_doctor_input *in, const struct bj_doctor *report,
                          struct bj_buf *out)
 {
-    json_t *object = json_pack("{s:o, s:o, s:o}", "host", host_json(in), "layers",
-                               layers_json(report), "run", run_json(report));
-    char *text = object != NULL ? json_dumps(object, JSON_INDENT(2)) : NULL;
+    json_t *object;
+    char *text;
 
+    json_set_alloc_funcs(bj_alloc, bj_free);
+    object = json_pack("{s:o, s:o, s:o}", "host", host_json(in), "layers", layers_json(report),
+                       "run", run_json(report));
+    text = object != NULL ? json_dumps(object, JSON_INDENT(2)) : NULL;
     json_decref(object);
     if (text == NULL)
         return -1;
     bj_buf_puts(out, text);
     bj_buf_puts(out, "\n");
-    free(text);
+    bj_free(text);
     return out->failed ? -1 : 0;
 }
