@@ -184,22 +184,20 @@ static int host_op(struct bj_launch *launch, const struct bj_op *op, struct hand
     }
 }
 
+/* Init stops at each WAIT_HOST of the plan until what stands before it has been done here. */
 static int host_side(struct bj_launch *launch, int socket_fd, struct bj_error *err)
 {
     struct handover handover = {.socket_fd = socket_fd};
-    bool waited_for = false;
     int result = 0;
 
     for (uint32_t i = 0; i < launch->plan->op_count && result == 0; i++) {
         const struct bj_op *op = &launch->plan->ops[i];
 
         if (op->kind == BJ_OP_WAIT_HOST)
-            waited_for = true;
-        if (bj_op_side((enum bj_op_kind)op->kind) == BJ_SIDE_HOST)
+            result = send_slots(&handover, true, err);
+        else if (bj_op_side((enum bj_op_kind)op->kind) == BJ_SIDE_HOST)
             result = host_op(launch, op, &handover, err);
     }
-    if (result == 0 && waited_for)
-        return send_slots(&handover, true, err);
     bj_fds_close(&handover.fds);
     return result;
 }

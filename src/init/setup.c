@@ -220,6 +220,16 @@ static int adopt_orphans(struct bj_init *init, const struct bj_op *op, struct bj
     return 0;
 }
 
+static int set_sysctl(struct bj_init *init, const struct bj_op *op, struct bj_error *err)
+{
+    const char *path = bj_plan_text(init->plan, op->source);
+
+    if (bj_write_file_at(AT_FDCWD, path, bj_plan_text(init->plan, op->text)) < 0 &&
+        !(op->flags & BJ_FLAG_OPTIONAL))
+        return bj_fail_errno(err, "sysctl", "cannot set %s", path);
+    return 0;
+}
+
 static int no_new_privs(struct bj_init *init, const struct bj_op *op, struct bj_error *err)
 {
     (void)init;
@@ -246,6 +256,7 @@ static const bj_init_operation operations[BJ_OP_COUNT] = {
     [BJ_OP_NETWORK] = begin_network,
     [BJ_OP_NETWORK_JOIN] = join_network,
     [BJ_OP_HOSTNAME] = set_host_name,
+    [BJ_OP_SYSCTL] = set_sysctl,
     [BJ_OP_SUBREAPER] = adopt_orphans,
     [BJ_OP_LANDLOCK] = landlock_rule,
     [BJ_OP_LANDLOCK_ON] = landlock_on,

@@ -2,8 +2,9 @@
  * The plan of the native backend where user namespaces are to be had: all layers.
  *
  * Order, and why: the clone gives a user and a pid namespace; init then makes the other namespaces
- * itself while the host side, on the other processor, makes cgroups and maps ids; from WAIT_HOST on
- * init has its ids. The network namespace, the dearest of all, is made on the side and entered when
+ * itself while the host side, on the other processor, maps ids, and builds its tree while the host side
+ * makes cgroups and opens the users' trees. Init stops twice: where it needs its ids, and where it needs
+ * what the host side opened. The network namespace, the dearest of all, is made on the side and entered when
  * the mounts are there. Mounts come before /proc is used and before the doors close: Landlock, then
  * no_new_privs, then the filter, which also binds init.
  */
@@ -127,8 +128,17 @@ static uint64_t unshare_flags(struct bj_builder *b)
     return flags;
 }
 
-static void join_cgroups(struct bj_builder *b)
+void bj_plan_join_host(struct bj_builder *b)
 {
+    bool acted = false;
+
+    for (uint32_t i = 0; i < b->plan->op_count; i++) {
+        enum bj_op_kind kind = (enum bj_op_kind)b->plan->ops[i].kind;
+
+        acted |= kind == BJ_OP_CGROUP || kind == BJ_OP_HOST_TREE;
+    }
+    if (acted)
+        bj_builder_op(b, BJ_OP_WAIT_HOST, BJ_LAYER_MOUNT);
     for (uint32_t i = 0, count = b->plan->op_count; i < count; i++) {
         const struct bj_op made = b->plan->ops[i];
 
@@ -161,14 +171,25 @@ static void close_doors(struct bj_builder *b)
                        BJ_LAYER_BIT(SESSION) | BJ_LAYER_BIT(DESCRIPTORS);
 }
 
-/* Operations of the host side stand before init's in the plan; init waits if there are any. */
-static bool host_side_acts(const struct bj_builder *b)
+/*
+ * What the kernel counts for the caller all the same: inotify instances inside come out of the 128 that
+ * the namespace's owner has. And no further user namespace, should the filter ever let one through.
+ */
+static void limit_user_namespace(struct bj_builder *b)
 {
-    for (uint32_t i = 0; i < b->plan->op_count; i++) {
-        if (bj_op_side(b->plan->ops[i].kind) == BJ_SIDE_HOST)
-            return true;
+    static const char *const limits[][2] = {
+        {"/proc/sys/user/max_inotify_instances", "64"},
+        {"/proc/sys/user/max_user_namespaces", "0"},
+    };
+
+    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
+        uint32_t source = bj_builder_text(b, limits[i][0]), text = bj_builder_text(b, limits[i][1]);
+        struct bj_op *op = bj_builder_op(b, BJ_OP_SYSCTL, BJ_LAYER_USER_NAMESPACE);
+
+        op->source = source;
+        op->text = text;
+        op->flags = BJ_FLAG_OPTIONAL;
     }
-    return b->host->privileged;
 }
 
 int bj_plan_namespaces(struct bj_builder *b, struct bj_error *err)
@@ -197,14 +218,14 @@ int bj_plan_namespaces(struct bj_builder *b, struct bj_error *err)
         plan_subordinate_ids(b);
     else
         plan_single_id(b);
+    if (b->host->privileged || b->config->ids == BJ_IDS_SUBORDINATE)
+        bj_builder_op(b, BJ_OP_WAIT_HOST, BJ_LAYER_USER_NAMESPACE);
+    limit_user_namespace(b);
+    if (b->host->privileged)
+        bj_builder_op(b, BJ_OP_IDENTITY, BJ_LAYER_USER_NAMESPACE);
     result = bj_plan_limits(b, err);
     if (result < 0)
         return result;
-    if (host_side_acts(b))
-        bj_builder_op(b, BJ_OP_WAIT_HOST, BJ_LAYER_USER_NAMESPACE);
-    join_cgroups(b);
-    if (b->host->privileged)
-        bj_builder_op(b, BJ_OP_IDENTITY, BJ_LAYER_USER_NAMESPACE);
     if (plan->layers & BJ_LAYER_BIT(UTS)) {
         uint32_t name = bj_builder_text(b, b->config->hostname);
 

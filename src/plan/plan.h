@@ -42,6 +42,7 @@
     X(NETWORK,       INIT, "begin a network namespace") /* on the side, loopback brought up */     \
     X(NETWORK_JOIN,  INIT, "enter the network namespace")                                          \
     X(HOSTNAME,      INIT, "set host name")          /* text */                                    \
+    X(SYSCTL,        INIT, "set kernel parameter")   /* source=host path, before the pivot; text */ \
     X(PRIVATE,       INIT, "keep mounts private")                                                  \
     X(OPEN_PATH,     INIT, "open")                   /* source slot */                             \
     X(SCRATCH,       INIT, "mount tmpfs")            /* source=mount point text=options */         \

@@ -56,6 +56,9 @@ int bj_plan_workspace(const struct bj_builder *b, const char **ret_source, const
                       struct bj_error *err);
 int bj_plan_tree(struct bj_builder *b, struct bj_error *err);
 
+/* Waits for what the host side made and opened, and joins the cgroups (src/plan/namespaces.c). */
+void bj_plan_join_host(struct bj_builder *b);
+
 /* The sandbox's /proc: files made beforehand, and mounts (src/plan/procfs.c). */
 void bj_plan_proc_files(struct bj_builder *b);
 void bj_plan_proc_mounts(struct bj_builder *b);

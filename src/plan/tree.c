@@ -428,6 +428,7 @@ int bj_plan_tree(struct bj_builder *b, struct bj_error *err)
     if (b->plan->layers & BJ_LAYER_BIT(NETWORK))
         bj_builder_op(b, BJ_OP_NETWORK_JOIN, BJ_LAYER_NETWORK);
     bj_plan_proc_mounts(b);
+    bj_plan_join_host(b);
     if (source == NULL) {
         bj_builder_subtree(b, "work", target, BJ_FLAG_NO_DEV, BJ_LAYER_MOUNT);
     } else {
