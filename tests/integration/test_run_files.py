@@ -115,9 +115,8 @@ def test_other_names_of_a_wide_workspace(belljar, tmp_path):
     (tmp_path / "tmp").symlink_to("/tmp")
     for path in ("/tmp/", "//tmp", "/usr/../tmp", "/tmp/.", tmp_path / "tmp", tmp_path / "link",
                  tmp_path / "home/", tmp_path / "work/../home", tmp_path / "link/.."):
-        done = belljar.run("--workspace", path, "--", "touch", "belljar-test-wide")
+        done = belljar.run("--workspace", path, "--", "true")
         assert done.status == 125, (path, done)
-    assert not os.path.exists("/tmp/belljar-test-wide")
 
 
 # ---- volumes ----

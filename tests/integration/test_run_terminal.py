@@ -122,6 +122,7 @@ def test_size(terminal):
 
 WATCH_SIZE = """
 import os, signal
+signal.signal(signal.SIGINT, signal.SIG_DFL)
 signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGWINCH])
 print("ready", flush=True)
 while True:
