@@ -132,6 +132,12 @@ static int compile_test(struct code *code, const struct policy_test *test, int y
 {
     uint32_t low_half = (uint32_t)(offsetof(struct seccomp_data, args) + 8 * test->arg);
 
+    if (test->null)
+        return code_load(code, low_half,
+                         code_jump(code, BPF_JEQ, 0,
+                                   code_load(code, low_half + 4,
+                                             code_jump(code, BPF_JEQ, 0, yes, no)),
+                                   no));
     if (test->any_bit)
         return code_load(code, low_half, code_jump(code, BPF_JSET, test->mask, yes, no));
     for (unsigned i = test->value_count; i-- > 0;)

@@ -41,6 +41,7 @@ static const struct {
     uint32_t action;
 } actions[] = {
     {"allow", SECCOMP_RET_ALLOW},
+    {"pretend", SECCOMP_RET_ERRNO}, /* errno 0: success, and nothing done */
     {"kill", SECCOMP_RET_KILL_PROCESS},
     {"EPERM", SECCOMP_RET_ERRNO | EPERM},
     {"ENOSYS", SECCOMP_RET_ERRNO | ENOSYS},
@@ -124,6 +125,11 @@ static void take_test(struct parser *parser, struct policy_test *test)
     if (strncmp(arg, "arg", 3) != 0 || arg[3] < '0' || arg[3] > '5' || arg[4] != '\0')
         policy_die(parser->path, parser->at[-1].line, "%s is none of arg0 to arg5", arg);
     *test = (struct policy_test){.arg = (unsigned)(arg[3] - '0'), .mask = UINT32_MAX};
+    if (next_is(parser, "null")) {
+        parser->at++;
+        test->null = true;
+        return;
+    }
     if (next_is(parser, "has")) {
         parser->at++;
         test->any_bit = true;
@@ -134,7 +140,7 @@ static void take_test(struct parser *parser, struct policy_test *test)
         parser->at++;
         test->mask = take_value(parser);
     }
-    if (strcmp(take(parser, "`is`, `has` or `&`"), "is") != 0)
+    if (strcmp(take(parser, "`is`, `has`, `null` or `&`"), "is") != 0)
         policy_die(parser->path, parser->at[-1].line, "`is` expected");
     do {
         if (test->value_count == POLICY_VALUES_MAX)

@@ -18,6 +18,7 @@
 struct policy_test {
     unsigned arg;
     uint32_t mask; /* all ones where the text names none */
+    bool null;     /* holds if all 64 bits are 0: a pointer that is not given */
     bool any_bit;  /* holds if a bit of the mask is set, instead of by the values */
     unsigned value_count;
     uint32_t values[POLICY_VALUES_MAX];

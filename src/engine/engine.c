@@ -299,6 +299,7 @@ int bj_engine_run(const struct bj_backend *backend, const struct bj_run_request 
         .backend = backend, .request = request, .result = result, .signal_fd = -1};
     int64_t seconds = bj_config_run_seconds(request->config);
     struct bj_git_guard guard;
+    const char *added;
     int failed;
 
     run.started = bj_clock_us();
@@ -318,9 +319,10 @@ int bj_engine_run(const struct bj_backend *backend, const struct bj_run_request 
         failed = loop(&run, err);
     bj_terminal_restore(&run.terminal);
     backend->destroy(run.sandbox, result);
-    if (bj_git_guard_close(&guard))
+    added = bj_git_guard_close(&guard);
+    if (added != NULL)
         snprintf(result->reason, sizeof result->reason,
-                 "removed .git/commondir, made by the command: git on the host would obey it");
+                 "removed .git/%s, made by the command: git on the host would obey it", added);
     bj_relay_close(&run.relay);
     restore_signals(&run);
     if (failed == 0)

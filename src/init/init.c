@@ -29,6 +29,19 @@ static int64_t cpu_us(const struct rusage *usage)
            usage->ru_utime.tv_usec + usage->ru_stime.tv_usec;
 }
 
+/*
+ * No core files, for init and all it will start. 1, not 0: only then does the kernel spare a handler that
+ * the host's core_pattern pipes to (core(5)). The filter keeps it so.
+ */
+static int forbid_cores(struct bj_error *err)
+{
+    const struct rlimit one = {.rlim_cur = 1, .rlim_max = 1}, none = {0};
+
+    if (BJ_SYS(setrlimit(RLIMIT_CORE, &one)) < 0 && setrlimit(RLIMIT_CORE, &none) < 0)
+        return bj_fail_errno(err, "limits", "cannot turn core files off");
+    return 0;
+}
+
 /* Nothing of the caller's stays: descriptors, signal dispositions, arguments, environment. */
 static int forget_caller(struct bj_init *init, struct bj_init_wipe wipe, struct bj_error *err)
 {
@@ -185,7 +198,7 @@ void bj_init_run(const struct bj_plan *plan, int socket_fd, struct bj_init_wipe 
     for (size_t i = 0; i < BJ_TREES_MAX; i++)
         init.slots[i] = -1;
     if (bj_process_die_with_parent() < 0 || forget_caller(&init, wipe, &err) < 0 ||
-        bj_init_setup(&init, &err) < 0) {
+        forbid_cores(&err) < 0 || bj_init_setup(&init, &err) < 0) {
         if (err.code == BJ_E_OK)
             bj_fail_errno(&err, "init", "cannot ask to die with the parent");
         bj_init_send(&init, (struct bj_frame_head){.type = BJ_FRAME_FAILED, .length = sizeof err}, &err,

@@ -174,6 +174,9 @@ static int open_terminal(const struct bj_init *init, const struct bj_spawn *spaw
     bj_credentials_act_as(init->plan->uid, init->plan->gid);
     master = BJ_SYS(open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC));
     bj_credentials_act_as(init->plan->init_uid, init->plan->init_gid);
+    if (master < 0 && init->plan->isolation == BJ_ISOLATION_LANDLOCK)
+        return bj_fail(err, BJ_E_UNSUPPORTED, "terminal",
+                       "--isolation landlock has no terminals of its own to give; leave out -t");
     if (master < 0)
         return bj_fail_errno(err, "terminal", "cannot open a terminal");
     if (BJ_SYS(ioctl(master, TIOCSPTLCK, &unlock)) < 0 ||

@@ -1,40 +1,77 @@
-/* The guard of a repository's .git/commondir. */
+/* The guard of what may be missing in a repository. */
 #include "linux/git.h"
 
+#include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fd.h"
 #include "base/limits.h"
+#include "base/str.h"
 
-#define REDIRECT "commondir"
+#define DEPTH_MAX 16
 
-static bool is_there(int git_fd)
+static const char *const names[] = {"commondir", "hooks", "config", "config.worktree"};
+#define NAME_COUNT (sizeof names / sizeof *names)
+
+static bool is_there(int git_fd, const char *name)
 {
     struct stat status;
 
-    return fstatat(git_fd, REDIRECT, &status, AT_SYMLINK_NOFOLLOW) == 0;
+    return fstatat(git_fd, name, &status, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 void bj_git_guard_open(struct bj_git_guard *guard, const char *workspace)
 {
     char path[BJ_PATH_MAX];
 
-    guard->git_fd = -1;
+    *guard = (struct bj_git_guard){.git_fd = -1};
     if (snprintf(path, sizeof path, "%s/.git", workspace) >= (int)sizeof path)
         return;
-    guard->git_fd = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (guard->git_fd >= 0 && is_there(guard->git_fd))
-        bj_fd_close(&guard->git_fd); /* it was there before: bound read-only like the others */
+    guard->git_fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    for (size_t i = 0; guard->git_fd >= 0 && i < NAME_COUNT; i++) {
+        if (!is_there(guard->git_fd, names[i]))
+            guard->absent |= (uint32_t)1 << i;
+    }
 }
 
-bool bj_git_guard_close(struct bj_git_guard *guard)
+/* Removes a file or a whole directory; links are removed, never followed. */
+static void remove_all(int parent_fd, const char *name, int depth)
 {
-    bool removed =
-        guard->git_fd >= 0 && is_there(guard->git_fd) && unlinkat(guard->git_fd, REDIRECT, 0) == 0;
+    struct dirent *entry;
+    DIR *directory;
+    int fd;
 
+    if (unlinkat(parent_fd, name, 0) == 0 || errno != EISDIR || depth > DEPTH_MAX)
+        return;
+    fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    directory = fd >= 0 ? fdopendir(fd) : NULL;
+    if (directory == NULL) {
+        bj_fd_close(&fd);
+        return;
+    }
+    while ((entry = readdir(directory)) != NULL) {
+        if (!bj_streq(entry->d_name, ".") && !bj_streq(entry->d_name, ".."))
+            remove_all(dirfd(directory), entry->d_name, depth + 1);
+    }
+    closedir(directory);
+    unlinkat(parent_fd, name, AT_REMOVEDIR);
+}
+
+const char *bj_git_guard_close(struct bj_git_guard *guard)
+{
+    const char *removed = NULL;
+
+    for (size_t i = 0; guard->git_fd >= 0 && i < NAME_COUNT; i++) {
+        if (!(guard->absent & (uint32_t)1 << i) || !is_there(guard->git_fd, names[i]))
+            continue;
+        remove_all(guard->git_fd, names[i], 0);
+        removed = names[i];
+    }
     bj_fd_close(&guard->git_fd);
     return removed;
 }

@@ -126,6 +126,10 @@ static void read_protected(struct bj_host *host, int workspace_fd)
 
         if (fstatat(workspace_fd, row->path, &status, AT_SYMLINK_NOFOLLOW) < 0)
             continue;
+        if (i == 0 && S_ISDIR(status.st_mode)) {
+            host->git_directory = true; /* protected by its parts */
+            continue;
+        }
         host->protected_present |= (uint32_t)1 << i;
         if (S_ISLNK(status.st_mode) ||
             (row->parent != NULL &&

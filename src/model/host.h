@@ -71,6 +71,7 @@ struct bj_host {
     uid_t workspace_uid;         /* who owns the workspace's directory */
     gid_t workspace_gid;
     uint32_t protected_present;  /* bit n: row n of the protected paths exists in the workspace */
+    bool git_directory;          /* the workspace has a directory .git */
     uint32_t protected_links;    /* bit n: it, or its parent, is a symbolic link */
     char sockets[8][64];         /* Unix sockets that lie in the workspace's top directory */
     int socket_count;

@@ -4,6 +4,7 @@
 #include <stddef.h>
 
 const struct bj_protected bj_protected_paths[] = {
+    {".git", NULL, BJ_OPT_ALLOW_GIT_CONFIG}, /* a file: of a worktree or a submodule */
     {".git/hooks", ".git", BJ_OPT_ALLOW_GIT_CONFIG},
     {".git/config", ".git", BJ_OPT_ALLOW_GIT_CONFIG},
     {".git/config.worktree", ".git", BJ_OPT_ALLOW_GIT_CONFIG},

@@ -8,7 +8,7 @@
 #include "model/config.h"
 
 struct bj_protected {
-    const char *path;        /* relative to the workspace */
+    const char *path;        /* relative to the workspace; the first row only where it is a file */
     const char *parent;      /* bound onto itself first, so that it cannot be moved away; or NULL */
     enum bj_option_id opens; /* the option that leaves it writable */
 };

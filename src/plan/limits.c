@@ -173,8 +173,6 @@ int bj_plan_limits(struct bj_builder *b, struct bj_error *err)
 {
     int result;
 
-    /* 1, not 0: only then does the kernel spare a handler that core_pattern pipes to (core(5)). */
-    add_rlimit(b->plan, RLIMIT_CORE, 1);
     add_rlimit(b->plan, RLIMIT_NOFILE, (uint64_t)b->config->max_open_files);
     add_rlimit(b->plan, RLIMIT_RTPRIO, 0);
     add_rlimit(b->plan, RLIMIT_NICE, 0);

@@ -236,12 +236,38 @@ int bj_plan_workspace(const struct bj_builder *b, const char **ret_source, const
     return 0;
 }
 
-/* Files of the workspace that the host would later execute: bound read-only onto themselves. */
-static void protect(struct bj_builder *b, const char *workspace)
+static void bind_onto_itself(struct bj_builder *b, const char *workspace, const char *name,
+                             uint32_t flags)
 {
     char target[BJ_PATH_MAX];
-    const char *held = NULL; /* the parent that already is a mount of its own */
 
+    snprintf(target, sizeof target, "%s/%s", workspace, name);
+    bj_builder_subtree(b, "", target, flags | BJ_FLAG_NO_DEV | BJ_FLAG_NO_CREATE, BJ_LAYER_MOUNT);
+}
+
+/* A link cannot be bound: what it is called could be made to lead elsewhere. */
+static int protect_link(struct bj_builder *b, const struct bj_protected *row, struct bj_error *err)
+{
+    if (row->opens == BJ_OPT_ALLOW_GIT_CONFIG && !b->config->allow_degraded)
+        return bj_fail(err, BJ_E_DENIED, "workspace",
+                       "%s is, or lies behind, a symbolic link and cannot be kept read-only; "
+                       "--allow-git-config leaves it writable",
+                       row->path);
+    bj_degradations_add(b->degraded, BJ_LAYER_MOUNT,
+                        "%s is a symbolic link and cannot be kept read-only", row->path);
+    return 0;
+}
+
+/*
+ * Files of the workspace that the host would later execute: bound read-only onto themselves. A .git is
+ * bound onto itself before its parts: a mount point cannot be moved away and made anew.
+ */
+static int protect(struct bj_builder *b, const char *workspace, struct bj_error *err)
+{
+    char target[BJ_PATH_MAX];
+
+    if (b->host->git_directory && !b->config->allow_git_config)
+        bind_onto_itself(b, workspace, ".git", 0);
     for (int i = 0; bj_protected_paths[i].path != NULL; i++) {
         const struct bj_protected *row = &bj_protected_paths[i];
         uint32_t bit = (uint32_t)1 << i;
@@ -249,23 +275,19 @@ static void protect(struct bj_builder *b, const char *workspace)
         if (bj_protected_is_open(row, b->config) || !(b->host->protected_present & bit))
             continue;
         if (b->host->protected_links & bit) {
-            bj_degradations_add(b->degraded, BJ_LAYER_MOUNT,
-                                "%s is a symbolic link and cannot be kept read-only", row->path);
+            int result = protect_link(b, row, err);
+
+            if (result < 0)
+                return result;
             continue;
         }
-        if (row->parent != NULL && (held == NULL || !bj_streq(held, row->parent))) {
-            snprintf(target, sizeof target, "%s/%s", workspace, row->parent);
-            bj_builder_subtree(b, "", target, BJ_FLAG_NO_DEV | BJ_FLAG_NO_CREATE, BJ_LAYER_MOUNT);
-            held = row->parent;
-        }
-        snprintf(target, sizeof target, "%s/%s", workspace, row->path);
-        bj_builder_subtree(b, "", target, BJ_FLAG_READ_ONLY | BJ_FLAG_NO_DEV | BJ_FLAG_NO_CREATE,
-                    BJ_LAYER_MOUNT);
+        bind_onto_itself(b, workspace, row->path, BJ_FLAG_READ_ONLY);
     }
     for (int i = 0; i < b->host->socket_count; i++) {
         snprintf(target, sizeof target, "%s/%s", workspace, b->host->sockets[i]);
         bj_builder_target(b, BJ_OP_MASK, BJ_LAYER_NETWORK, target);
     }
+    return 0;
 }
 
 /* The places that the workload sees and may write, as Landlock rules. */
@@ -434,8 +456,10 @@ int bj_plan_tree(struct bj_builder *b, struct bj_error *err)
     } else {
         bind(b, slots.workspace, source, target,
              b->host->privileged ? BJ_FLAG_DETACHED : BJ_FLAG_NO_DEV | BJ_FLAG_RECURSIVE);
-        protect(b, target);
+        result = protect(b, target, err);
     }
+    if (result < 0)
+        return result;
     attach_volumes(b, &slots);
     bj_builder_target(b, BJ_OP_READ_ONLY, BJ_LAYER_MOUNT, "/");
     bj_builder_op(b, BJ_OP_PIVOT, BJ_LAYER_MOUNT);

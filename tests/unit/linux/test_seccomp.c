@@ -129,7 +129,7 @@ static const char *const missing[] = {"clone3",           "openat2",       "memf
                                       "lsm_list_modules", "file_getattr",  "file_setattr"};
 
 static const char *const decided_by_argument[] = {
-    "clone", "prlimit64", "personality", "ioctl",    "socket",    "socketpair", "open",   "openat",
+    "clone", "prlimit64", "setrlimit", "personality", "ioctl",    "socket",    "socketpair", "open",   "openat",
     "creat", "chmod",     "fchmod",      "fchmodat", "fchmodat2", "mknod",      "mknodat"};
 
 /* Of arch/x86/entry/syscalls/syscall_64.tbl in Linux 6.18; from 403 on the same on arm64. */
@@ -360,9 +360,12 @@ static const struct argument_case argument_cases[] = {
     {"clone", {NEWER_FLAGS, ANY, ANY, ANY}, REFUSED, 0},
     {"clone", {UINT32_MAX, ANY, ANY, ANY}, REFUSED, 0},
 
-    {"prlimit64", {0, ANY, ANY, ANY}, ALLOW, 0},
-    {"prlimit64", {1, ANY, ANY, ANY}, REFUSED, 0},
-    {"prlimit64", {UINT32_MAX, ANY, ANY, ANY}, REFUSED, 0},
+    {"prlimit64", {0, 7, ANY, ANY}, ALLOW, 0},          /* RLIMIT_NOFILE */
+    {"prlimit64", {0, 4, 1, ANY}, FAIL(0), 0}, /* RLIMIT_CORE, set: pretended */
+    {"prlimit64", {1, 7, ANY, ANY}, REFUSED, 0},
+    {"prlimit64", {UINT32_MAX, 7, ANY, ANY}, REFUSED, 0},
+    {"setrlimit", {7, ANY, ANY, ANY}, ALLOW, 0},
+    {"setrlimit", {4, ANY, ANY, ANY}, FAIL(0), 0},
 
     {"personality", {0, ANY, ANY, ANY}, ALLOW, 0},
     {"personality", {UINT32_MAX, ANY, ANY, ANY}, ALLOW, 0},
