@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/random.h>
@@ -20,6 +21,8 @@
 #include "linux/subid.h"
 #include "linux/tree.h"
 #include "wire/frame.h"
+
+#define FINISH_MS 5000 /* for init to end everything where only init can */
 
 static struct bj_init_wipe caller_memory;
 
@@ -242,12 +245,22 @@ static void read_memory(const struct bj_op *op, const char *path, void *argument
         usage->oom_killed = 1;
 }
 
+/* Where init's end is not the end of what it started, it ends that itself once its socket is closed. */
+static void let_finish(const struct bj_launch *launch)
+{
+    struct pollfd ended = {.fd = launch->init_pidfd, .events = POLLIN};
+
+    if (launch->plan->isolation != BJ_ISOLATION_NAMESPACES)
+        poll(&ended, 1, FINISH_MS);
+}
+
 void bj_launch_end(struct bj_launch *launch, struct bj_usage *ret_usage)
 {
     *ret_usage = (struct bj_usage){0};
     if (launch->init_pid > 0) {
         struct rusage usage;
 
+        let_finish(launch);
         kill(launch->init_pid, SIGKILL);
         while (wait4(launch->init_pid, NULL, __WALL, &usage) < 0 && errno == EINTR)
             continue;

@@ -46,7 +46,7 @@ struct bj_usage {
 int bj_launch_start(struct bj_launch *launch, const struct bj_plan *plan, int *ret_socket,
                     struct bj_error *err);
 
-/* Ends init and with it the sandbox, reads the counters and removes the cgroups. */
+/* Ends init and with it the sandbox (its socket must be closed by now), reads the counters and removes the cgroups. */
 void bj_launch_end(struct bj_launch *launch, struct bj_usage *ret_usage);
 
 /* Removes the cgroups only; for a janitor. */

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "backend/backend.h"
@@ -33,7 +34,10 @@ static void native_kill(struct bj_sandbox *sandbox)
 {
     int pidfd = sandbox->launcher != NULL ? sandbox->pidfd : sandbox->launch.init_pidfd;
 
-    if (pidfd >= 0)
+    /* Without a process tree of its own init has to end what it started: the socket's end tells it. */
+    if (sandbox->plan.isolation != BJ_ISOLATION_NAMESPACES)
+        shutdown(sandbox->channel.fd, SHUT_RDWR);
+    else if (pidfd >= 0)
         bj_process_pidfd_signal(pidfd, SIGKILL);
 }
 
@@ -43,6 +47,7 @@ static void native_destroy(struct bj_sandbox *sandbox, struct bj_result *result)
 
     if (sandbox == NULL)
         return;
+    bj_fd_close(&sandbox->channel.fd);
     if (sandbox->launcher == NULL)
         bj_launch_end(&sandbox->launch, &usage);
     else if (sandbox->pidfd >= 0)
@@ -59,7 +64,6 @@ static void native_destroy(struct bj_sandbox *sandbox, struct bj_result *result)
                                 sandbox->degraded.items[i].reason);
     }
     bj_fd_close(&sandbox->pidfd);
-    bj_fd_close(&sandbox->channel.fd);
     bj_free(sandbox);
 }
 

@@ -187,6 +187,15 @@ static void serve(struct bj_init *init)
     }
 }
 
+/*
+ * Init dies with its host, and a process tree of its own with it. Without one its processes would live
+ * on: there it stays, sees its socket close, and ends them first.
+ */
+static int tie_to_host(const struct bj_plan *plan)
+{
+    return plan->isolation == BJ_ISOLATION_NAMESPACES ? bj_process_die_with_parent() : 0;
+}
+
 void bj_init_run(const struct bj_plan *plan, int socket_fd, struct bj_init_wipe wipe)
 {
     static struct bj_init init;
@@ -197,7 +206,7 @@ void bj_init_run(const struct bj_plan *plan, int socket_fd, struct bj_init_wipe 
     init.scratch_fd = init.root_fd = init.proc_fd = init.signal_fd = init.ruleset_fd = -1;
     for (size_t i = 0; i < BJ_TREES_MAX; i++)
         init.slots[i] = -1;
-    if (bj_process_die_with_parent() < 0 || forget_caller(&init, wipe, &err) < 0 ||
+    if (tie_to_host(plan) < 0 || forget_caller(&init, wipe, &err) < 0 ||
         forbid_cores(&err) < 0 || bj_init_setup(&init, &err) < 0) {
         if (err.code == BJ_E_OK)
             bj_fail_errno(&err, "init", "cannot ask to die with the parent");
