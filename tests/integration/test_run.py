@@ -8,7 +8,7 @@ import signal
 import time
 
 import pytest
-from program import AS_ROOT, PATIENCE
+from program import AS_ROOT, PATIENCE, wait_until, with_word
 
 ORDINARY_HOME, ROOT_HOME = "/home/user", "/root"
 
@@ -504,6 +504,25 @@ def test_landlock_status_and_time_out(belljar):
     done = landlock(belljar, "(setsid sleep 600 &) ; sleep 600", "--timeout", "1")
     assert done.status == 124
     assert time.monotonic() - started < PATIENCE / 3
+
+
+@pytest.mark.requires("user")
+@pytest.mark.parametrize("end", ["exit", "time-out", "terminated", "killed"])
+def test_landlock_ends_what_it_started(belljar, end):
+    """There is no process tree to end with init: init ends them one by one."""
+    mark = f"600.{os.getpid()}{len(end)}"
+    script = f"(setsid sleep {mark} &); sleep {mark} & echo ready; " + \
+        ("exit 3" if end == "exit" else f"sleep {mark}")
+    process = belljar.start("--isolation", "landlock", "--timeout",
+                            "1" if end == "time-out" else "60", "-c", script)
+    assert process.stdout.readline() == "ready\n"
+    if end == "terminated":
+        process.terminate()
+    elif end == "killed":
+        process.kill()
+    process.communicate(timeout=PATIENCE)
+    assert process.returncode == {"exit": 3, "time-out": 124, "terminated": 143, "killed": -9}[end]
+    assert wait_until(lambda: not with_word(mark), 5)
 
 
 def test_version_and_help(belljar):
