@@ -173,23 +173,17 @@ static void close_doors(struct bj_builder *b)
 
 /*
  * What the kernel counts for the caller all the same: inotify instances inside come out of the 128 that
- * the namespace's owner has. And no further user namespace, should the filter ever let one through.
+ * the namespace's owner has (inotify(7)), so a sandbox may have half of them.
  */
 static void limit_user_namespace(struct bj_builder *b)
 {
-    static const char *const limits[][2] = {
-        {"/proc/sys/user/max_inotify_instances", "64"},
-        {"/proc/sys/user/max_user_namespaces", "0"},
-    };
+    uint32_t source = bj_builder_text(b, "/proc/sys/user/max_inotify_instances");
+    uint32_t text = bj_builder_text(b, "64");
+    struct bj_op *op = bj_builder_op(b, BJ_OP_SYSCTL, BJ_LAYER_USER_NAMESPACE);
 
-    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
-        uint32_t source = bj_builder_text(b, limits[i][0]), text = bj_builder_text(b, limits[i][1]);
-        struct bj_op *op = bj_builder_op(b, BJ_OP_SYSCTL, BJ_LAYER_USER_NAMESPACE);
-
-        op->source = source;
-        op->text = text;
-        op->flags = BJ_FLAG_OPTIONAL;
-    }
+    op->source = source;
+    op->text = text;
+    op->flags = BJ_FLAG_OPTIONAL;
 }
 
 int bj_plan_namespaces(struct bj_builder *b, struct bj_error *err)
