@@ -1,8 +1,11 @@
 """The memory limit: what it counts, and how its end is told."""
 
+import re
 import subprocess
+from pathlib import Path
 
 import pytest
+from limit_runs import processes_with, wait_until
 
 MIB = 1 << 20
 
@@ -135,6 +138,22 @@ def test_many_small_processes_count(belljar):
         " dd if=/dev/zero bs=20M count=1 2>/dev/null | (sleep 5; cat >/dev/null) & done; wait")
     assert outcome.json["oom_killed"] is True, outcome
     assert outcome.json["peak_memory_bytes"] <= 65 * MIB
+
+
+@pytest.mark.requires("cgroup")
+def test_init_is_not_the_first_to_go(belljar, token):
+    """Where pipes or sockets hold the memory every process looks small; were init chosen, nobody
+    could say what happened."""
+    run = belljar.start("--memory", "64m", "--", "sleep", token)
+    try:
+        pid = wait_until(lambda: processes_with(token))[0]
+        status = Path(f"/proc/{pid}/status").read_text()
+        init = re.search(r"^PPid:\s+(\d+)", status, re.MULTILINE)[1]
+        scores = [int(Path(f"/proc/{p}/oom_score_adj").read_text()) for p in (init, pid)]
+        assert scores[0] < scores[1]
+    finally:
+        run.terminate()
+        run.communicate(timeout=60)
 
 
 @pytest.mark.requires("cgroup")

@@ -1,8 +1,8 @@
 """The virtual machine's root file system: the program, its tests, and the few host files they need.
 
 Everything is gathered in one directory and packed as a cpio archive that the kernel unpacks at
-boot. Programs come from the host with the libraries that ldd names; pytest and the kernel's modules come
-from unpacked packages, so the host's own Python set-up does not matter.
+boot. Programs come from the host with the libraries that ldd names; pytest and the kernel's modules
+come from unpacked packages, so the host's own Python set-up does not matter.
 """
 
 import re
@@ -24,7 +24,8 @@ PYTHON = "/usr/bin/python3"
 PYTHON_LEAVE_OUT = {"test", "tests", "idlelib", "lib2to3", "ensurepip", "tkinter", "turtledemo",
                     "pydoc_data", "dist-packages", "site-packages"}
 
-MODULES = ["overlay", "virtio_pci", "virtio_blk", "loop", "vsock", "vsock_loopback", "tun", "fuse"]
+MODULES = ["overlay", "virtio_pci", "virtio_blk", "loop", "vsock", "vsock_loopback", "tun", "fuse",
+           "dummy"]
 
 ETC = {
     "passwd": "root:x:0:0:root:/root:/bin/bash\n"
@@ -38,11 +39,13 @@ ETC = {
     "hostname": "belljar-vm\n",
     "machine-id": "b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0\n",
     "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files\n",
-    "os-release": 'ID=debian\nPRETTY_NAME="Belljar test machine"\n',
 }
+OS_RELEASE = 'ID=debian\nPRETTY_NAME="Belljar test machine"\n'
 
-DIRECTORIES = ["dev", "proc", "sys", "run", "tmp", "home", "root", "mnt", "srv", "var/tmp", "etc",
-               "usr/bin", "usr/sbin", "usr/lib", "usr/lib64", "usr/local/bin", "modules"]
+DIRECTORIES = """
+dev proc sys run tmp home root mnt srv var/tmp var/log etc usr/bin usr/sbin usr/lib usr/lib64
+usr/local/bin modules
+""".split()
 
 
 class Root:
@@ -80,6 +83,28 @@ class Root:
                               check=False)
         for library in set(re.findall(r"(/\S+\.so\S*) \(0x", done.stdout)):
             self.add_file(library)
+
+    def add_own_program(self, program: Path) -> None:
+        """Belljar and the parts of it that lie beside it, at their place in the copied tree."""
+        for part in (program, program.with_name("belljar-full"),
+                     program.with_name("belljar-launcher")):
+            if not part.is_file():
+                continue
+            name = "belljar" if part == program else part.name
+            self.add_file(part, f"/srv/belljar/build/{name}")
+            self.add_libraries(part)
+            interpreter = re.search(rb"/lib\w*/ld-[\w.-]+", part.read_bytes()[:4096])
+            if interpreter:
+                self.add_file(interpreter[0].decode())
+
+    def add_tests(self, project: Path) -> None:
+        for suite in ("escape", "limits"):
+            self.add_tree(project / "tests" / suite, f"/srv/belljar/tests/{suite}", {"__pycache__"})
+        self.add_tree(project / "tests/vm/guest", "/srv/belljar/tests/vm", {"__pycache__"})
+        for name in ("conftest.py", "pytest.ini"):
+            self.add_file(project / "tests" / name, f"/srv/belljar/tests/{name}")
+        for program in self.inside("/srv/belljar/tests/escape/bin").iterdir():
+            program.touch()  # nothing can be compiled in the machine, nor needs to be
 
     def add_programs(self) -> None:
         found = []
@@ -133,9 +158,13 @@ class Root:
             shutil.copy(by_name[name], self.directory / f"modules/{number:02}-{name}.ko")
 
     def add_etc(self) -> None:
+        (self.directory / "root/.profile").write_text("# root's own\n")
         for name, text in ETC.items():
             (self.directory / "etc" / name).write_text(text)
         (self.directory / "etc/shadow").chmod(0o600)
+        (self.directory / "usr/lib/os-release").write_text(OS_RELEASE)
+        (self.directory / "etc/os-release").symlink_to("../usr/lib/os-release")
+        (self.directory / "var/log/boot").write_text("booted\n")
 
     def pack(self, archive: Path) -> None:
         names = subprocess.run(["find", ".", "-print0"], cwd=self.directory, capture_output=True,

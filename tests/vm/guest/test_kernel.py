@@ -4,11 +4,14 @@ for the suites: the program starts at all, from a directory on a disk and from o
 import ctypes
 import json
 import os
+import re
 import subprocess
 import tempfile
 
 import pytest
 
+# Of these, boot puts the first on a disk and the second on a tmpfs.
+PLACES = ["/tmp", "/var/tmp"]
 BELLJAR = os.environ["BELLJAR"]
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -35,9 +38,9 @@ def test_namespaces(fact):
         "unshare", "-rmpf", "mount", "-t", "proc", "proc", "/proc"))
 
 
-@pytest.mark.parametrize("place", ["~", "/tmp"])
+@pytest.mark.parametrize("place", PLACES)
 def test_overlay(fact, place):
-    with tempfile.TemporaryDirectory(dir=os.path.expanduser(place)) as base:
+    with tempfile.TemporaryDirectory(dir=place) as base:
         for name in ("lower", "upper", "work", "merged"):
             os.mkdir(f"{base}/{name}")
         fact(f"overlay in a user namespace, {place}", attempt(
@@ -66,6 +69,13 @@ def test_cgroup(fact):
              f" parent writable: {os.access(parent, os.W_OK)}")
 
 
+def test_program_needs_no_libraries():
+    """It must start on a machine that has not got what it was built with."""
+    with open(BELLJAR, "rb") as file:
+        interpreter = re.search(rb"/lib\w*/ld-[\w.-]+", file.read(4096))
+    assert interpreter is None, interpreter[0]
+
+
 def test_doctor():
     done = subprocess.run([BELLJAR, "doctor"], capture_output=True, text=True, timeout=120,
                           check=False)
@@ -79,14 +89,14 @@ def run_in(directory, *options):
         cwd=directory, capture_output=True, text=True, timeout=120, check=False)
 
 
-@pytest.mark.parametrize("place", ["~", "/tmp"])
+@pytest.mark.parametrize("place", PLACES)
 def test_starts(fact, place):
     """A file made inside belongs to the caller outside. What root runs has a uid of its own, for
     which the workspace's file system must map ids; this kernel's tmpfs cannot."""
-    with tempfile.TemporaryDirectory(dir=os.path.expanduser(place)) as base:
+    with tempfile.TemporaryDirectory(dir=place) as base:
         done = run_in(base)
         result = json.loads(done.stdout)
-        if os.getuid() == 0 and place == "/tmp" and done.returncode == 125:
+        if os.getuid() == 0 and place == PLACES[1] and done.returncode == 125:
             assert "--workspace empty" in result["error"]["message"]
             fact(f"root's workspace in {place}", result["error"]["message"])
             return

@@ -15,7 +15,8 @@ def say(text):
 def reason_of(report):
     if isinstance(report.longrepr, tuple):  # a skip: file, line, reason
         return " | " + str(report.longrepr[2]).removeprefix("Skipped: ")
-    return ""
+    crash = getattr(report.longrepr, "reprcrash", None)
+    return " | " + crash.message.split("\n")[0][:300] if crash else ""
 
 
 @pytest.hookimpl(tryfirst=True)
