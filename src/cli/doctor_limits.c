@@ -51,12 +51,11 @@ static void advise_delegation(const struct bj_doctor_input *in, struct bj_doctor
         bj_doctor_advise(report, layer,
                          "This process's cgroup (%s) belongs to root. As root, make one for it "
                          "and put the shell there:\n"
-                         "    echo '+memory +pids +cpu' > /sys/fs/cgroup/cgroup.subtree_control\n"
-                         "    mkdir -p /sys/fs/cgroup/belljar/shell\n"
-                         "    chown -R USER /sys/fs/cgroup/belljar\n"
-                         "    echo PID > /sys/fs/cgroup/belljar/shell/cgroup.procs\n"
-                         "    echo '+memory +pids +cpu' > "
-                         "/sys/fs/cgroup/belljar/cgroup.subtree_control",
+                         "    cd /sys/fs/cgroup && mkdir -p belljar/shell\n"
+                         "    chown -R USER belljar\n"
+                         "    echo '+memory +pids +cpu' > cgroup.subtree_control\n"
+                         "    echo PID > belljar/shell/cgroup.procs\n"
+                         "    echo '+memory +pids +cpu' > belljar/cgroup.subtree_control",
                          *around->cgroup_own != '\0' ? around->cgroup_own : "none");
 }
 

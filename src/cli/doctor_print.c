@@ -66,8 +66,7 @@ static void print_missing(const struct bj_doctor *report, struct bj_buf *out)
     }
 }
 
-static void print_summary(const struct bj_doctor_input *in, const struct bj_doctor *report,
-                          struct bj_buf *out)
+static void print_summary(const struct bj_doctor *report, struct bj_buf *out)
 {
     struct bj_buf line;
 
@@ -97,7 +96,6 @@ static void print_summary(const struct bj_doctor_input *in, const struct bj_doct
     print_limits(report, "enforced", BJ_DOCTOR_ON, out);
     print_limits(report, "watched", BJ_DOCTOR_PARTIAL, out);
     print_limits(report, "not limited", BJ_DOCTOR_OFF, out);
-    (void)in;
 }
 
 static void print_advice(const struct bj_doctor *report, int number, struct bj_buf *out)
@@ -123,19 +121,30 @@ static void print_advice(const struct bj_doctor *report, int number, struct bj_b
     }
 }
 
+static void print_host(const struct bj_doctor_input *in, struct bj_buf *out)
+{
+    const char *container = in->around->container;
+    struct bj_buf line;
+
+    bj_buf_init(&line, 4096);
+    bj_buf_printf(&line, "Linux %s, uid %u%s, cgroup %s%s%s%s", in->around->kernel, in->host->uid,
+                  in->host->privileged ? " with privileges" : "", cgroup_name(in->host),
+                  *container != '\0' ? ", in a container (" : "", container,
+                  *container != '\0' ? ")" : "");
+    bj_option_text_wrap(bj_buf_text(&line), 0, 0, out);
+    bj_buf_puts(out, "\n\n");
+    bj_buf_release(&line);
+}
+
 void bj_doctor_print(const struct bj_doctor_input *in, const struct bj_doctor *report,
                      struct bj_buf *out)
 {
-    bj_buf_printf(out, "Linux %s, uid %u%s, cgroup %s", in->around->kernel, in->host->uid,
-                  in->host->privileged ? " with privileges" : "", cgroup_name(in->host));
-    if (in->around->container[0] != '\0')
-        bj_buf_printf(out, ", in a container (%s)", in->around->container);
-    bj_buf_puts(out, "\n\n");
+    print_host(in, out);
     bj_buf_printf(out, "%-18s%-9s%s\n", "LAYER", "STATE", "WHAT IT GIVES, OR WHY IT DOES NOT");
     for (int i = 0; i < BJ_LAYER_COUNT; i++)
         print_row(report, (enum bj_layer)i, out);
     bj_buf_puts(out, "\n");
-    print_summary(in, report, out);
+    print_summary(report, out);
     if (report->advice_count > 0)
         bj_buf_puts(out, "\nWhat to do:\n");
     for (int i = 1; i <= report->advice_count; i++)

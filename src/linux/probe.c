@@ -52,6 +52,7 @@ struct trial {
     const struct bj_host *host;
     struct bj_probes *probes; /* shared with the children */
     int mapped_fd;            /* reads a byte once the parent has mapped ids; -1 = maps its own */
+    int map_fd;               /* the parent's end of that pipe */
 };
 
 /* An attempt: 0, or -1 with errno. */
@@ -244,7 +245,10 @@ static void inside_main(const struct trial *trial)
 {
     char byte;
 
+    /* The parent may be gone already: then the pipe has ended, if this end of it is closed. */
     bj_process_die_with_parent();
+    if (trial->map_fd >= 0)
+        close(trial->map_fd);
     if (trial->mapped_fd < 0)
         try_one(trial, BJ_PROBE_ID_MAP, map_own_id);
     else if (read(trial->mapped_fd, &byte, 1) != 1)
@@ -260,14 +264,14 @@ static void inside_main(const struct trial *trial)
 }
 
 /* Privileged: ids are mapped from outside. The child goes on once it has read a byte. */
-static void map_child(const struct trial *trial, pid_t pid, int write_fd)
+static void map_child(const struct trial *trial, pid_t pid)
 {
     uint32_t base = own_id(trial->host);
     char lines[96];
 
     snprintf(lines, sizeof lines, "0 %u 1\n%d %u 1\n", base, INSIDE_UID, base + 1);
     trial->probes->outcome[BJ_PROBE_ID_MAP] = bj_idmap_write(pid, lines, lines) == 0 ? 0 : errno;
-    (void)!write(write_fd, "", 1);
+    (void)!write(trial->map_fd, "", 1);
 }
 
 static pid_t clone_inside(const struct trial *trial, uint64_t flags)
@@ -290,6 +294,7 @@ static void try_namespaces(struct trial *trial)
     if (trial->host->privileged && pipe2(ends, O_CLOEXEC) < 0)
         return;
     trial->mapped_fd = ends[0];
+    trial->map_fd = ends[1];
     pid = clone_inside(trial, CLONE_NEWUSER | CLONE_NEWPID);
     outcome[BJ_PROBE_USER_NAMESPACE] = outcome[BJ_PROBE_PID] = pid < 0 ? errno : 0;
     if (pid < 0) {
@@ -301,7 +306,7 @@ static void try_namespaces(struct trial *trial)
     }
     if (pid > 0) {
         if (trial->host->privileged)
-            map_child(trial, pid, ends[1]);
+            map_child(trial, pid);
         reap(pid);
     }
     bj_fd_close(&ends[0]);
@@ -444,7 +449,7 @@ static void try_controller(const struct trial *trial, int controller)
 
 int bj_probe_run(const struct bj_host *host, struct bj_probes *ret, struct bj_error *err)
 {
-    struct trial trial = {.host = host, .mapped_fd = -1};
+    struct trial trial = {.host = host, .mapped_fd = -1, .map_fd = -1};
 
     trial.probes =
         mmap(NULL, sizeof *trial.probes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);

@@ -126,7 +126,7 @@ def test_no_user_namespaces():
     assert "user.max_user_namespaces is 0" in layers["user-namespace"]["reason"]
     assert "sysctl -w user.max_user_namespaces" in layers["user-namespace"]["advice"]
     assert layers["mount"]["reason"] == "needs a user namespace"
-    assert layers["landlock"]["state"] == "on"
+    assert layers["landlock"]["state"] != "off"
     agrees_with_run(status, said, prefix)
     ran = call("run", "--workspace", "empty", "--", "/bin/true", prefix=prefix)
     assert ran.stderr == f"belljar: {said['run']['refused']}\n"
@@ -214,13 +214,11 @@ def test_directory_without_mapped_ids(tmp_path):
 def test_mounts_below_system_directories():
     """No overlay can be laid over them from inside a user namespace."""
     prefix = ["unshare", "-m", "sh", "-c",
-              'mount -t tmpfs tmpfs /usr/games && mount --bind /etc/hosts /etc/hosts && exec "$@"',
-              "sh"]
+              'mount --bind /etc/passwd /etc/passwd && exec "$@"', "sh"]
     status, said, layers = doctor(prefix)
     assert status == 1
     assert layers["shared-trees"]["state"] == "off"
-    assert re.search(r"mounted below, as on /(usr/games|etc/hosts)",
-                     layers["shared-trees"]["reason"])
+    assert re.search(r"mounted below, as on /(usr|etc|opt)/", layers["shared-trees"]["reason"])
     agrees_with_run(status, said, prefix)
 
 

@@ -82,6 +82,8 @@ static void report(struct host *host)
         .landlock = host->usual.result < 0 ? &host->landlock : NULL,
     };
 
+    bj_buf_release(&host->text);
+    bj_buf_init(&host->text, 1 << 20);
     bj_doctor_report(&in, &host->report);
     bj_doctor_print(&in, &host->report, &host->text);
     assert_false(host->text.failed);
@@ -261,8 +263,11 @@ static void in_a_container(void **state)
     assert_narrow(host);
 
     bj_str_copy(host->around.container, sizeof host->around.container, "kubernetes");
+    bj_str_copy(host->around.kernel, sizeof host->around.kernel, "6.1.0-56-cloud-amd64-long");
+    host->host.privileged = true;
     report(host);
     assert_advice(host, BJ_LAYER_USER_NAMESPACE, "procMount: Unmasked");
+    assert_narrow(host);
 
     host->probes.outcome[BJ_PROBE_USER_NAMESPACE] = BJ_PROBE_KILLED;
     report(host);
