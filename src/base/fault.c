@@ -1,8 +1,9 @@
 /*
  * The counter behind BJ_SYS. Only in builds with -Dfaults=true.
  *
- * $BELLJAR_FAULT is the number of the call to fail, from 1. When it is reached its text is appended
- * to the file $BELLJAR_FAULT_LOG, so a test knows which step it hit and when there are no more.
+ * $BELLJAR_FAULT is the number of the call to fail, from 1. When it is reached its text is put into
+ * the file $BELLJAR_FAULT_LOG, padded with zeros, so a test knows which step it hit and when there are
+ * no more. The file is mapped rather than kept open: init closes every descriptor that it finds.
  */
 #include "base/fault.h"
 
@@ -15,10 +16,31 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#define LOG_SIZE 4096
+
 static atomic_long *calls; /* shared with every descendant */
+static char *log_text;     /* the same, LOG_SIZE bytes of the file; NULL = none */
 static long fail_at;
 static int fail_errno = EIO;
-static int log_fd = -1;
+
+static void *map_shared(int fd, size_t size)
+{
+    int flags = MAP_SHARED | (fd < 0 ? MAP_ANONYMOUS : 0);
+    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, flags, fd, 0);
+
+    return memory == MAP_FAILED ? NULL : memory;
+}
+
+static void map_log(const char *path)
+{
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+    if (fd < 0)
+        return;
+    if (ftruncate(fd, LOG_SIZE) == 0)
+        log_text = map_shared(fd, LOG_SIZE);
+    close(fd);
+}
 
 __attribute__((constructor)) static void fault_setup(void)
 {
@@ -31,23 +53,16 @@ __attribute__((constructor)) static void fault_setup(void)
     if (code != NULL)
         fail_errno = (int)strtol(code, NULL, 10);
     if (log != NULL)
-        log_fd = open(log, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
-    calls = mmap(NULL, sizeof *calls, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (calls == MAP_FAILED)
-        calls = NULL;
+        map_log(log);
+    calls = map_shared(-1, sizeof *calls);
 }
 
 bool bj_fault_hit(const char *what)
 {
-    ssize_t ignored;
-
     if (calls == NULL || atomic_fetch_add(calls, 1) + 1 != fail_at)
         return false;
-    if (log_fd >= 0) {
-        ignored = write(log_fd, what, strlen(what));
-        ignored = write(log_fd, "\n", 1);
-        (void)ignored;
-    }
+    if (log_text != NULL)
+        strncpy(log_text, what, LOG_SIZE - 1);
     errno = fail_errno;
     return true;
 }
