@@ -271,8 +271,10 @@ void bj_plan_print(const struct bj_plan *plan, struct bj_buf *out)
                       plan->rlimits[i].limit);
     if (plan->memory_watch != 0)
         bj_buf_printf(out, "init: watch memory <= %" PRIu64 "\n", plan->memory_watch);
-    bj_buf_printf(out, "each process: user %u:%u, directory %s, capabilities 0x%" PRIx64 "\n",
-                  plan->uid, plan->gid, bj_plan_text(plan, plan->directory), plan->workload_caps);
+    bj_buf_printf(out, "each process: user %u:%u, capabilities 0x%" PRIx64 ",", plan->uid, plan->gid,
+                  plan->workload_caps);
+    print_text(out, "directory", bj_plan_text(plan, plan->directory));
+    bj_buf_puts(out, "\n");
 }
 
 int bj_plan_check(const struct bj_plan *plan, size_t size, struct bj_error *err)

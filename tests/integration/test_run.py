@@ -366,7 +366,7 @@ def test_dry_run_is_of_the_options_given(belljar):
     assert "target=/data" in lines("-v", f"{belljar.directory}:/data")
     assert "text=inner" in lines("--hostname", "inner")
     assert "seccomp" not in lines("--without", "seccomp")
-    assert "directory /place" in lines("-w", "/place")
+    assert "directory=/place" in lines("-w", "/place")
 
 
 def test_dry_run_refuses_what_a_run_refuses(belljar):
