@@ -43,16 +43,15 @@ static void take_in(struct bj_channel *channel, const struct bj_frame *frame)
 static int receive(struct bj_channel *channel, uint32_t id, int flags, struct bj_reply *ret,
                    struct bj_error *err)
 {
-    static char packet[sizeof(struct bj_frame_head) + sizeof ret->body];
     struct bj_fds fds;
     struct bj_frame frame;
-    ssize_t length = bj_socket_receive(channel->fd, packet, sizeof packet, &fds, flags);
+    ssize_t length = bj_socket_receive(channel->fd, channel->packet, sizeof channel->packet, &fds, flags);
     int result;
 
     /* Init ended with a request unread. The kernel says that first, and once; what init had said is
      * still to be read. */
     if (length < 0 && errno == ECONNRESET)
-        length = bj_socket_receive(channel->fd, packet, sizeof packet, &fds, flags);
+        length = bj_socket_receive(channel->fd, channel->packet, sizeof channel->packet, &fds, flags);
     if (length < 0 && errno == EAGAIN)
         return 0;
     if (length < 0)
@@ -61,7 +60,7 @@ static int receive(struct bj_channel *channel, uint32_t id, int flags, struct bj
         channel->ended = true;
         return 0;
     }
-    result = bj_frame_get(packet, (size_t)length, &frame, err);
+    result = bj_frame_get(channel->packet, (size_t)length, &frame, err);
     if (result < 0) {
         bj_fds_close(&fds);
         return result;
@@ -81,6 +80,8 @@ static int receive(struct bj_channel *channel, uint32_t id, int flags, struct bj
 int bj_channel_send(struct bj_channel *channel, const struct bj_buf *packet,
                     const struct bj_fds *fds, struct bj_error *err)
 {
+    if (packet->no_memory)
+        return bj_fail(err, BJ_E_NO_MEMORY, "request", "out of memory");
     if (packet->failed)
         return bj_fail(err, BJ_E_LIMIT, "request",
                        "the command and its environment are larger than %d bytes", BJ_FRAME_MAX);

@@ -15,6 +15,8 @@
 
 #define BJ_CHANNEL_EVENTS_MAX (BJ_PROCESSES_MAX + 8)
 
+#define BJ_CHANNEL_BODY_MAX (BJ_PROCESSES_MAX * sizeof(struct bj_process_entry))
+
 struct bj_channel {
     int fd;
     uint32_t last_id;
@@ -24,6 +26,7 @@ struct bj_channel {
     bj_layer_set lost;       /* layers that a note took away */
     struct bj_exited events[BJ_CHANNEL_EVENTS_MAX];
     int event_count;
+    char packet[sizeof(struct bj_frame_head) + BJ_CHANNEL_BODY_MAX]; /* the last one received */
 };
 
 /* A reply: its value, body and descriptors. */
@@ -31,7 +34,7 @@ struct bj_reply {
     int32_t value;
     struct bj_fds fds;
     uint32_t length;
-    char body[BJ_PROCESSES_MAX * sizeof(struct bj_process_entry)];
+    char body[BJ_CHANNEL_BODY_MAX];
 };
 
 /* Sends a request made by bj_frame_put_…(); the id in it must be ++channel->last_id. */

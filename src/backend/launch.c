@@ -172,7 +172,9 @@ static int host_op(struct bj_launch *launch, const struct bj_op *op, struct hand
     case BJ_OP_CGROUP:
         return make_cgroup(launch, op, handover, err);
     case BJ_OP_CGROUP_SET:
-        if (bj_write_file_at(AT_FDCWD, source, text) < 0 && !(op->flags & BJ_FLAG_OPTIONAL))
+        /* What is optional may be absent, no more: a swap limit that failed would be half a limit. */
+        if (bj_write_file_at(AT_FDCWD, source, text) < 0 &&
+            !(op->flags & BJ_FLAG_OPTIONAL && (errno == ENOENT || errno == EOPNOTSUPP)))
             return bj_fail_errno(err, "cgroup", "cannot write %s to %s", text, source);
         return 0;
     case BJ_OP_ID_MAP:

@@ -51,6 +51,7 @@ struct slot {
 
 struct server {
     int socket_fd;
+    int home_netns; /* where the launcher was started; -1 if it cannot return there */
     int pool[POOL_MAX];
     unsigned pool_count, pool_wanted;
     struct slot *slots;
@@ -58,16 +59,26 @@ struct server {
     struct request request;
 };
 
+/* Back from a namespace of the pool. Without privilege there is no way back: that is remembered. */
+static void go_home(struct server *server)
+{
+    if (server->home_netns >= 0 && BJ_SYS(setns(server->home_netns, CLONE_NEWNET)) < 0)
+        bj_fd_close(&server->home_netns);
+}
+
 /* One more namespace for the pool. Failing only makes the next launch slower. */
 static void fill_pool(struct server *server)
 {
     struct bj_netns netns;
     int fd = bj_netns_begin(&netns) < 0 ? -1 : bj_netns_take(&netns);
 
-    if (fd < 0 || bj_netns_enter(fd) < 0)
-        server->pool_wanted = 0;
-    else
+    if (fd >= 0 && bj_netns_enter(fd) == 0)
         server->pool[server->pool_count++] = fd;
+    else
+        server->pool_wanted = 0;
+    if (fd >= 0 && server->pool_wanted == 0)
+        close(fd);
+    go_home(server);
 }
 
 /* With a namespace of the pool: init, cloned from here, has it already. */
@@ -87,6 +98,21 @@ static void use_pool(struct server *server, struct bj_plan *plan)
         }
         plan->ops[i].flags |= BJ_FLAG_DONE;
     }
+}
+
+/* A sandbox in the launcher's own network needs the launcher to be in it. */
+static int check_network(const struct server *server, const struct bj_plan *plan,
+                         struct bj_error *err)
+{
+    for (uint32_t i = 0; i < plan->op_count; i++) {
+        if (plan->ops[i].kind == BJ_OP_NETWORK)
+            return 0;
+    }
+    if (server->home_netns < 0)
+        return bj_fail(err, BJ_E_UNSUPPORTED, "network",
+                       "this launcher keeps network namespaces ready and, unprivileged, has left the "
+                       "host's network: start one without a pool for it");
+    return 0;
 }
 
 static struct slot *free_slot(struct server *server, uint32_t *ret_number)
@@ -109,6 +135,9 @@ static int launch(struct server *server, size_t plan_size, struct answer *answer
 
     if (result < 0)
         return result;
+    result = check_network(server, &server->request.plan, err);
+    if (result < 0)
+        return result;
     if (slot == NULL)
         return bj_fail(err, BJ_E_LIMIT, "launch", "%d sandboxes are the most one launcher starts",
                        SANDBOXES_MAX);
@@ -119,6 +148,7 @@ static int launch(struct server *server, size_t plan_size, struct answer *answer
     use_pool(server, slot->plan);
     slot->launch.cleaned_elsewhere = true;
     result = bj_launch_start(&slot->launch, slot->plan, &ret_fds->fd[0], err);
+    go_home(server);
     if (result < 0) {
         bj_fd_close(&ret_fds->fd[0]);
         bj_launch_end(&slot->launch, &unused);
@@ -209,7 +239,8 @@ int bj_launcher_main(int socket_fd, unsigned pool)
     bj_janitor_init(&server.janitor);
     if (bj_janitor_start(&server.janitor, clean, &server) < 0)
         return 1;
-    if (outer_namespace() < 0)
+    server.home_netns = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+    if (server.pool_wanted > 0 && outer_namespace() < 0)
         server.pool_wanted = 0;
     for (;;) {
         bool idle = server.pool_count >= server.pool_wanted;
@@ -257,6 +288,8 @@ int bj_launcher_execute(struct bj_launcher *launcher, const char *path, unsigned
                         struct bj_error *err)
 {
     posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    sigset_t none, all;
     char count[16];
     char *argv[] = {(char *)"belljar-launcher", count, NULL}, *env[] = {NULL};
     int ends[2], failed;
@@ -264,14 +297,23 @@ int bj_launcher_execute(struct bj_launcher *launcher, const char *path, unsigned
     snprintf(count, sizeof count, "%u", pool);
     if (bj_socket_pair(ends) < 0)
         return bj_fail_errno(err, "launcher", "cannot make a socket pair");
-    failed = posix_spawn_file_actions_init(&actions);
-    if (failed == 0) {
-        /* Onto itself would keep close-on-exec: go through a descriptor that is surely another. */
-        failed = posix_spawn_file_actions_adddup2(&actions, ends[1], SOCKET_FD);
-        if (failed == 0)
-            failed = posix_spawn(&launcher->pid, path, &actions, NULL, argv, env);
-        posix_spawn_file_actions_destroy(&actions);
-    }
+    sigemptyset(&none);
+    sigfillset(&all);
+    posix_spawn_file_actions_init(&actions);
+    posix_spawnattr_init(&attributes);
+    failed = posix_spawn_file_actions_adddup2(&actions, ends[1], SOCKET_FD);
+    /* A session of its own: what the caller's terminal sends is for the caller to decide on. */
+    if (failed == 0)
+        failed = posix_spawnattr_setflags(
+            &attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    if (failed == 0)
+        failed = posix_spawnattr_setsigmask(&attributes, &none);
+    if (failed == 0)
+        failed = posix_spawnattr_setsigdefault(&attributes, &all);
+    if (failed == 0)
+        failed = posix_spawn(&launcher->pid, path, &actions, &attributes, argv, env);
+    posix_spawn_file_actions_destroy(&actions);
+    posix_spawnattr_destroy(&attributes);
     close(ends[1]);
     launcher->socket_fd = ends[0];
     if (failed != 0) {
@@ -300,6 +342,8 @@ static int ask(struct bj_launcher *launcher, const void *request, size_t size,
     if (bj_socket_send(launcher->socket_fd, request, size, NULL) < 0)
         return bj_fail_errno(err, "launcher", "cannot ask the launcher");
     length = bj_socket_receive(launcher->socket_fd, answer, sizeof *answer, ret_fds, 0);
+    if (length != sizeof *answer)
+        bj_fds_close(ret_fds);
     if (length != sizeof *answer)
         return bj_fail(err, BJ_E_ENDED, "launcher", "the launcher has ended");
     if (answer->result < 0 && err != NULL)

@@ -70,10 +70,13 @@ static void native_destroy(struct bj_sandbox *sandbox, struct bj_result *result)
 static int make_plan(const struct bj_config *config, struct bj_plan *plan,
                      struct bj_degradations *degraded, struct bj_error *err)
 {
-    static struct bj_host host; /* large, and needed only here */
-    int result = bj_host_read(config, &host, err);
+    BJ_CLEANUP_FREE struct bj_host *host = bj_alloc(sizeof *host); /* large, and needed only here */
+    int result;
 
-    return result < 0 ? result : bj_plan_make(config, &host, plan, degraded, err);
+    if (host == NULL)
+        return bj_fail(err, BJ_E_NO_MEMORY, "plan", "out of memory");
+    result = bj_host_read(config, host, err);
+    return result < 0 ? result : bj_plan_make(config, host, plan, degraded, err);
 }
 
 /* If init failed first, its word is the better one. */
@@ -136,7 +139,7 @@ static int native_create(const struct bj_config *config, struct bj_launcher *lau
                          struct bj_result *result, struct bj_sandbox **ret_sandbox,
                          struct bj_error *err)
 {
-    struct bj_error why = {0};
+    struct bj_error why = {0}; /* of the first attempt: the second was nobody's wish */
     struct bj_config less = *config;
     int failed = create_once(config, launcher, result, ret_sandbox, &why);
 
@@ -144,7 +147,8 @@ static int native_create(const struct bj_config *config, struct bj_launcher *lau
         config->isolation == BJ_ISOLATION_NAMESPACES && bj_streq(why.step, "namespace")) {
         result->degraded = (struct bj_degradations){0};
         less.isolation = BJ_ISOLATION_LANDLOCK;
-        failed = create_once(&less, launcher, result, ret_sandbox, &why);
+        if (create_once(&less, launcher, result, ret_sandbox, NULL) == 0)
+            failed = 0;
     }
     if (failed < 0 && err != NULL)
         *err = why;

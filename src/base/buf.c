@@ -34,7 +34,7 @@ char *bj_buf_reserve(struct bj_buf *buf, size_t length)
         capacity *= 2;
     grown = bj_realloc_array(buf->data, capacity, 1);
     if (grown == NULL) {
-        buf->failed = true;
+        buf->failed = buf->no_memory = true;
         return NULL;
     }
     buf->data = grown;

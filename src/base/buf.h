@@ -15,6 +15,7 @@ struct bj_buf {
     size_t capacity;
     size_t maximum;
     bool failed;
+    bool no_memory; /* why it failed: not because of the maximum */
 };
 
 void bj_buf_init(struct bj_buf *buf, size_t maximum);

@@ -1,6 +1,7 @@
 /* belljar run --json. */
 #include "cli/result_json.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -109,7 +110,8 @@ int bj_cli_print_result(const struct bj_result *result, const struct bj_error *f
         put_failure(&out, failure);
     bj_buf_puts(&out, "\n}\n");
     if (out.failed || bj_fd_write_all(STDOUT_FILENO, out.data, out.length) < 0) {
-        fprintf(stderr, "belljar: cannot print the result\n");
+        fprintf(stderr, "belljar: cannot print the result: %s\n",
+                out.no_memory ? "out of memory" : out.failed ? "it is too large" : strerror(errno));
         status = EXIT_FAILED;
     }
     bj_buf_release(&out);

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <linux/capability.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -224,7 +225,7 @@ static void read_kernel(struct bj_host *host)
 
 int bj_host_read(const struct bj_config *config, struct bj_host *ret, struct bj_error *err)
 {
-    static uint32_t serial;
+    static atomic_uint serial;
     static const char *const scratch_points[] = {"/tmp", "/mnt", "/run", "/var", "/sys"};
     struct stat status;
 
@@ -232,7 +233,7 @@ int bj_host_read(const struct bj_config *config, struct bj_host *ret, struct bj_
     ret->uid = geteuid();
     ret->gid = getegid();
     ret->pid = getpid();
-    ret->serial = ++serial;
+    ret->serial = atomic_fetch_add(&serial, 1) + 1;
     ret->privileged = ret->uid == 0 && has_capabilities();
     ret->cpus = (int)sysconf(_SC_NPROCESSORS_ONLN);
     read_kernel(ret);
