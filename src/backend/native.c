@@ -4,17 +4,20 @@
  */
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "backend/backend.h"
 #include "backend/channel.h"
+#include "backend/environment.h"
 #include "backend/launch.h"
 #include "backend/launcher.h"
 #include "base/fd.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "linux/git.h"
 #include "linux/host.h"
 #include "linux/process.h"
 #include "plan/plan.h"
@@ -27,6 +30,8 @@ struct bj_sandbox {
     uint32_t number;              /* the launcher's for it */
     int pidfd;
     bool one_command;             /* started without a reply, by this process */
+    struct bj_git_guard guard;       /* of the workspace's repository */
+    char **environment;              /* what the configuration adds to that of every process */
     struct bj_degradations degraded; /* where init's notes go */
 };
 
@@ -39,6 +44,28 @@ static void native_kill(struct bj_sandbox *sandbox)
         shutdown(sandbox->channel.fd, SHUT_RDWR);
     else if (pidfd >= 0)
         bj_process_pidfd_signal(pidfd, SIGKILL);
+}
+
+static void guard_repository(struct bj_git_guard *guard, const struct bj_config *config)
+{
+    const char *path = config->workspace_path != NULL ? config->workspace_path : ".";
+
+    guard->git_fd = -1;
+    if (config->workspace == BJ_WORKSPACE_DIRECTORY && !config->allow_git_config)
+        bj_git_guard_open(guard, path);
+}
+
+static void check_repository(struct bj_git_guard *guard, struct bj_result *result)
+{
+    const char *name;
+    bool gone;
+
+    if (!bj_git_guard_close(guard, &name, &gone) || result == NULL)
+        return;
+    snprintf(result->reason, sizeof result->reason,
+             gone ? "removed .git/%s, made by the command: git on the host would obey it"
+                  : "cannot remove .git/%s, made by the command: do not use git here before it is gone",
+             name);
 }
 
 static void native_destroy(struct bj_sandbox *sandbox, struct bj_result *result)
@@ -63,6 +90,8 @@ static void native_destroy(struct bj_sandbox *sandbox, struct bj_result *result)
             bj_degradations_add(&result->degraded, sandbox->degraded.items[i].layer, "%s",
                                 sandbox->degraded.items[i].reason);
     }
+    check_repository(&sandbox->guard, result);
+    bj_strv_free(sandbox->environment);
     bj_fd_close(&sandbox->pidfd);
     bj_free(sandbox);
 }
@@ -116,11 +145,15 @@ static int create_once(const struct bj_config *config, struct bj_launcher *launc
     sandbox->channel.fd = sandbox->launch.init_pidfd = sandbox->pidfd = -1;
     sandbox->channel.degraded = &sandbox->degraded;
     sandbox->launcher = launcher;
+    sandbox->guard.git_fd = -1;
     failed = make_plan(config, &sandbox->plan, &result->degraded, err);
+    if (failed == 0)
+        failed = bj_environment_copy(config, &sandbox->environment, err);
     if (failed < 0) {
         bj_free(sandbox);
         return failed;
     }
+    guard_repository(&sandbox->guard, config);
     failed = start(sandbox, err);
     /* Where less would do as well, know now whether init came up rather than by its first answer. */
     if (failed == 0 && config->allow_degraded)
@@ -380,11 +413,18 @@ static int native_next_event(struct bj_sandbox *sandbox, struct bj_event *ret, s
     return 0;
 }
 
-static void native_identity(const struct bj_sandbox *sandbox, const char **ret_user,
-                            const char **ret_home)
+static int native_environment(const struct bj_sandbox *sandbox, bool terminal, char ***ret,
+                              struct bj_error *err)
 {
-    *ret_user = bj_plan_text(&sandbox->plan, sandbox->plan.shell_user);
-    *ret_home = bj_plan_text(&sandbox->plan, sandbox->plan.home);
+    const struct bj_plan *plan = &sandbox->plan;
+    const struct bj_environment_base base = {
+        .user = bj_plan_text(plan, plan->shell_user),
+        .home = bj_plan_text(plan, plan->home),
+        .own = sandbox->environment,
+        .terminal = terminal,
+    };
+
+    return bj_environment_build(&base, ret, err);
 }
 
 const struct bj_backend bj_backend_native = {
@@ -401,7 +441,7 @@ const struct bj_backend bj_backend_native = {
     .list = native_list,
     .event_fd = native_event_fd,
     .next_event = native_next_event,
-    .identity = native_identity,
+    .environment = native_environment,
     .kill = native_kill,
     .destroy = native_destroy,
 };
