@@ -65,9 +65,9 @@ struct bj_backend {
     int (*event_fd)(const struct bj_sandbox *sandbox);
     int (*next_event)(struct bj_sandbox *sandbox, struct bj_event *ret, struct bj_error *err);
 
-    /* What the environment of a process should say about user and home. */
-    void (*identity)(const struct bj_sandbox *sandbox, const char **ret_user,
-                     const char **ret_home);
+    /* The usual environment of a process there, ends with NULL; the caller's, bj_strv_free(). */
+    int (*environment)(const struct bj_sandbox *sandbox, bool terminal, char ***ret,
+                       struct bj_error *err);
 
     /* Ends everything at once; destroy releases it and fills in what the sandbox used. */
     void (*kill)(struct bj_sandbox *sandbox);

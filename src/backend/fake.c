@@ -4,6 +4,7 @@
  * "exit-3" ends with 3, "signal-9" by signal 9, anything else with 0.
  */
 #include "backend/backend.h"
+#include "backend/environment.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -154,12 +155,14 @@ static int fake_next_event(struct bj_sandbox *sandbox, struct bj_event *ret, str
     return 0;
 }
 
-static void fake_identity(const struct bj_sandbox *sandbox, const char **ret_user,
-                          const char **ret_home)
+static int fake_environment(const struct bj_sandbox *sandbox, bool terminal, char ***ret,
+                            struct bj_error *err)
 {
+    const struct bj_environment_base base = {
+        .user = "user", .home = "/home/user", .terminal = terminal};
+
     (void)sandbox;
-    *ret_user = "user";
-    *ret_home = "/home/user";
+    return bj_environment_build(&base, ret, err);
 }
 
 static void fake_kill(struct bj_sandbox *sandbox)
@@ -194,7 +197,7 @@ const struct bj_backend bj_backend_fake = {
     .list = fake_list,
     .event_fd = fake_event_fd,
     .next_event = fake_next_event,
-    .identity = fake_identity,
+    .environment = fake_environment,
     .kill = fake_kill,
     .destroy = fake_destroy,
 };

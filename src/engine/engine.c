@@ -21,8 +21,6 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "engine/engine_internal.h"
-#include "engine/environment.h"
-#include "linux/git.h"
 #include "linux/terminal.h"
 
 #define EXIT_TIMED_OUT 124
@@ -237,13 +235,11 @@ static int loop(struct run *run, struct bj_error *err)
 static int start(struct run *run, struct bj_error *err)
 {
     const struct bj_run_request *request = run->request;
-    const char *user, *home;
     char **environment = NULL;
     struct bj_spawn spawn = {.flags = BJ_SPAWN_MAIN, .directory = "", .argv = request->argv};
     int streams[3], result, master = -1;
 
-    run->backend->identity(run->sandbox, &user, &home);
-    result = bj_environment_build(request->config, user, home, request->terminal, &environment, err);
+    result = run->backend->environment(run->sandbox, request->terminal, &environment, err);
     if (result < 0)
         return result;
     spawn.env = (const char *const *)environment;
@@ -283,29 +279,17 @@ static void conclude(struct run *run)
         result->exit_code = 128 + result->signal;
 }
 
-static void guard_repository(struct bj_git_guard *guard, const struct bj_config *config)
-{
-    const char *path = config->workspace_path != NULL ? config->workspace_path : ".";
-
-    guard->git_fd = -1;
-    if (config->workspace == BJ_WORKSPACE_DIRECTORY && !config->allow_git_config)
-        bj_git_guard_open(guard, path);
-}
-
 int bj_engine_run(const struct bj_backend *backend, const struct bj_run_request *request,
                   struct bj_result *result, struct bj_error *err)
 {
     struct run run = {
         .backend = backend, .request = request, .result = result, .signal_fd = -1};
     int64_t seconds = bj_config_run_seconds(request->config);
-    struct bj_git_guard guard;
-    const char *added;
     int failed;
 
     run.started = bj_clock_us();
     if (seconds > 0)
         run.deadline = run.started + seconds * 1000000;
-    guard_repository(&guard, request->config);
     bj_terminal_init(&run.terminal);
     block_pipe_signal(&run);
     failed = bj_relay_open(&run.relay, request, err);
@@ -319,10 +303,6 @@ int bj_engine_run(const struct bj_backend *backend, const struct bj_run_request 
         failed = loop(&run, err);
     bj_terminal_restore(&run.terminal);
     backend->destroy(run.sandbox, result);
-    added = bj_git_guard_close(&guard);
-    if (added != NULL)
-        snprintf(result->reason, sizeof result->reason,
-                 "removed .git/%s, made by the command: git on the host would obey it", added);
     bj_relay_close(&run.relay);
     restore_signals(&run);
     if (failed == 0)

@@ -11,7 +11,6 @@
 #include "backend/launcher.h"
 #include "base/mem.h"
 #include "engine/engine.h"
-#include "engine/environment.h"
 #include "paths.h"
 #include "model/options.h"
 
@@ -235,13 +234,11 @@ int bj_sandbox_spawn(struct bj_sandbox *sandbox, const struct bj_command *comman
         .argv = command->argv,
         .env = command->env,
     };
-    const char *user, *home;
     char **usual = NULL;
     int result;
 
     if (command->env == NULL) {
-        bj_backend_native.identity(sandbox, &user, &home);
-        result = bj_environment_build(NULL, user, home, false, &usual, err);
+        result = bj_backend_native.environment(sandbox, false, &usual, err);
         if (result < 0)
             return result;
         spawn.env = (const char *const *)usual;

@@ -39,7 +39,7 @@ void bj_git_guard_open(struct bj_git_guard *guard, const char *workspace)
     }
 }
 
-/* Removes a file or a whole directory; links are removed, never followed. */
+/* Removes a file or a whole directory, as far as it goes; links are removed, never followed. */
 static void remove_all(int parent_fd, const char *name, int depth)
 {
     struct dirent *entry;
@@ -48,6 +48,7 @@ static void remove_all(int parent_fd, const char *name, int depth)
 
     if (unlinkat(parent_fd, name, 0) == 0 || errno != EISDIR || depth > DEPTH_MAX)
         return;
+    fchmodat(parent_fd, name, 0700, 0); /* it may have been made unreadable on purpose */
     fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     directory = fd >= 0 ? fdopendir(fd) : NULL;
     if (directory == NULL) {
@@ -62,16 +63,32 @@ static void remove_all(int parent_fd, const char *name, int depth)
     unlinkat(parent_fd, name, AT_REMOVEDIR);
 }
 
-const char *bj_git_guard_close(struct bj_git_guard *guard)
+/* First to a name that git does not know, which is one step and cannot stop half way; then for good. */
+static bool take_away(int git_fd, const char *name)
 {
-    const char *removed = NULL;
+    char aside[64];
+
+    snprintf(aside, sizeof aside, "belljar-removed-%d-%s", getpid(), name);
+    if (renameat(git_fd, name, git_fd, aside) < 0)
+        return false;
+    remove_all(git_fd, aside, 0);
+    return true;
+}
+
+bool bj_git_guard_close(struct bj_git_guard *guard, const char **ret_name, bool *ret_gone)
+{
+    bool found = false, gone;
 
     for (size_t i = 0; guard->git_fd >= 0 && i < NAME_COUNT; i++) {
         if (!(guard->absent & (uint32_t)1 << i) || !is_there(guard->git_fd, names[i]))
             continue;
-        remove_all(guard->git_fd, names[i], 0);
-        removed = names[i];
+        gone = take_away(guard->git_fd, names[i]);
+        if (found && !*ret_gone)
+            continue; /* the worse news stays */
+        found = true;
+        *ret_name = names[i];
+        *ret_gone = gone;
     }
     bj_fd_close(&guard->git_fd);
-    return removed;
+    return found;
 }

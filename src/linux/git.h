@@ -18,9 +18,9 @@ struct bj_git_guard {
 void bj_git_guard_open(struct bj_git_guard *guard, const char *workspace);
 
 /*
- * After its end: removes what is there now and was not. Returns the name of one thing removed, below
- * .git, or NULL. Closes the guard.
+ * After its end: takes away what is there now and was not. True if there was something; *ret_name is then
+ * one such name below .git, and *ret_gone whether git will no longer find it. Closes the guard.
  */
-const char *bj_git_guard_close(struct bj_git_guard *guard);
+bool bj_git_guard_close(struct bj_git_guard *guard, const char **ret_name, bool *ret_gone);
 
 #endif

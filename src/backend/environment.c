@@ -8,7 +8,7 @@
 
 #include "base/limits.h"
 #include "base/mem.h"
-#include "engine/environment.h"
+#include "backend/environment.h"
 
 #define PATH_INSIDE "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -68,35 +68,57 @@ static void pass_on(struct list *list, const char *const *names, size_t count)
     }
 }
 
-int bj_environment_build(const struct bj_config *config, const char *user, const char *home,
-                         bool terminal, char ***ret, struct bj_error *err)
+int bj_environment_build(const struct bj_environment_base *base, char ***ret, struct bj_error *err)
 {
-    char **own = config != NULL ? config->environment : NULL;
     struct list list = {.capacity = 32};
 
-    for (char **item = own; item != NULL && *item != NULL; item++)
+    for (char *const *item = base->own; item != NULL && *item != NULL; item++)
         list.capacity++;
     list.items = bj_alloc(list.capacity * sizeof *list.items);
     if (list.items == NULL)
         return bj_fail(err, BJ_E_NO_MEMORY, "environment", "out of memory");
     set_pair(&list, "PATH", PATH_INSIDE);
-    set_pair(&list, "HOME", home);
-    set_pair(&list, "USER", user);
-    set_pair(&list, "LOGNAME", user);
+    set_pair(&list, "HOME", base->home);
+    set_pair(&list, "USER", base->user);
+    set_pair(&list, "LOGNAME", base->user);
     set_pair(&list, "SHELL", "/bin/sh");
     set_pair(&list, "TMPDIR", "/tmp");
     set_pair(&list, "container", "belljar");
     pass_on(&list, passed_on, sizeof passed_on / sizeof *passed_on);
-    if (terminal) {
+    if (base->terminal) {
         set_pair(&list, "TERM", "xterm");
         pass_on(&list, passed_on_with_terminal, 2);
     }
-    for (char **item = own; item != NULL && *item != NULL; item++)
+    for (char *const *item = base->own; item != NULL && *item != NULL; item++)
         set(&list, bj_strdup(*item));
     if (list.failed) {
         bj_strv_free(list.items);
         return bj_fail(err, BJ_E_NO_MEMORY, "environment", "out of memory");
     }
     *ret = list.items;
+    return 0;
+}
+
+int bj_environment_copy(const struct bj_config *config, char ***ret, struct bj_error *err)
+{
+    size_t count = 0;
+    char **copy;
+
+    *ret = NULL;
+    while (config->environment != NULL && config->environment[count] != NULL)
+        count++;
+    if (count == 0)
+        return 0;
+    copy = bj_alloc((count + 1) * sizeof *copy);
+    for (size_t i = 0; copy != NULL && i < count; i++) {
+        copy[i] = bj_strdup(config->environment[i]);
+        if (copy[i] == NULL) {
+            bj_strv_free(copy);
+            copy = NULL;
+        }
+    }
+    if (copy == NULL)
+        return bj_fail(err, BJ_E_NO_MEMORY, "environment", "out of memory");
+    *ret = copy;
     return 0;
 }
