@@ -73,6 +73,9 @@ BJ_API int64_t bj_outcome_peak_memory(const struct bj_outcome *outcome); /* byte
 BJ_API const char *bj_outcome_output(const struct bj_outcome *outcome, int stream, size_t *ret_length);
 /* Was the layer on? By name, as `belljar doctor` lists them. */
 BJ_API bool bj_outcome_layer(const struct bj_outcome *outcome, const char *name);
+/* What was only a default and could not be had, from index 0 on; false past the last. */
+BJ_API bool bj_outcome_degraded(const struct bj_outcome *outcome, int index, const char **ret_layer,
+                                const char **ret_reason);
 BJ_API void bj_outcome_free(struct bj_outcome *outcome);
 
 /* A sandbox that lives until it is freed. */
@@ -82,10 +85,11 @@ BJ_API void bj_sandbox_free(struct bj_sandbox *sandbox);
 
 /* What to start in a sandbox. Everything is borrowed for the call. */
 struct bj_command {
+    size_t size;             /* sizeof(struct bj_command): later versions may have more */
     const char *const *argv; /* ends with NULL */
     const char *const *env;  /* NAME=VALUE, ends with NULL; NULL for the usual environment */
     const char *directory;   /* absolute, inside; NULL for the workspace */
-    int streams[3];          /* become its standard streams; they should be pipes */
+    int streams[3];          /* become its standard streams; -1 for /dev/null; never a terminal */
 };
 
 /* Starts a process. *ret_pid is its process id inside. */

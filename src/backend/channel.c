@@ -8,6 +8,17 @@
 
 #include "linux/socket.h"
 
+/* An error that init says: checked, because init shares a machine with the workload. */
+static void take_error(const char *body, size_t length, struct bj_error *ret)
+{
+    if (length == sizeof *ret)
+        memcpy(ret, body, sizeof *ret);
+    if (length != sizeof *ret || ret->code <= BJ_E_OK || ret->code >= BJ_CODE_COUNT)
+        bj_fail(ret, BJ_E_PROTOCOL, "init", "init failed without saying how");
+    ret->step[sizeof ret->step - 1] = '\0';
+    ret->message[sizeof ret->message - 1] = '\0';
+}
+
 /* What init says without being asked. */
 static void take_in(struct bj_channel *channel, const struct bj_frame *frame)
 {
@@ -23,11 +34,12 @@ static void take_in(struct bj_channel *channel, const struct bj_frame *frame)
             break;
         /* fall through */
     case BJ_FRAME_FAILED:
-        if (bj_frame_get_struct(frame, &channel->failure, sizeof channel->failure, NULL) < 0)
-            bj_fail(&channel->failure, BJ_E_PROTOCOL, "init", "init failed without saying how");
+        take_error(frame->body, frame->head.length, &channel->failure);
         break;
     case BJ_FRAME_NOTE:
-        channel->lost |= (bj_layer_set)1 << (frame->head.value & 31);
+        if (frame->head.value < 0 || frame->head.value >= BJ_LAYER_COUNT)
+            break;
+        channel->lost |= (bj_layer_set)1 << frame->head.value;
         bj_degradations_add(channel->degraded, (enum bj_layer)frame->head.value, "%.*s",
                             (int)frame->head.length, frame->body);
         break;
@@ -123,9 +135,7 @@ int bj_channel_reply(struct bj_channel *channel, struct bj_reply *ret, struct bj
     if (ret->value >= 0)
         return 0;
     bj_fds_close(&ret->fds);
-    if (ret->length != sizeof remote)
-        return bj_fail(err, BJ_E_PROTOCOL, "request", "init failed without saying how");
-    memcpy(&remote, ret->body, sizeof remote);
+    take_error(ret->body, ret->length, &remote);
     if (err != NULL)
         *err = remote;
     return -remote.code;

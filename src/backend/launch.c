@@ -260,7 +260,7 @@ void bj_launch_end(struct bj_launch *launch, struct bj_usage *ret_usage)
 {
     *ret_usage = (struct bj_usage){0};
     if (launch->init_pid > 0) {
-        struct rusage usage;
+        struct rusage usage = {0};
 
         let_finish(launch);
         kill(launch->init_pid, SIGKILL);

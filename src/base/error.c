@@ -16,7 +16,7 @@ struct code_row {
 };
 
 static const struct code_row code_rows[] = {
-#define CODE_ROW(name, http, exit, text) {#name, http, exit, text},
+#define CODE_ROW(name, number, http, exit, text) [number] = {#name, http, exit, text},
     BJ_CODES(CODE_ROW)
 #undef CODE_ROW
 };

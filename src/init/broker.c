@@ -54,13 +54,18 @@ static void reply_error(struct bj_init *init, uint32_t id, const struct bj_error
     bj_init_send(init, head, err, NULL);
 }
 
+/* The entry of a process; of two with one number, the one that ended first. 0: a free entry. */
 static struct bj_init_process *find_process(struct bj_init *init, pid_t pid)
 {
+    struct bj_init_process *found = NULL;
+
     for (size_t i = 0; i < BJ_PROCESSES_MAX; i++) {
-        if (init->processes[i].pid == pid)
-            return &init->processes[i];
+        struct bj_init_process *entry = &init->processes[i];
+
+        if (entry->pid == pid && (found == NULL || entry->ended))
+            found = entry;
     }
-    return NULL;
+    return found;
 }
 
 static int serve_spawn(struct bj_init *init, const struct bj_frame *frame,
@@ -79,7 +84,7 @@ static int serve_spawn(struct bj_init *init, const struct bj_frame *frame,
         return result;
     if (entry == NULL)
         result = bj_fail(&failure, BJ_E_LIMIT, "spawn",
-                         "the sandbox already has %d processes that its host started",
+                         "the sandbox has %d processes that run or were not waited for",
                          BJ_PROCESSES_MAX);
     else
         result = bj_init_spawn(init, &spawn, streams, &pid, &out, &failure);
@@ -88,7 +93,7 @@ static int serve_spawn(struct bj_init *init, const struct bj_frame *frame,
         /* Nobody waits for more where the command was all there was to come. */
         return spawn.flags & BJ_SPAWN_MAIN && !(spawn.flags & BJ_SPAWN_REPLY) ? result : 0;
     }
-    *entry = (struct bj_init_process){.pid = pid};
+    *entry = (struct bj_init_process){.pid = pid, .keep = spawn.flags & BJ_SPAWN_KEEP};
     if (spawn.flags & BJ_SPAWN_MAIN)
         init->main_pid = pid;
     if (!(spawn.flags & BJ_SPAWN_MAIN) || spawn.flags & BJ_SPAWN_REPLY)
@@ -142,7 +147,7 @@ static int serve_signal(struct bj_init *init, const struct bj_frame *frame, stru
         return result;
     pid = request.pid != 0 ? request.pid : init->main_pid;
     /* Only processes that the host started: 0, -1 and init itself would be something else. */
-    if (pid <= 1 || find_process(init, pid) == NULL)
+    if (pid <= 1 || find_process(init, pid) == NULL || find_process(init, pid)->ended)
         result = bj_fail(&failure, BJ_E_NOT_FOUND, "signal", "process %d has ended", request.pid);
     else if (BJ_SYS(kill(request.group != 0 ? -pid : pid, frame->head.value)) < 0)
         result = bj_fail_errno(&failure, "signal", "cannot signal process %d", pid);
@@ -166,6 +171,12 @@ static int serve_wait(struct bj_init *init, const struct bj_frame *frame, struct
     if (entry == NULL) {
         bj_fail(&failure, BJ_E_NOT_FOUND, "wait", "there is no process %d to wait for", request.pid);
         reply_error(init, frame->head.id, &failure);
+    } else if (entry->ended) {
+        struct bj_frame_head head = {
+            .type = BJ_FRAME_REPLY, .id = frame->head.id, .length = sizeof entry->exited};
+
+        bj_init_send(init, head, &entry->exited, NULL);
+        *entry = (struct bj_init_process){0};
     } else {
         entry->waiter = frame->head.id;
     }

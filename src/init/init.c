@@ -115,13 +115,16 @@ static void note_exit(struct bj_init *init, pid_t pid, int status, const struct 
     for (size_t i = 0; i < BJ_PROCESSES_MAX; i++) {
         struct bj_init_process *entry = &init->processes[i];
 
-        if (entry->pid != pid)
+        if (entry->pid != pid || entry->ended)
             continue;
-        /* Said once: who asks later has heard it. */
-        send_exited(init, BJ_FRAME_EXITED, 0, &exited);
+        if (!entry->keep)
+            send_exited(init, BJ_FRAME_EXITED, 0, &exited);
         if (entry->waiter != 0)
             send_exited(init, BJ_FRAME_REPLY, entry->waiter, &exited);
-        *entry = (struct bj_init_process){0};
+        entry->ended = true;
+        entry->exited = exited;
+        if (!entry->keep || entry->waiter != 0)
+            *entry = (struct bj_init_process){0};
         return;
     }
 }

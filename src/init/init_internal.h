@@ -13,7 +13,10 @@
 
 /* A process that init started for its host. */
 struct bj_init_process {
-    pid_t pid; /* 0 = a free entry */
+    pid_t pid;  /* 0 = a free entry */
+    bool keep;  /* its end waits for a WAIT */
+    bool ended;
+    struct bj_exited exited; /* once it has ended */
     uint32_t waiter; /* id of the WAIT request to answer; 0 = none */
 };
 

@@ -100,7 +100,8 @@ static bool kill_children(void)
     for (at = text;; at = end) {
         long pid = strtol(at, &end, 10);
 
-        if (end == at)
+        /* A number that the buffer cut is another process's. The loop comes round again. */
+        if (end == at || *end != ' ')
             return any;
         kill((pid_t)pid, SIGKILL);
         any = true;

@@ -4,11 +4,14 @@
  */
 #include "belljar/belljar.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "backend/backend.h"
 #include "backend/launcher.h"
+#include "base/fd.h"
 #include "base/mem.h"
 #include "engine/engine.h"
 #include "paths.h"
@@ -199,6 +202,18 @@ bool bj_outcome_layer(const struct bj_outcome *outcome, const char *name)
     return layer >= 0 && outcome->result.layers & (bj_layer_set)1 << layer;
 }
 
+bool bj_outcome_degraded(const struct bj_outcome *outcome, int index, const char **ret_layer,
+                         const char **ret_reason)
+{
+    const struct bj_degradations *degraded = &outcome->result.degraded;
+
+    if (index < 0 || index >= degraded->count)
+        return false;
+    *ret_layer = bj_layer_name(degraded->items[index].layer);
+    *ret_reason = degraded->items[index].reason;
+    return true;
+}
+
 void bj_outcome_free(struct bj_outcome *outcome)
 {
     if (outcome == NULL)
@@ -213,6 +228,11 @@ int bj_sandbox_new(struct bj_runner *runner, struct bj_config *config,
     struct bj_result result;
     int failed = check_config(config, err);
 
+    if (failed == 0 && (bj_config_said(config, BJ_OPT_TIMEOUT_SECONDS) ||
+                        bj_config_said(config, BJ_OPT_OUTPUT_LIMIT_MB)))
+        failed = bj_fail(err, BJ_E_UNSUPPORTED, "config",
+                         "a time-out and an output limit are those of one command: bj_run() keeps "
+                         "them, a sandbox's owner has to");
     if (failed < 0)
         return failed;
     bj_result_init(&result);
@@ -226,24 +246,48 @@ void bj_sandbox_free(struct bj_sandbox *sandbox)
     bj_backend_native.destroy(sandbox, NULL);
 }
 
+/* The caller's streams, with /dev/null where there is none. *ret_null is to be closed. */
+static int check_streams(const struct bj_command *command, int ret_streams[3], int *ret_null,
+                         struct bj_error *err)
+{
+    for (int i = 0; i < 3; i++) {
+        ret_streams[i] = command->streams[i];
+        if (ret_streams[i] >= 0 && isatty(ret_streams[i]))
+            return bj_fail(err, BJ_E_INVALID, "spawn",
+                           "stream %d is a terminal, which a sandbox must not have", i);
+        if (ret_streams[i] >= 0)
+            continue;
+        if (*ret_null < 0)
+            *ret_null = open("/dev/null", O_RDWR | O_CLOEXEC);
+        if (*ret_null < 0)
+            return bj_fail_errno(err, "spawn", "cannot open /dev/null");
+        ret_streams[i] = *ret_null;
+    }
+    return 0;
+}
+
 int bj_sandbox_spawn(struct bj_sandbox *sandbox, const struct bj_command *command, pid_t *ret_pid,
                      struct bj_error *err)
 {
     struct bj_spawn spawn = {
+        .flags = BJ_SPAWN_KEEP,
         .directory = command->directory != NULL ? command->directory : "",
         .argv = command->argv,
         .env = command->env,
     };
+    BJ_CLEANUP_CLOSE int null_fd = -1;
     char **usual = NULL;
-    int result;
+    int streams[3], result;
 
-    if (command->env == NULL) {
+    if (command->size != sizeof *command)
+        return bj_fail(err, BJ_E_INVALID, "spawn", "struct bj_command has another size here");
+    result = check_streams(command, streams, &null_fd, err);
+    if (result == 0 && command->env == NULL) {
         result = bj_backend_native.environment(sandbox, false, &usual, err);
-        if (result < 0)
-            return result;
         spawn.env = (const char *const *)usual;
     }
-    result = bj_backend_native.spawn(sandbox, &spawn, command->streams, ret_pid, NULL, err);
+    if (result == 0)
+        result = bj_backend_native.spawn(sandbox, &spawn, streams, ret_pid, NULL, err);
     bj_strv_free(usual);
     return result;
 }

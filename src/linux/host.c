@@ -141,22 +141,35 @@ static void read_protected(struct bj_host *host, int workspace_fd)
 }
 
 /* Unix sockets in the top directory: reachable whatever the network namespace, so to be masked. */
-static void read_sockets(struct bj_host *host, int workspace_fd)
+static int read_sockets(struct bj_host *host, int workspace_fd, struct bj_error *err)
 {
-    int fd = fcntl(workspace_fd, F_DUPFD_CLOEXEC, 3);
+    int fd = openat(workspace_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *directory = fd >= 0 ? fdopendir(fd) : NULL;
     struct dirent *entry;
+    int result = 0;
 
     if (directory == NULL) {
         bj_fd_close(&fd);
-        return;
+        return bj_fail_errno(err, "workspace", "cannot look for sockets in the workspace");
     }
-    while ((entry = readdir(directory)) != NULL) {
-        if (entry->d_type == DT_SOCK && host->socket_count < 8 &&
-            bj_str_copy(host->sockets[host->socket_count], sizeof host->sockets[0], entry->d_name))
-            host->socket_count++;
+    while (result == 0 && (entry = readdir(directory)) != NULL) {
+        struct stat status;
+
+        if (entry->d_type != DT_SOCK && entry->d_type != DT_UNKNOWN)
+            continue;
+        if (fstatat(workspace_fd, entry->d_name, &status, AT_SYMLINK_NOFOLLOW) < 0 ||
+            !S_ISSOCK(status.st_mode))
+            continue;
+        if (host->socket_count == BJ_SOCKETS_MAX)
+            result = bj_fail(err, BJ_E_LIMIT, "workspace",
+                             "more than %d Unix sockets lie in the workspace's top directory; not all "
+                             "of them could be covered",
+                             BJ_SOCKETS_MAX);
+        else
+            bj_str_copy(host->sockets[host->socket_count++], sizeof host->sockets[0], entry->d_name);
     }
     closedir(directory);
+    return result;
 }
 
 /* The path of an open directory, without links and dots; false if it has none. */
@@ -208,8 +221,7 @@ static int read_workspace(const struct bj_config *config, struct bj_host *host, 
     if (!path_of(fd, host->workspace, sizeof host->workspace))
         return bj_fail(err, BJ_E_INVALID, "workspace", "the workspace %s has no path", path);
     read_protected(host, fd);
-    read_sockets(host, fd);
-    return 0;
+    return read_sockets(host, fd, err);
 }
 
 static void read_kernel(struct bj_host *host)

@@ -116,7 +116,7 @@ static int run_helper(const char *program, pid_t pid, const char *arguments, str
     char text[256], number[16], *rest, *word;
     size_t count = 0;
     pid_t child;
-    int status;
+    int status = -1; /* stays so where the caller ignores SIGCHLD */
 
     if (!bj_str_copy(text, sizeof text, arguments))
         return bj_fail(err, BJ_E_LIMIT, "ids", "the id map is too long");

@@ -37,6 +37,7 @@ struct bj_system_dir {
 };
 #define BJ_SYSTEM_DIRS_MAX 10
 #define BJ_SYSTEM_MOUNTS_MAX 4
+#define BJ_SOCKETS_MAX 32
 #define BJ_ID_SLOT 16u /* host ids of one sandbox */
 
 struct bj_host {
@@ -73,7 +74,7 @@ struct bj_host {
     uint32_t protected_present;  /* bit n: row n of the protected paths exists in the workspace */
     bool git_directory;          /* the workspace has a directory .git */
     uint32_t protected_links;    /* bit n: it, or its parent, is a symbolic link */
-    char sockets[8][64];         /* Unix sockets that lie in the workspace's top directory */
+    char sockets[BJ_SOCKETS_MAX][256];         /* Unix sockets that lie in the workspace's top directory */
     int socket_count;
     char home[BJ_PATH_MAX];      /* the caller's, without links and dots; "" if unknown */
 };

@@ -8,8 +8,8 @@
  *
  *     host → init   GO (the host side of the plan is done; slots travel in order, several messages if
  *                   need be, the last with `value` 1), SPAWN, OPEN, CONNECT, LISTEN, SIGNAL, WAIT, LIST
- *     init → host   REPLY (value, or an error), EXITED (a process ended: said once, unasked; WAIT is for
- *                   those that still run), FAILED (set-up failed),
+ *     init → host   REPLY (value, or an error), EXITED (a process ended: said once, unasked, unless its end is
+ *                   kept for WAIT), FAILED (set-up failed),
  *                   NOTE (a layer was degraded while being set up)
  *
  * Init closes its end, and ends the sandbox, when it receives something that is not one of these.
@@ -72,6 +72,7 @@ struct bj_spawn {
 #define BJ_SPAWN_MAIN     (1u << 1) /* the sandbox ends with it; a REPLY comes only on failure */
 #define BJ_SPAWN_PIDFD    (1u << 2) /* the REPLY carries a pidfd */
 #define BJ_SPAWN_REPLY    (1u << 3) /* MAIN, but reply all the same */
+#define BJ_SPAWN_KEEP     (1u << 4) /* its end is kept for WAIT instead of being said unasked */
 
 /* OPEN: open(2) inside, as the workload's user. REPLY: one descriptor. */
 struct bj_open {
