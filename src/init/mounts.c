@@ -312,6 +312,8 @@ static int mount_proc(struct bj_init *init, const struct bj_op *op, struct bj_er
         bj_init_note(init, BJ_LAYER_PROC,
                      "parts of /proc are covered here, as in a container, and so the kernel gives no "
                      "fresh one: /proc is empty");
+        if (init->plan->memory_watch != 0)
+            bj_init_note(init, BJ_LAYER_MEMORY, "without /proc memory cannot even be watched");
         return 0;
     }
     if (tree_fd < 0)

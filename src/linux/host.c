@@ -55,10 +55,10 @@ static void read_ids(struct bj_host *host)
     if (bj_read_small_file_at(AT_FDCWD, "/proc/self/uid_map", text, sizeof text) <= 0 ||
         sscanf(text, "%lu %lu %lu", &inside, &outside, &count) != 3)
         return;
-    host->initial_user_ns = inside == 0 && outside == 0 && count == 4294967295UL;
+    host->initial_user_ns = inside == 0 && outside == 0;
     host->id_random = readlink("/proc/self/ns/pid", link, sizeof link - 1) < 0 ||
                       !bj_streq(link, PID_NS_INITIAL);
-    if (host->initial_user_ns) {
+    if (host->initial_user_ns && count == UINT32_MAX) {
         host->id_first = ID_FIRST;
         host->id_slots = ID_SLOTS;
     } else if (count >= 2 * BJ_ID_SLOT) {

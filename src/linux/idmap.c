@@ -36,6 +36,7 @@ int bj_idmap_namespace(uid_t uid, gid_t gid, uid_t to_uid, gid_t to_gid, pid_t *
 {
     char uid_line[48], gid_line[48], path[64];
     BJ_CLEANUP_CLOSE int pidfd = -1;
+    pid_t parent = getpid();
     int ns_fd = -1, saved;
     pid_t pid = bj_process_clone(CLONE_NEWUSER, &pidfd);
 
@@ -44,6 +45,8 @@ int bj_idmap_namespace(uid_t uid, gid_t gid, uid_t to_uid, gid_t to_gid, pid_t *
         return -1;
     if (pid == 0) {
         bj_process_die_with_parent();
+        if (getppid() != parent)
+            _exit(1); /* it died before it could be noticed */
         for (;;)
             pause();
     }

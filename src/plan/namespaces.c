@@ -151,10 +151,17 @@ void bj_plan_join_host(struct bj_builder *b)
     }
 }
 
-static void close_doors(struct bj_builder *b)
+static int close_doors(struct bj_builder *b, struct bj_error *err)
 {
     bool landlock = bj_builder_wants(b, BJ_LAYER_LANDLOCK) && b->host->landlock_abi > 0;
     bool own_ids = b->host->privileged;
+    int result = 0;
+
+    if (bj_builder_wants(b, BJ_LAYER_LANDLOCK) && !landlock)
+        result = bj_builder_cannot(b, BJ_LAYER_LANDLOCK, false,
+                                   "this kernel has no Landlock, or it is not among its lsm=", err);
+    if (result < 0)
+        return result;
 
     if (landlock) {
         bj_builder_op(b, BJ_OP_LANDLOCK_ON, BJ_LAYER_LANDLOCK);
@@ -169,6 +176,7 @@ static void close_doors(struct bj_builder *b)
     }
     b->plan->layers |= BJ_LAYER_BIT(CAPABILITIES) | BJ_LAYER_BIT(NO_NEW_PRIVS) |
                        BJ_LAYER_BIT(SESSION) | BJ_LAYER_BIT(DESCRIPTORS);
+    return 0;
 }
 
 /*
@@ -228,6 +236,5 @@ int bj_plan_namespaces(struct bj_builder *b, struct bj_error *err)
     result = bj_plan_tree(b, err);
     if (result < 0)
         return result;
-    close_doors(b);
-    return 0;
+    return close_doors(b, err);
 }
