@@ -2,6 +2,7 @@
 #include "backend/channel.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -116,13 +117,34 @@ int bj_channel_send(struct bj_channel *channel, const struct bj_buf *packet,
     return bj_fail(err, BJ_E_ENDED, "request", "the sandbox has ended");
 }
 
-int bj_channel_reply(struct bj_channel *channel, struct bj_reply *ret, struct bj_error *err)
+/* Until something can be received. */
+static int wait_readable(const struct bj_channel *channel, int timeout_ms, struct bj_error *err)
+{
+    struct pollfd polled = {.fd = channel->fd, .events = POLLIN};
+    int ready;
+
+    do {
+        ready = poll(&polled, 1, timeout_ms);
+    } while (ready < 0 && errno == EINTR);
+    if (ready < 0)
+        return bj_fail_errno(err, "init", "cannot wait for the sandbox's init");
+    if (ready == 0)
+        return bj_fail(err, BJ_E_TIMEOUT, "init", "the sandbox's init has not answered for %d s",
+                       timeout_ms / 1000);
+    return 0;
+}
+
+int bj_channel_reply(struct bj_channel *channel, struct bj_reply *ret, int timeout_ms,
+                     struct bj_error *err)
 {
     struct bj_error remote;
     int result = 0;
 
-    while (result == 0 && !channel->ended)
-        result = receive(channel, channel->last_id, 0, ret, err);
+    while (result == 0 && !channel->ended) {
+        result = wait_readable(channel, timeout_ms, err);
+        if (result == 0)
+            result = receive(channel, channel->last_id, MSG_DONTWAIT, ret, err);
+    }
     if (result < 0)
         return result;
     if (result == 0 && channel->failure.code != BJ_E_OK) {

@@ -41,8 +41,13 @@ struct bj_reply {
 int bj_channel_send(struct bj_channel *channel, const struct bj_buf *packet,
                     const struct bj_fds *fds, struct bj_error *err);
 
-/* Waits for the reply to the last request. An error that init replies with becomes ours. */
-int bj_channel_reply(struct bj_channel *channel, struct bj_reply *ret, struct bj_error *err);
+/*
+ * Waits for the reply to the last request, for at most `timeout_ms` (-1: for ever): a workload can stop a
+ * process of init's that is about to start. An error that init replies with becomes ours.
+ */
+int bj_channel_reply(struct bj_channel *channel, struct bj_reply *ret, int timeout_ms,
+                     struct bj_error *err);
+#define BJ_CHANNEL_TIMEOUT_MS 10000
 
 /* Takes in whatever has arrived, without waiting. */
 int bj_channel_poll(struct bj_channel *channel, struct bj_error *err);

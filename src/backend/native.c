@@ -207,6 +207,17 @@ static int native_dry_run(const struct bj_config *config, struct bj_buf *out, st
     return result;
 }
 
+/* Waits for a reply. A sandbox whose init does not answer is of no more use, and ended. */
+static int answer(struct bj_sandbox *sandbox, struct bj_reply *reply, int timeout_ms,
+                  struct bj_error *err)
+{
+    int result = bj_channel_reply(&sandbox->channel, reply, timeout_ms, err);
+
+    if (result == -BJ_E_TIMEOUT)
+        native_kill(sandbox);
+    return result;
+}
+
 static int native_spawn(struct bj_sandbox *sandbox, const struct bj_spawn *spawn,
                         const int streams[3], pid_t *ret_pid, int *ret_terminal,
                         struct bj_error *err)
@@ -229,7 +240,7 @@ static int native_spawn(struct bj_sandbox *sandbox, const struct bj_spawn *spawn
         sandbox->one_command = sandbox->launcher == NULL;
         return 0;
     }
-    result = bj_channel_reply(&sandbox->channel, &reply, err);
+    result = answer(sandbox, &reply, BJ_CHANNEL_TIMEOUT_MS, err);
     if (result < 0)
         return result;
     if (reply.fds.count != (terminal ? 1 : 0)) {
@@ -250,7 +261,7 @@ static int ask(struct bj_sandbox *sandbox, struct bj_buf *packet, struct bj_repl
     int result = bj_channel_send(&sandbox->channel, packet, NULL, err);
 
     bj_buf_release(packet);
-    return result < 0 ? result : bj_channel_reply(&sandbox->channel, reply, err);
+    return result < 0 ? result : answer(sandbox, reply, BJ_CHANNEL_TIMEOUT_MS, err);
 }
 
 /* The same where the reply is one descriptor. */
@@ -344,7 +355,10 @@ static int native_wait(struct bj_sandbox *sandbox, pid_t pid, struct bj_exited *
     bj_buf_init(&packet, BJ_FRAME_MAX);
     head.id = ++sandbox->channel.last_id;
     bj_frame_put(&packet, head, &body);
-    result = ask(sandbox, &packet, &reply, err);
+    result = bj_channel_send(&sandbox->channel, &packet, NULL, err);
+    bj_buf_release(&packet);
+    if (result == 0)
+        result = answer(sandbox, &reply, -1, err); /* as long as the process runs */
     /* It ends between the two; or it did, and both the event and the reply are here. */
     if (take_exit(&sandbox->channel, pid, ret))
         return 0;

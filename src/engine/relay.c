@@ -16,6 +16,8 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
+#include <linux/magic.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
@@ -35,6 +37,15 @@ static bool is_null_device(const struct stat *status)
     return S_ISCHR(status->st_mode) && status->st_rdev == NULL_DEVICE;
 }
 
+/* A pipe without a name: a FIFO has an owner and a mode that the workload could change. */
+static bool is_plain_pipe(int fd, const struct stat *status)
+{
+    struct statfs where;
+
+    return S_ISFIFO(status->st_mode) && fstatfs(fd, &where) == 0 &&
+           (unsigned long)where.f_type == PIPEFS_MAGIC;
+}
+
 static enum bj_route route_of(const struct bj_run_request *request, int which,
                               const struct stat *status)
 {
@@ -42,7 +53,7 @@ static enum bj_route route_of(const struct bj_run_request *request, int which,
         return BJ_ROUTE_RELAY;
     if (request->streams[which] < 0 || is_null_device(status))
         return BJ_ROUTE_NONE;
-    if (S_ISFIFO(status->st_mode) &&
+    if (is_plain_pipe(request->streams[which], status) &&
         (which == 0 || !bj_config_said(request->config, BJ_OPT_OUTPUT_LIMIT_MB)))
         return BJ_ROUTE_HANDED;
     if (which == 0 && !request->interactive && isatty(request->streams[0]))

@@ -1,8 +1,8 @@
 /*
  * The memory watch: where no memory cgroup is to be had, init adds up what the sandbox uses every few
- * milliseconds. First a cheap sum that may count shared pages twice; only when that is too much, the
- * exact one. Better than nothing and reported as degraded: a fast allocation can exceed the limit for
- * a moment, and memory of sockets and pipes is not seen.
+ * milliseconds. First a cheap sum that counts too much; only when that is over the limit, the exact one. Better than nothing and reported as degraded: a fast allocation can exceed the limit for
+ * a moment, and memory of sockets and pipes, of System V segments and of memory files that nobody has
+ * mapped is not seen.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,31 +14,41 @@
 #include "init/init_internal.h"
 #include "init/proc_walk.h"
 
-/* Bytes of a process's own pages: resident less those of files and shared memory (proc(5), statm). */
-static uint64_t quick_bytes(int proc_fd, pid_t pid)
+struct usage {
+    uint64_t own, shared; /* bytes of anonymous and of shared memory */
+};
+
+/* All that is resident (proc(5), statm): counts what is shared as often as it is shared, and files. */
+static struct usage quick_usage(int proc_fd, pid_t pid)
 {
-    unsigned long size, resident, shared;
+    unsigned long size, resident;
     char path[32], text[128];
 
     snprintf(path, sizeof path, "%d/statm", pid);
     if (bj_read_small_file_at(proc_fd, path, text, sizeof text) <= 0 ||
-        sscanf(text, "%lu %lu %lu", &size, &resident, &shared) != 3 || resident < shared)
-        return 0;
-    return (uint64_t)(resident - shared) * (uint64_t)sysconf(_SC_PAGESIZE);
+        sscanf(text, "%lu %lu", &size, &resident) != 2)
+        return (struct usage){0};
+    return (struct usage){.own = (uint64_t)resident * (uint64_t)sysconf(_SC_PAGESIZE)};
 }
 
-/* The same with shared pages divided among those who share them (smaps_rollup, "Pss_Anon"). */
-static uint64_t exact_bytes(int proc_fd, pid_t pid)
+static uint64_t kib_after(const char *text, const char *key)
 {
-    char path[32], text[2048], *found;
+    const char *found = strstr(text, key);
+
+    return found != NULL ? strtoull(found + strlen(key), NULL, 10) << 10 : 0;
+}
+
+/* Shared pages divided among those who share them (smaps_rollup). */
+static struct usage exact_usage(int proc_fd, pid_t pid)
+{
+    char path[32], text[2048];
 
     snprintf(path, sizeof path, "%d/smaps_rollup", pid);
-    if (bj_read_small_file_at(proc_fd, path, text, sizeof text) <= 0)
-        return quick_bytes(proc_fd, pid);
-    found = strstr(text, "Pss_Anon:");
-    if (found == NULL)
-        return quick_bytes(proc_fd, pid);
-    return strtoull(found + strlen("Pss_Anon:"), NULL, 10) << 10;
+    if (bj_read_small_file_at(proc_fd, path, text, sizeof text) <= 0 ||
+        strstr(text, "Pss_Anon:") == NULL)
+        return quick_usage(proc_fd, pid);
+    return (struct usage){.own = kib_after(text, "Pss_Anon:"),
+                          .shared = kib_after(text, "Pss_Shmem:")};
 }
 
 static uint64_t scratch_bytes(void)
@@ -50,16 +60,21 @@ static uint64_t scratch_bytes(void)
     return (uint64_t)(status.f_blocks - status.f_bfree) * (uint64_t)status.f_bsize;
 }
 
-static uint64_t sum(struct bj_init *init, uint64_t (*measure)(int proc_fd, pid_t pid))
+static uint64_t sum(struct bj_init *init, struct usage (*measure)(int proc_fd, pid_t pid))
 {
-    uint64_t total = scratch_bytes();
+    uint64_t own = 0, shared = 0, scratch = scratch_bytes();
     struct bj_proc_walk walk;
     pid_t pid;
 
     bj_proc_walk_start(&walk, init->proc_fd);
-    while (bj_proc_walk_next(&walk, &pid))
-        total += measure(init->proc_fd, pid);
-    return total;
+    while (bj_proc_walk_next(&walk, &pid)) {
+        struct usage usage = measure(init->proc_fd, pid);
+
+        own += usage.own;
+        shared += usage.shared;
+    }
+    /* Mapped files of the scratch are in both; the larger of the two is surely in use. */
+    return own + (shared > scratch ? shared : scratch);
 }
 
 bool bj_init_memory_exceeded(struct bj_init *init)
@@ -68,5 +83,5 @@ bool bj_init_memory_exceeded(struct bj_init *init)
 
     if (limit == 0 || init->proc_fd < 0 || init->plan->isolation != BJ_ISOLATION_NAMESPACES)
         return false;
-    return sum(init, quick_bytes) > limit && sum(init, exact_bytes) > limit;
+    return sum(init, quick_usage) > limit && sum(init, exact_usage) > limit;
 }

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -22,7 +23,8 @@ static bool is_there(int git_fd, const char *name)
 {
     struct stat status;
 
-    return fstatat(git_fd, name, &status, AT_SYMLINK_NOFOLLOW) == 0;
+    /* Anything but a clear no counts as yes. */
+    return fstatat(git_fd, name, &status, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT;
 }
 
 void bj_git_guard_open(struct bj_git_guard *guard, const char *workspace)
@@ -39,6 +41,20 @@ void bj_git_guard_open(struct bj_git_guard *guard, const char *workspace)
     }
 }
 
+/* Opens a directory that may have been made unreadable on purpose. No link is followed. */
+static int open_readable(int parent_fd, const char *name)
+{
+    BJ_CLEANUP_CLOSE int path_fd =
+        openat(parent_fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    char itself[32];
+
+    if (path_fd < 0)
+        return -1;
+    snprintf(itself, sizeof itself, "/proc/self/fd/%d", path_fd);
+    chmod(itself, 0700);
+    return open(itself, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
 /* Removes a file or a whole directory, as far as it goes; links are removed, never followed. */
 static void remove_all(int parent_fd, const char *name, int depth)
 {
@@ -48,8 +64,7 @@ static void remove_all(int parent_fd, const char *name, int depth)
 
     if (unlinkat(parent_fd, name, 0) == 0 || errno != EISDIR || depth > DEPTH_MAX)
         return;
-    fchmodat(parent_fd, name, 0700, 0); /* it may have been made unreadable on purpose */
-    fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    fd = open_readable(parent_fd, name);
     directory = fd >= 0 ? fdopendir(fd) : NULL;
     if (directory == NULL) {
         bj_fd_close(&fd);
@@ -66,9 +81,12 @@ static void remove_all(int parent_fd, const char *name, int depth)
 /* First to a name that git does not know, which is one step and cannot stop half way; then for good. */
 static bool take_away(int git_fd, const char *name)
 {
+    uint64_t random = 0;
     char aside[64];
 
-    snprintf(aside, sizeof aside, "belljar-removed-%d-%s", getpid(), name);
+    if (getrandom(&random, sizeof random, 0) != sizeof random)
+        return false;
+    snprintf(aside, sizeof aside, "belljar-removed-%016llx", (unsigned long long)random);
     if (renameat(git_fd, name, git_fd, aside) < 0)
         return false;
     remove_all(git_fd, aside, 0);
@@ -78,7 +96,12 @@ static bool take_away(int git_fd, const char *name)
 bool bj_git_guard_close(struct bj_git_guard *guard, const char **ret_name, bool *ret_gone)
 {
     bool found = false, gone;
+    struct stat status;
 
+    /* The directory may have been made unwritable, to keep what was put there. */
+    if (guard->git_fd >= 0 && guard->absent != 0 && fstat(guard->git_fd, &status) == 0 &&
+        (status.st_mode & 0700) != 0700)
+        fchmod(guard->git_fd, (status.st_mode & 07777) | 0700);
     for (size_t i = 0; guard->git_fd >= 0 && i < NAME_COUNT; i++) {
         if (!(guard->absent & (uint32_t)1 << i) || !is_there(guard->git_fd, names[i]))
             continue;

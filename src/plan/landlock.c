@@ -59,6 +59,8 @@ static void note_missing(struct bj_builder *b)
                          "and its like in the workspace stay writable"},
         {BJ_LAYER_PID, "the host's processes are visible"},
         {BJ_LAYER_PROC, "the host's /proc"},
+        {BJ_LAYER_LANDLOCK, "modes, times and extended attributes of the caller's files can be changed "
+                            "wherever they lie; their contents cannot"},
     };
 
     if (b->host->landlock_abi < 6)

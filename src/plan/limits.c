@@ -85,6 +85,8 @@ static int limit_memory(struct bj_builder *b, struct bj_error *err)
             set_cgroup(b, BJ_CONTROLLER_MEMORY, BJ_LAYER_MEMORY, "memory.limit_in_bytes", value, 0);
             set_cgroup(b, BJ_CONTROLLER_MEMORY, BJ_LAYER_MEMORY, "memory.memsw.limit_in_bytes",
                        value, BJ_FLAG_OPTIONAL);
+            set_cgroup(b, BJ_CONTROLLER_MEMORY, BJ_LAYER_MEMORY, "memory.kmem.tcp.limit_in_bytes",
+                       value, BJ_FLAG_OPTIONAL);
         }
         b->plan->layers |= BJ_LAYER_BIT(MEMORY);
         return 0;

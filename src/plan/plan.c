@@ -277,12 +277,35 @@ void bj_plan_print(const struct bj_plan *plan, struct bj_buf *out)
     bj_buf_puts(out, "\n");
 }
 
+/* Do the number and the slot of an operation suit its kind? Those who execute it index arrays by them. */
+static bool suits_kind(const struct bj_plan *plan, const struct bj_op *op)
+{
+    switch ((enum bj_op_kind)op->kind) {
+    case BJ_OP_CGROUP:
+    case BJ_OP_HOST_TREE:
+    case BJ_OP_JOIN_CGROUP:
+    case BJ_OP_OPEN_PATH:
+    case BJ_OP_OVERLAY:
+    case BJ_OP_BIND:
+        return op->slot != BJ_NO_SLOT;
+    case BJ_OP_ID_MAP:
+        return plan->id_slots > 0;
+    case BJ_OP_SECCOMP:
+        return op->number < BJ_SECCOMP_PROFILE_COUNT;
+    default:
+        return true;
+    }
+}
+
 int bj_plan_check(const struct bj_plan *plan, size_t size, struct bj_error *err)
 {
+    uint32_t trees = 0;
+
     if (size < offsetof(struct bj_plan, text) + 1 || plan->version != BJ_PLAN_VERSION)
         return bj_fail(err, BJ_E_PROTOCOL, "plan", "the plan is of another version or cut short");
     if (plan->text_length == 0 || plan->text_length > BJ_PLAN_TEXT_MAX ||
-        bj_plan_size(plan) != size || plan->text[plan->text_length - 1] != '\0')
+        bj_plan_size(plan) != size || plan->text[0] != '\0' ||
+        plan->text[plan->text_length - 1] != '\0')
         return bj_fail(err, BJ_E_PROTOCOL, "plan", "the plan's strings are damaged");
     if (plan->op_count > BJ_PLAN_OPS_MAX || plan->slot_count > BJ_TREES_MAX ||
         plan->rlimit_count > BJ_RLIMITS_MAX || plan->directory >= plan->text_length ||
@@ -294,8 +317,11 @@ int bj_plan_check(const struct bj_plan *plan, size_t size, struct bj_error *err)
         if (op->kind >= BJ_OP_COUNT || op->layer >= BJ_LAYER_COUNT ||
             op->source >= plan->text_length || op->target >= plan->text_length ||
             op->text >= plan->text_length ||
-            (op->slot != BJ_NO_SLOT && op->slot >= plan->slot_count))
+            (op->slot != BJ_NO_SLOT && op->slot >= plan->slot_count) || !suits_kind(plan, op))
             return bj_fail(err, BJ_E_PROTOCOL, "plan", "operation %u is out of range", i);
+        trees += op->kind == BJ_OP_HOST_TREE;
     }
+    if (trees > BJ_VOLUMES_MAX + 1) /* the workspace is one more */
+        return bj_fail(err, BJ_E_PROTOCOL, "plan", "the plan opens too many trees");
     return 0;
 }
