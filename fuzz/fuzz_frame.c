@@ -129,6 +129,28 @@ static void fuzz_frame(const uint8_t *data, size_t size)
     bj_free(packet);
 }
 
+/* What executing a plan that passed relies on: slots, divisors and numbers of rows are in range. */
+static void expect_executable(const struct bj_plan *plan)
+{
+    uint32_t trees = 0;
+
+    expect(*bj_plan_text(plan, 0) == '\0');
+    for (uint32_t i = 0; i < plan->op_count; i++) {
+        const struct bj_op *op = &plan->ops[i];
+        enum bj_op_kind kind = (enum bj_op_kind)op->kind;
+
+        if (kind == BJ_OP_CGROUP || kind == BJ_OP_HOST_TREE || kind == BJ_OP_JOIN_CGROUP ||
+            kind == BJ_OP_OPEN_PATH || kind == BJ_OP_OVERLAY || kind == BJ_OP_BIND)
+            expect(op->slot < BJ_TREES_MAX);
+        if (kind == BJ_OP_ID_MAP)
+            expect(plan->id_slots > 0);
+        if (kind == BJ_OP_SECCOMP)
+            expect(op->number < BJ_SECCOMP_PROFILE_COUNT);
+        trees += kind == BJ_OP_HOST_TREE;
+    }
+    expect(trees <= BJ_VOLUMES_MAX + 1);
+}
+
 static void check_plan(const struct bj_plan *plan, size_t size)
 {
     struct bj_error err = {0};
@@ -137,6 +159,7 @@ static void check_plan(const struct bj_plan *plan, size_t size)
     if (!accepted(bj_plan_check(plan, size, &err), &err))
         return;
     expect(bj_plan_size(plan) == size);
+    expect_executable(plan);
     bj_buf_init(&printed, 64 << 20);
     bj_plan_print(plan, &printed);
     expect(!printed.failed);
