@@ -49,7 +49,8 @@ static int forget_caller(struct bj_init *init, struct bj_init_wipe wipe, struct 
     sigset_t none, child;
     int null_fd;
 
-    memset(wipe.start, 0, wipe.length);
+    if (wipe.length > 0) /* nothing was registered: NULL, which memset(3) does not take */
+        memset(wipe.start, 0, wipe.length);
     for (int i = 1; i < NSIG; i++)
         sigaction(i, &plain, NULL);
     if (BJ_SYS(dup2(init->socket_fd, SOCKET_FD)) < 0 || bj_process_close_from(SOCKET_FD + 1) < 0)
