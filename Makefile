@@ -3,7 +3,7 @@ BUILD ?= build
 PREFIX ?= /usr/local
 MESON ?= meson
 
-.PHONY: all deps run test bench fuzz lint install clean test-vm escape
+.PHONY: all deps run test bench fuzz lint install uninstall clean test-vm
 
 all: $(BUILD)/build.ninja
 	@ninja -C $(BUILD)
@@ -40,8 +40,16 @@ test-vm: all
 	@tests/vm/run
 
 install: all
-	@DESTDIR=$(DESTDIR) $(MESON) configure $(BUILD) -Dprefix=$(PREFIX)
+	@mkdir -p "$(DESTDIR)$(PREFIX)" 2>/dev/null && test -w "$(DESTDIR)$(PREFIX)" || \
+	  { echo "make: cannot write $(DESTDIR)$(PREFIX): use sudo, PREFIX= or DESTDIR=" >&2; exit 1; }
+	@$(MESON) configure $(BUILD) -Dprefix=$(PREFIX)
 	@DESTDIR=$(DESTDIR) $(MESON) install -C $(BUILD) --quiet
+	@if [ -z "$(DESTDIR)" ] && [ "$$(id -u)" = 0 ]; then ldconfig; fi
+	@echo "Installed below $(DESTDIR)$(PREFIX)"
+
+# What the last `make install` from this tree wrote.
+uninstall:
+	@ninja -C $(BUILD) uninstall | tail -1
 
 clean:
 	@rm -rf $(BUILD) build-*

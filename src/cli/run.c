@@ -49,8 +49,9 @@ static void print_notes(const struct bj_run_options *run, const struct bj_result
                 "belljar: more than %lld MiB of output on one stream; the rest was thrown away "
                 "(--output-limit)\n",
                 (long long)config->output_limit_mb);
-    if (config->allow_degraded) {
-        for (int i = 0; i < result->degraded.count; i++)
+    for (int i = 0; i < result->degraded.count; i++) {
+        /* A file that could not be protected is said always; limits that were only defaults are not. */
+        if (config->allow_degraded || result->degraded.items[i].layer == BJ_LAYER_MOUNT)
             fprintf(stderr, "belljar: degraded: %s: %s\n",
                     bj_layer_name(result->degraded.items[i].layer),
                     result->degraded.items[i].reason);
@@ -183,6 +184,13 @@ int bj_cli_shell(int argc, char **argv)
         status = print_help();
     } else if (first < argc) {
         fprintf(stderr, "belljar: shell takes no command; belljar run does\n");
+        status = EXIT_FAILED;
+    } else if (run.command_text != NULL) {
+        fprintf(stderr, "belljar: shell takes no -c; belljar run does\n");
+        status = EXIT_FAILED;
+    } else if (!isatty(STDIN_FILENO)) {
+        fprintf(stderr, "belljar: the input of a shell has to be a terminal; without one: belljar run "
+                        "-c 'TEXT', or belljar run bash < FILE\n");
         status = EXIT_FAILED;
     } else {
         run.tty = run.interactive = true;

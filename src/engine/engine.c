@@ -25,6 +25,7 @@
 
 #define EXIT_TIMED_OUT 124
 #define LAST_OUTPUT_MS 100 /* for output of a command that was ended, where nobody reads */
+#define GRACE_US 10000000 /* from SIGTERM or SIGHUP to the end of a command that ignores them */
 #define SIGNALS_BEFORE_KILL 3 /* the third one of a kind ends everything */
 
 struct run {
@@ -37,6 +38,8 @@ struct run {
     int signal_fd;
     sigset_t old_mask;
     int64_t started, deadline; /* microseconds; deadline 0 = none */
+    int64_t grace_ends;        /* microseconds; 0 = nobody asked it to end */
+    int grace_signal;
     int asked_to_end;          /* how often */
     bool exited;
 };
@@ -80,6 +83,13 @@ static void restore_signals(struct run *run)
     bj_fd_close(&run->signal_fd);
 }
 
+static void end_by_signal(struct run *run, int signal)
+{
+    snprintf(run->result->reason, sizeof run->result->reason, "ended by signal %d", signal);
+    run->result->signal = signal;
+    run->backend->kill(run->sandbox);
+}
+
 static void pass_on_signals(struct run *run)
 {
     struct signalfd_siginfo info;
@@ -94,13 +104,14 @@ static void pass_on_signals(struct run *run)
         }
         if (signal != SIGUSR1 && signal != SIGUSR2)
             run->asked_to_end++;
+        if ((signal == SIGTERM || signal == SIGHUP) && run->grace_ends == 0) {
+            run->grace_ends = bj_clock_us() + GRACE_US;
+            run->grace_signal = signal;
+        }
         /* A command that has not started yet cannot take a signal. */
         if (run->asked_to_end >= SIGNALS_BEFORE_KILL ||
-            run->backend->signal(run->sandbox, 0, true, signal, NULL) < 0) {
-            snprintf(run->result->reason, sizeof run->result->reason, "ended by signal %d", signal);
-            run->result->signal = signal;
-            run->backend->kill(run->sandbox);
-        }
+            run->backend->signal(run->sandbox, 0, true, signal, NULL) < 0)
+            end_by_signal(run, signal);
     }
 }
 
@@ -123,20 +134,27 @@ static void take_exit(struct run *run, const struct bj_exited *exited)
 
 static int milliseconds_left(const struct run *run)
 {
-    int64_t left;
+    int64_t left, until = run->deadline;
 
-    if (run->deadline == 0)
+    if (run->grace_ends != 0 && (until == 0 || run->grace_ends < until))
+        until = run->grace_ends;
+    if (until == 0)
         return -1;
-    left = run->deadline - bj_clock_us();
+    left = until - bj_clock_us();
     if (left <= 0)
         return 0;
     return left > 3600000000LL ? 3600000 : (int)((left + 999) / 1000);
 }
 
+/* The deadline has come: that of the run, or of a command that was asked to end and does not. */
 static void time_out(struct run *run)
 {
     struct bj_result *result = run->result;
 
+    if (run->grace_ends != 0 && bj_clock_us() >= run->grace_ends) {
+        end_by_signal(run, run->grace_signal);
+        return;
+    }
     result->timed_out = true;
     result->exit_code = EXIT_TIMED_OUT;
     snprintf(result->reason, sizeof result->reason, "timed out after %lld s",

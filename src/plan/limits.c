@@ -132,10 +132,10 @@ static int limit_cpu(struct bj_builder *b, struct bj_error *err)
 
     if (cores <= 0 || !bj_builder_wants(b, BJ_LAYER_CPU))
         return 0;
-    if (!bj_config_said(b->config, BJ_OPT_CPU_CORES) && cores >= b->host->cpus) {
-        b->plan->layers |= BJ_LAYER_BIT(CPU); /* the host has no more than that */
+    /* A default that the host cannot exceed is not worth a cgroup. */
+    if (!bj_config_said(b->config, BJ_OPT_CPU_CORES) && cores >= b->host->cpus &&
+        !bj_builder_requires(b, BJ_LAYER_CPU))
         return 0;
-    }
     if (!has_controller(b, BJ_CONTROLLER_CPU))
         return bj_builder_cannot(b, BJ_LAYER_CPU, bj_config_said(b->config, BJ_OPT_CPU_CORES),
                                  "no cpu cgroup to be had; CPU time is not limited", err);

@@ -6,6 +6,8 @@
 
 int bj_plan_none(struct bj_builder *b, struct bj_error *err)
 {
+    static const enum bj_option_id limits[] = {BJ_OPT_CPU_CORES, BJ_OPT_MEMORY_MB, BJ_OPT_DISK_MB,
+                                               BJ_OPT_MAX_PROCESSES};
     struct bj_plan *plan = b->plan;
     const char *source, *target;
     int result = bj_plan_workspace(b, &source, &target, err);
@@ -16,6 +18,10 @@ int bj_plan_none(struct bj_builder *b, struct bj_error *err)
         return bj_fail(err, BJ_E_LAYER, "plan",
                        "sandbox_type none shows the host as it is: no empty or moved workspace, and "
                        "no volumes");
+    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
+        if (bj_config_said(b->config, limits[i]) && !b->config->allow_degraded)
+            return bj_fail(err, BJ_E_LAYER, "plan", "sandbox_type none enforces no limits");
+    }
     plan->isolation = BJ_ISOLATION_LANDLOCK; /* no process tree of its own */
     plan->uid = plan->init_uid = plan->sandbox_uid = b->host->uid;
     plan->gid = plan->init_gid = plan->sandbox_gid = b->host->gid;

@@ -126,11 +126,15 @@ static const char *const refused[] = {"unshare",
 static const char *const missing[] = {"clone3",           "openat2",       "memfd_secret",
                                       "remap_file_pages", "epoll_ctl_old", "epoll_wait_old",
                                       "statmount",        "listmount",     "lsm_get_self_attr",
-                                      "lsm_list_modules", "file_getattr",  "file_setattr"};
+                                      "lsm_list_modules", "file_getattr",  "file_setattr",
+                                      "io_setup"};
 
 static const char *const decided_by_argument[] = {
-    "clone", "prlimit64", "setrlimit", "personality", "ioctl",    "socket",    "socketpair", "open",   "openat",
-    "creat", "chmod",     "fchmod",      "fchmodat", "fchmodat2", "mknod",      "mknodat"};
+    "clone",         "prlimit64",     "setrlimit",          "personality", "ioctl",     "socket",
+    "socketpair",    "open",          "openat",             "creat",       "chmod",     "fchmod",
+    "fchmodat",      "fchmodat2",     "mknod",              "mknodat",     "setpriority",
+    "ioprio_set",    "sched_setattr", "sched_setaffinity",  "sched_setparam",
+    "sched_setscheduler"};
 
 /* Of arch/x86/entry/syscalls/syscall_64.tbl in Linux 6.18; from 403 on the same on arm64. */
 static const struct {
@@ -382,7 +386,7 @@ static const struct argument_case argument_cases[] = {
     {"ioctl", {ANY, 0x541b, ANY, ANY}, ALLOW, 0},   /* FIONREAD */
     {"ioctl", {ANY, 0, ANY, ANY}, ALLOW, 0},
 
-    {"socket", {AF_UNIX, ANY, ANY, ANY}, ALLOW, 0},
+    {"socket", {AF_UNIX, ANY, ANY, ANY}, ALLOW, REFUSED},
     {"socket", {AF_INET, SOCK_STREAM, 0, ANY}, ALLOW, REFUSED},
     {"socket", {AF_INET, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP, ANY}, ALLOW, REFUSED},
     {"socket", {AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, IPPROTO_UDP, ANY}, ALLOW, REFUSED},
@@ -409,7 +413,26 @@ static const struct argument_case argument_cases[] = {
     {"socket", {0, ANY, ANY, ANY}, REFUSED, 0},
     {"socket", {UINT32_MAX, ANY, ANY, ANY}, REFUSED, 0},
 
-    {"socketpair", {AF_UNIX, ANY, ANY, ANY}, ALLOW, 0},
+    {"socketpair", {AF_UNIX, SOCK_STREAM, ANY, ANY}, ALLOW, 0},
+    {"socketpair", {AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, ANY, ANY}, ALLOW, 0},
+    {"socketpair", {AF_UNIX, SOCK_DGRAM, ANY, ANY}, ALLOW, REFUSED},
+
+    {"sched_setaffinity", {0, ANY, ANY, ANY}, ALLOW, 0},
+    {"sched_setaffinity", {1, ANY, ANY, ANY}, REFUSED, 0}, /* init */
+    {"sched_setaffinity", {77, ANY, ANY, ANY}, ALLOW, REFUSED},
+    {"sched_setscheduler", {1, ANY, ANY, ANY}, REFUSED, 0},
+    {"sched_setattr", {1, ANY, ANY, ANY}, REFUSED, 0},
+    {"sched_setparam", {1, ANY, ANY, ANY}, REFUSED, 0},
+    {"sched_setscheduler", {0, ANY, ANY, ANY}, ALLOW, 0},
+    {"sched_setattr", {0, ANY, ANY, ANY}, ALLOW, 0},
+    {"sched_setparam", {0, ANY, ANY, ANY}, ALLOW, 0},
+    {"setpriority", {0, 0, ANY, ANY}, ALLOW, 0},
+    {"setpriority", {0, 1, ANY, ANY}, REFUSED, 0},
+    {"setpriority", {1, 0, ANY, ANY}, ALLOW, REFUSED}, /* PRIO_PGRP */
+    {"setpriority", {2, 0, ANY, ANY}, REFUSED, 0},     /* PRIO_USER */
+    {"ioprio_set", {1, 0, ANY, ANY}, ALLOW, 0},
+    {"ioprio_set", {1, 1, ANY, ANY}, REFUSED, 0},
+    {"ioprio_set", {3, 0, ANY, ANY}, REFUSED, 0}, /* IOPRIO_WHO_USER */
     {"socketpair", {AF_INET, ANY, ANY, ANY}, REFUSED, 0},
     {"socketpair", {30, ANY, ANY, ANY}, REFUSED, 0}, /* AF_TIPC */
 
