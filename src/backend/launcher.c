@@ -339,6 +339,7 @@ static int ask(struct bj_launcher *launcher, const void *request, size_t size,
 {
     ssize_t length;
 
+    ret_fds->count = 0; /* the caller closes them whatever comes */
     if (bj_socket_send(launcher->socket_fd, request, size, NULL) < 0)
         return bj_fail_errno(err, "launcher", "cannot ask the launcher");
     length = bj_socket_receive(launcher->socket_fd, answer, sizeof *answer, ret_fds, 0);
