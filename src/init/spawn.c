@@ -65,8 +65,8 @@ static int set_streams_child(const struct child *child)
 static int set_identity_child(const struct bj_plan *plan)
 {
     /* Not PID 1 there, init could be signalled: an inner domain keeps it out of reach. */
-    if (plan->isolation == BJ_ISOLATION_LANDLOCK)
-        return plan->layers & BJ_LAYER_BIT(LANDLOCK) ? bj_landlock_scope() : 0;
+    if (plan->isolation != BJ_ISOLATION_NAMESPACES)
+        return plan->isolation == BJ_ISOLATION_LANDLOCK ? bj_landlock_scope() : 0;
     if (plan->uid != plan->init_uid &&
         (BJ_SYS(setresgid(plan->gid, plan->gid, plan->gid)) < 0 ||
          BJ_SYS(setresuid(plan->uid, plan->uid, plan->uid)) < 0))

@@ -25,6 +25,7 @@ enum bj_sandbox_type {
 enum bj_isolation {
     BJ_ISOLATION_NAMESPACES,
     BJ_ISOLATION_LANDLOCK, /* where user namespaces are forbidden: Landlock and seccomp only */
+    BJ_ISOLATION_NONE,     /* of a plan for sandbox_type none; not to be chosen */
 };
 
 enum bj_network {

@@ -22,7 +22,7 @@ int bj_plan_none(struct bj_builder *b, struct bj_error *err)
         if (bj_config_said(b->config, limits[i]) && !b->config->allow_degraded)
             return bj_fail(err, BJ_E_LAYER, "plan", "sandbox_type none enforces no limits");
     }
-    plan->isolation = BJ_ISOLATION_LANDLOCK; /* no process tree of its own */
+    plan->isolation = BJ_ISOLATION_NONE;
     plan->uid = plan->init_uid = plan->sandbox_uid = b->host->uid;
     plan->gid = plan->init_gid = plan->sandbox_gid = b->host->gid;
     plan->directory = bj_builder_text(b, target);

@@ -237,8 +237,11 @@ static void print_flags(struct bj_buf *out, uint32_t flags)
 
 void bj_plan_print(const struct bj_plan *plan, struct bj_buf *out)
 {
+    static const char *const isolations[] = {"namespaces", "landlock", "none"};
+
     bj_buf_printf(out, "isolation %s\n",
-                  plan->isolation == BJ_ISOLATION_LANDLOCK ? "landlock" : "namespaces");
+                  isolations[plan->isolation <= BJ_ISOLATION_NONE ? plan->isolation
+                                                                  : BJ_ISOLATION_NONE]);
     bj_buf_printf(out, "user %u:%u inside, %u:%u on the host", plan->uid, plan->gid,
                   plan->sandbox_uid, plan->sandbox_gid);
     if (plan->id_slots > 0)
