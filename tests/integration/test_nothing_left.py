@@ -4,6 +4,7 @@ moments; then nothing of them is left anywhere."""
 import os
 import random
 import re
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -132,6 +133,20 @@ def test_thousand_runs_leave_nothing(belljar):
         assert after[name] == value, (seed, name)
     for name, value in kernel_counts().items():
         assert value - counted[name] < MARGIN[name], (seed, name, counted[name], value)
+
+
+@pytest.mark.requires("cgroup")
+def test_kill_of_the_process_group(belljar):
+    """As a supervisor does that has waited too long: whoever cleans up must not be in it."""
+    pids = set()
+    for step in range(200):
+        process = belljar.start("--", "true", process_group=0, stdout=subprocess.DEVNULL,
+                                stderr=subprocess.DEVNULL)
+        pids.add(process.pid)
+        time.sleep(step % 50 / 10000)
+        os.killpg(process.pid, signal.SIGKILL)  # at worst a zombie
+        process.wait()
+    assert wait_until(lambda: not cgroups_of(pids), SETTLE), cgroups_of(pids)
 
 
 def test_namespaces_are_given_back(belljar):
