@@ -128,6 +128,7 @@ static int open_tree(struct bj_launch *launch, const struct bj_op *op, struct ha
         .source = bj_plan_text(launch->plan, op->source),
         .read_only = op->flags & BJ_FLAG_READ_ONLY,
         .overlay = op->flags & BJ_FLAG_OVERLAY,
+        .ret_plain = &launch->plain_trees,
         .uid = launch->id_base + launch->plan->sandbox_uid,
         .gid = launch->id_base + launch->plan->sandbox_gid,
     };

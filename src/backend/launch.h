@@ -26,6 +26,7 @@ struct bj_launch {
     pid_t init_pid;        /* 0 = none */
     int init_pidfd;
     pid_t helpers[BJ_VOLUMES_MAX + 1]; /* children that have done their part, to be reaped */
+    bool plain_trees;       /* a read-only volume is shared with the host after all */
     uint32_t helper_count;
     uint32_t id_base;      /* first host id of this sandbox, if it has its own */
     uint32_t cgroups_made; /* of the plan's CGROUP operations, from the first */

@@ -100,19 +100,15 @@ static void use_pool(struct server *server, struct bj_plan *plan)
     }
 }
 
-/* A sandbox in the launcher's own network needs the launcher to be in it. */
+/* A sandbox in the host's network needs the launcher to be in it. */
 static int check_network(const struct server *server, const struct bj_plan *plan,
                          struct bj_error *err)
 {
-    for (uint32_t i = 0; i < plan->op_count; i++) {
-        if (plan->ops[i].kind == BJ_OP_NETWORK)
-            return 0;
-    }
-    if (server->home_netns < 0)
-        return bj_fail(err, BJ_E_UNSUPPORTED, "network",
-                       "this launcher keeps network namespaces ready and, unprivileged, has left the "
-                       "host's network: start one without a pool for it");
-    return 0;
+    if (plan->layers & BJ_LAYER_BIT(NETWORK) || server->home_netns >= 0)
+        return 0;
+    return bj_fail(err, BJ_E_UNSUPPORTED, "network",
+                   "this launcher keeps network namespaces ready and, unprivileged, has left the "
+                   "host's network: start one without a pool for it");
 }
 
 static struct slot *free_slot(struct server *server, uint32_t *ret_number)

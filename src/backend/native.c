@@ -163,6 +163,10 @@ static int create_once(const struct bj_config *config, struct bj_launcher *launc
         native_destroy(sandbox, NULL);
         return failed;
     }
+    if (sandbox->launch.plain_trees)
+        bj_degradations_add(&result->degraded, BJ_LAYER_SHARED_TREES,
+                            "the kernel refused an overlay over a read-only volume; locks on its files "
+                            "reach the host");
     result->layers = sandbox->plan.layers;
     *ret_sandbox = sandbox;
     return 0;

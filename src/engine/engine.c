@@ -290,8 +290,9 @@ static void conclude(struct run *run)
     struct bj_result *result = run->result;
 
     result->duration_us = bj_clock_us() - run->started;
-    if (result->oom_killed && result->reason[0] == '\0' && result->signal == SIGKILL)
-        snprintf(result->reason, sizeof result->reason, "killed: memory limit of %lld MiB reached",
+    if (result->oom_killed && result->reason[0] == '\0')
+        snprintf(result->reason, sizeof result->reason, "%s: memory limit of %lld MiB reached",
+                 result->signal == SIGKILL ? "killed" : "a process was killed",
                  (long long)run->request->config->memory_mb);
     if (!run->exited && !result->timed_out && result->signal != 0)
         result->exit_code = 128 + result->signal;

@@ -64,6 +64,7 @@ int bj_tree_open(const struct bj_tree_request *request, int *ret_fd, pid_t *ret_
             *ret_fd = overlay_fd;
             return 0;
         }
+        *request->ret_plain = true;
     }
     *ret_fd = bj_fd_take(&tree_fd);
     return 0;
