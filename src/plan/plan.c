@@ -300,6 +300,15 @@ static bool suits_kind(const struct bj_plan *plan, const struct bj_op *op)
     }
 }
 
+static bool is_in_range(const struct bj_plan *plan, const struct bj_op *op)
+{
+    uint32_t length = plan->text_length;
+
+    return op->kind < BJ_OP_COUNT && op->layer < BJ_LAYER_COUNT && op->source < length &&
+           op->target < length && op->text < length &&
+           (op->slot == BJ_NO_SLOT || op->slot < plan->slot_count);
+}
+
 int bj_plan_check(const struct bj_plan *plan, size_t size, struct bj_error *err)
 {
     uint32_t trees = 0;
@@ -317,10 +326,7 @@ int bj_plan_check(const struct bj_plan *plan, size_t size, struct bj_error *err)
     for (uint32_t i = 0; i < plan->op_count; i++) {
         const struct bj_op *op = &plan->ops[i];
 
-        if (op->kind >= BJ_OP_COUNT || op->layer >= BJ_LAYER_COUNT ||
-            op->source >= plan->text_length || op->target >= plan->text_length ||
-            op->text >= plan->text_length ||
-            (op->slot != BJ_NO_SLOT && op->slot >= plan->slot_count) || !suits_kind(plan, op))
+        if (!is_in_range(plan, op) || !suits_kind(plan, op))
             return bj_fail(err, BJ_E_PROTOCOL, "plan", "operation %u is out of range", i);
         trees += op->kind == BJ_OP_HOST_TREE;
     }

@@ -196,10 +196,10 @@ static void paths(void **state)
     set(BJ_OPT_WORKSPACE, "/a/");
     assert_int_equal(config.workspace, BJ_WORKSPACE_DIRECTORY);
     assert_string_equal(config.workspace_path, "/a");
-    set(BJ_OPT_WORKING_DIRECTORY, "/work//space");
-    assert_string_equal(config.working_directory, "/work/space");
+    set(BJ_OPT_WORKING_DIRECTORY, "/srv//space");
+    assert_string_equal(config.working_directory, "/srv/space");
     refuse(BJ_OPT_WORKING_DIRECTORY, "work");
-    refuse(BJ_OPT_WORKING_DIRECTORY, "/work/..");
+    refuse(BJ_OPT_WORKING_DIRECTORY, "/srv/..");
     refuse(BJ_OPT_WORKING_DIRECTORY, "/");
 }
 

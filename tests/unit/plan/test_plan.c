@@ -32,7 +32,7 @@ static void add_system(const char *path, enum bj_system_kind kind, const char *l
     bj_str_copy(dir->link, sizeof dir->link, link);
 }
 
-/* A Debian with everything, seen by an ordinary user in /work/project; cgroups are not his. */
+/* A Debian with everything, seen by an ordinary user in /srv/project; cgroups are not his. */
 static int setup(void **state)
 {
     (void)state;
@@ -50,8 +50,8 @@ static int setup(void **state)
     add_system("/bin", BJ_SYSTEM_LINK, "usr/bin");
     add_system("/lib32", BJ_SYSTEM_ABSENT, "");
     bj_str_copy(host.scratch_point, sizeof host.scratch_point, "/tmp");
-    bj_str_copy(host.directory, sizeof host.directory, "/work/project");
-    bj_str_copy(host.workspace, sizeof host.workspace, "/work/project");
+    bj_str_copy(host.directory, sizeof host.directory, "/srv/project");
+    bj_str_copy(host.workspace, sizeof host.workspace, "/srv/project");
     bj_str_copy(host.home, sizeof host.home, "/home/someone");
     host.workspace_uid = host.workspace_gid = 1001;
     plan = calloc(1, sizeof *plan);
@@ -88,7 +88,7 @@ static void have_cgroup(enum bj_cgroup_version version)
 
 static void say(enum bj_option_id id, const char *text)
 {
-    assert_int_equal(bj_config_set(&config, id, text, "/work/project", &err), 0);
+    assert_int_equal(bj_config_set(&config, id, text, "/srv/project", &err), 0);
 }
 
 static int make(void)
@@ -214,7 +214,7 @@ static void ordinary_user(void **state)
     assert_int_equal(count_ops(BJ_OP_ID_MAP), 0);
     assert_string_equal(bj_plan_text(plan, op_at(BJ_OP_ID_MAP_SELF, NULL)->source),
                         "1001 1001 1\n");
-    assert_string_equal(bj_plan_text(plan, plan->directory), "/work/project");
+    assert_string_equal(bj_plan_text(plan, plan->directory), "/srv/project");
     assert_string_equal(bj_plan_text(plan, plan->home), "/home/user");
 }
 
@@ -499,7 +499,7 @@ static void landlock_alone(void **state)
     assert_non_null(reason_for(BJ_LAYER_MOUNT));
     assert_non_null(reason_for(BJ_LAYER_PID));
     assert_int_equal(count_ops(BJ_OP_UNSHARE) + count_ops(BJ_OP_PIVOT) + count_ops(BJ_OP_BIND), 0);
-    assert_int_equal(op_at(BJ_OP_LANDLOCK, "/work/project")->number, BJ_ACCESS_WRITE);
+    assert_int_equal(op_at(BJ_OP_LANDLOCK, "/srv/project")->number, BJ_ACCESS_WRITE);
     assert_int_equal(op_at(BJ_OP_LANDLOCK, "/usr")->number, BJ_ACCESS_READ);
     assert_null(op_at(BJ_OP_LANDLOCK, "/lib32"));
     assert_null(op_at(BJ_OP_LANDLOCK, "/"));
@@ -552,7 +552,7 @@ static void wide_workspaces(void **state)
         bj_str_copy(host.directory, sizeof host.directory, "/work/link");
         bj_str_copy(host.workspace, sizeof host.workspace, wide[i]);
         assert_refused(BJ_E_DENIED, "--workspace");
-        bj_str_copy(host.workspace, sizeof host.workspace, "/work/project");
+        bj_str_copy(host.workspace, sizeof host.workspace, "/srv/project");
     }
     say(BJ_OPT_ALLOW_HOME, "true");
     bj_str_copy(host.directory, sizeof host.directory, "/home/someone");
@@ -639,7 +639,7 @@ static void printed(void **state)
                "\nhost make cgroup slot=0 source=/sys/fs/cgroup/user/belljar-4321-0\n"));
     assert_non_null(strstr(bj_buf_text(&out), "\ninit set host name text=inner\n"));
     assert_non_null(strstr(bj_buf_text(&out), "\ninit enter the new root\n"));
-    assert_non_null(strstr(bj_buf_text(&out), "capabilities 0x0, directory=/work/project\n"));
+    assert_non_null(strstr(bj_buf_text(&out), "capabilities 0x0, directory=/srv/project\n"));
     /* One line for each operation, and none broken by what a path may hold. */
     bj_buf_release(&out);
     bj_str_copy(host.directory, sizeof host.directory, "/work/a\nb\x1b[1m");
