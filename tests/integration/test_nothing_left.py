@@ -83,7 +83,7 @@ def kernel_counts():
     return counts
 
 
-MARGIN = {"open files": 1500, "net_namespace": 150, "mnt_cache": 6000, "pid_namespace": 200,
+MARGIN = {"open files": 1500, "net_namespace": 150, "mnt_cache": 6000, "pid_namespace": 400,
           "user_namespace": 400}
 
 
