@@ -10,7 +10,7 @@ from pathlib import Path
 import limit_host
 
 BELLJAR = os.environ.get("BELLJAR", str(Path(__file__).resolve().parents[2] / "build/belljar"))
-PATIENCE = 120  # seconds; emulation is slow
+PATIENCE = 60  # seconds; emulation is slow
 
 
 @dataclass

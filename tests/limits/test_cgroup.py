@@ -105,6 +105,18 @@ def test_many_at_once(belljar, token):
         assert wait_until(lambda d=directories: all_gone(d), 5)
 
 
+@pytest.mark.requires("cgroup2")
+@pytest.mark.parametrize("user", ["ordinary", "root"])
+def test_nothing_stays_of_many_runs(belljar, user):
+    """None of them hangs, and the cgroup that they are made in is as it was."""
+    parent = limit_host.cgroup2_parent()
+    before = sorted(parent.iterdir())
+    for _ in range(100):
+        outcome = belljar.run("--memory", "64m", "--user", user, "--", "true")
+        assert outcome.status == 0, outcome
+    assert wait_until(lambda: sorted(parent.iterdir()) == before, 5), sorted(parent.iterdir())
+
+
 @pytest.mark.requires("cgroup")
 def test_nothing_is_degraded_where_it_can_be_had(belljar):
     outcome = belljar.run("--preset", "minimal", "--json", "--", "true")
