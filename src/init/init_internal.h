@@ -58,6 +58,9 @@ int bj_init_spawn(struct bj_init *init, const struct bj_spawn *spawn, const stru
 int bj_init_serve(struct bj_init *init, const struct bj_frame *frame, const struct bj_fds *fds,
                   struct bj_error *err);
 
+/* open.c: file accesses between the two calls are judged as the workload's. */
+void bj_init_act_as_workload(const struct bj_init *init, bool begin);
+
 /* open.c: the requests that hand out descriptors. Return a descriptor or a negative code. */
 int bj_init_open(struct bj_init *init, const struct bj_open *request, struct bj_error *err);
 int bj_init_connect(struct bj_init *init, const struct bj_endpoint *endpoint, struct bj_error *err);

@@ -22,7 +22,7 @@
 #define OPEN_FLAGS                                                                                 \
     (O_ACCMODE | O_CREAT | O_EXCL | O_TRUNC | O_APPEND | O_DIRECTORY | O_NOFOLLOW | O_PATH)
 
-static void act_as_workload(const struct bj_init *init, bool begin)
+void bj_init_act_as_workload(const struct bj_init *init, bool begin)
 {
     const struct bj_plan *plan = init->plan;
 
@@ -41,11 +41,11 @@ int bj_init_open(struct bj_init *init, const struct bj_open *request, struct bj_
 
     if (request->path[0] != '/' || request->flags & ~OPEN_FLAGS || request->mode & ~0777u)
         return bj_fail(err, BJ_E_INVALID, "open", "the path must be absolute and the flags plain");
-    act_as_workload(init, true);
+    bj_init_act_as_workload(init, true);
     /* Non-blocking: opening a FIFO must not stop init. */
     fd = BJ_SYS(open(request->path, request->flags | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
                      (mode_t)request->mode));
-    act_as_workload(init, false);
+    bj_init_act_as_workload(init, false);
     if (fd < 0)
         return bj_fail_errno(err, "open", "cannot open %s", request->path);
     if (BJ_SYS(fstat(fd, &status)) < 0)
@@ -112,9 +112,9 @@ int bj_init_connect(struct bj_init *init, const struct bj_endpoint *endpoint, st
     fd = BJ_SYS(socket(endpoint->family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     if (fd < 0)
         return bj_fail_errno(err, "connect", "cannot make a socket");
-    act_as_workload(init, true);
+    bj_init_act_as_workload(init, true);
     result = BJ_SYS(connect(fd, &address.any, size));
-    act_as_workload(init, false);
+    bj_init_act_as_workload(init, false);
     if (result < 0 && errno != EINPROGRESS)
         return bj_fail_errno(err, "connect", "cannot connect to %s port %u",
                              *endpoint->address != '\0' ? endpoint->address : "loopback",
@@ -136,9 +136,9 @@ int bj_init_listen(struct bj_init *init, const struct bj_endpoint *endpoint, str
         return bj_fail_errno(err, "listen", "cannot make a socket");
     if (endpoint->family != AF_UNIX)
         setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
-    act_as_workload(init, true);
+    bj_init_act_as_workload(init, true);
     result = BJ_SYS(bind(fd, &address.any, size));
-    act_as_workload(init, false);
+    bj_init_act_as_workload(init, false);
     if (result < 0 || BJ_SYS(listen(fd, LISTEN_BACKLOG)) < 0)
         return bj_fail_errno(err, "listen", "cannot listen on %s port %u",
                              *endpoint->address != '\0' ? endpoint->address : "loopback",

@@ -19,7 +19,6 @@
 #include "base/fd.h"
 #include "base/str.h"
 #include "init/init_internal.h"
-#include "linux/credentials.h"
 #include "linux/landlock.h"
 #include "linux/process.h"
 
@@ -172,9 +171,9 @@ static int open_terminal(const struct bj_init *init, const struct bj_spawn *spaw
     BJ_CLEANUP_CLOSE int master = -1;
     int unlock = 0, slave;
 
-    bj_credentials_act_as(init->plan->uid, init->plan->gid);
+    bj_init_act_as_workload(init, true);
     master = BJ_SYS(open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC));
-    bj_credentials_act_as(init->plan->init_uid, init->plan->init_gid);
+    bj_init_act_as_workload(init, false);
     if (master < 0 && init->plan->isolation == BJ_ISOLATION_LANDLOCK)
         return bj_fail(err, BJ_E_UNSUPPORTED, "terminal",
                        "--isolation landlock has no terminals of its own to give; leave out -t");
@@ -231,9 +230,9 @@ static void offer_to_oom_killer(const struct bj_init *init, pid_t pid)
     if (init->proc_fd < 0)
         return;
     snprintf(path, sizeof path, "%d/oom_score_adj", pid);
-    bj_credentials_act_as(init->plan->uid, init->plan->gid);
+    bj_init_act_as_workload(init, true);
     bj_write_file_at(init->proc_fd, path, OOM_SCORE);
-    bj_credentials_act_as(init->plan->init_uid, init->plan->init_gid);
+    bj_init_act_as_workload(init, false);
 }
 
 int bj_init_spawn(struct bj_init *init, const struct bj_spawn *spawn, const struct bj_fds *streams,

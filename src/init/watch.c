@@ -1,7 +1,8 @@
 /*
  * The memory watch: where no memory cgroup is to be had, init adds up what the sandbox uses every few
- * milliseconds. First a cheap sum that counts too much; only when that is over the limit, the exact one. Better than nothing and reported as degraded: a fast allocation can exceed the limit for
- * a moment, and memory of sockets and pipes, of System V segments and of memory files that nobody has
+ * milliseconds. First a cheap sum that counts too much; only when that is over the limit, the exact
+ * one. Better than nothing and reported as degraded: a fast allocation can exceed the limit for a
+ * moment, and memory of sockets and pipes, of System V segments and of memory files that nobody has
  * mapped is not seen.
  */
 #include <stdio.h>

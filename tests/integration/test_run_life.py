@@ -107,7 +107,8 @@ def test_three_at_once(belljar, mark):
             break
         process.terminate()
         time.sleep(0.01)
-    assert ended(process).status == 128 + signal.SIGTERM
+    # The last of them may find the sandbox gone and belljar about to exit.
+    assert ended(process).status in (128 + signal.SIGTERM, -signal.SIGTERM)
     assert gone(mark)
 
 
