@@ -67,7 +67,7 @@ def shared_files():
                 mine = not AS_ROOT and entry.stat(follow_symlinks=False).st_uid == os.getuid()
             except FileNotFoundError:
                 continue
-            if mine or re.match(r"(belljar|bj)[-_.](?!test)", entry.name):
+            if mine or re.match(r"\.?belljar(?!-(test|broker))", entry.name):
                 found.add(entry.path)
     return found
 
