@@ -1,9 +1,9 @@
 /*
- * What launching costs, in one process: through the launcher with a pooled network namespace, from a
- * parked sandbox, in a live one, and how many sandboxes can be made and destroyed a second; beside them
- * what the kernel takes for a plain spawn of the same program.
+ * What launching costs, in one process: through the launcher with a pooled network namespace, from
+ * a parked sandbox, in a live one, and how many sandboxes can be made and destroyed a second;
+ * beside them what the kernel takes for a plain spawn of the same program.
  *
- *     launch PROGRAM [RUNS]     PROGRAM: the path of a static binary that only exits, in this directory
+ *     launch PROGRAM [RUNS]     PROGRAM: a static binary in this directory that only exits
  *
  * One line a figure: name, median and p99 in microseconds, ratio to the plain spawn.
  */
@@ -215,7 +215,8 @@ static void measure_rate(int runs)
     while (wait(NULL) > 0)
         continue;
     took = bj_clock_us() - start;
-    printf("%-34s %.0f a second\n", "made and destroyed, two at once", 2.0 * runs * 1e6 / (double)took);
+    printf("%-34s %.0f a second\n", "made and destroyed, two at once",
+           2.0 * runs * 1e6 / (double)took);
 }
 
 int main(int argc, char **argv)

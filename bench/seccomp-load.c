@@ -125,8 +125,8 @@ static void add_modes(scmp_filter_ctx ctx)
     }
 }
 
-/* libseccomp takes one test an argument in a rule: of the four terminal requests it compares one.
- */
+/* libseccomp takes one test an argument in a rule: of the four terminal requests it
+ * compares one. */
 static void add_others(scmp_filter_ctx ctx)
 {
     ALLOW_IF(ctx, "clone", MASKED(0, 0x7e020000, 0));
@@ -237,8 +237,8 @@ static void measure(struct variant *variant, int round, int *shared)
     variant->load_ns[round] = *shared;
 }
 
-/* What ran before leaves its mark on the next (warm or cold memory), so nobody has a fixed place.
- */
+/* What ran before leaves its mark on the next (warm or cold memory), so nobody has a
+ * fixed place. */
 static void shuffle(int *order, int count)
 {
     for (int i = count - 1; i > 0; i--) {

@@ -3,8 +3,8 @@
  *
  *     startup RUNS NAME 'COMMAND' [NAME 'COMMAND' …]
  *
- * Commands are split at spaces. A line for each: median, p99, peak memory of the largest process, and
- * the ratio to the first command and to the second, each the median of the ratios of a round.
+ * Commands are split at spaces. A line for each: median, p99, peak memory of the largest process,
+ * and the ratio to the first command and to the second, each the median of the ratios of a round.
  */
 #include <fcntl.h>
 #include <spawn.h>
@@ -17,8 +17,8 @@
 #include <unistd.h>
 
 #define COMMANDS_MAX 32
-#define WORDS_MAX 64
-#define WARM_UP 20
+#define WORDS_MAX    64
+#define WARM_UP      20
 
 struct command {
     const char *name;

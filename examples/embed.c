@@ -11,7 +11,8 @@ int main(void)
     struct bj_config *config = bj_config_new(&err);
     int failed = 1;
 
-    if (runner != NULL && config != NULL && bj_config_set_text(config, "workspace", "empty", &err) == 0 &&
+    if (runner != NULL && config != NULL &&
+        bj_config_set_text(config, "workspace", "empty", &err) == 0 &&
         bj_config_set_text(config, "resource_limits.memory_mb", "256", &err) == 0 &&
         bj_config_set_text(config, "layers.allow_degraded", "true", &err) == 0 &&
         bj_run(runner, config, argv, &outcome, &err) == 0) {

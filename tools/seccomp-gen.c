@@ -133,11 +133,10 @@ static int compile_test(struct code *code, const struct policy_test *test, int y
     uint32_t low_half = (uint32_t)(offsetof(struct seccomp_data, args) + 8 * test->arg);
 
     if (test->null)
-        return code_load(code, low_half,
-                         code_jump(code, BPF_JEQ, 0,
-                                   code_load(code, low_half + 4,
-                                             code_jump(code, BPF_JEQ, 0, yes, no)),
-                                   no));
+        return code_load(
+            code, low_half,
+            code_jump(code, BPF_JEQ, 0,
+                      code_load(code, low_half + 4, code_jump(code, BPF_JEQ, 0, yes, no)), no));
     if (test->any_bit)
         return code_load(code, low_half, code_jump(code, BPF_JSET, test->mask, yes, no));
     for (unsigned i = test->value_count; i-- > 0;)
@@ -192,8 +191,8 @@ static int count_numbers(const struct tree *tree, int low, int high)
     return (int)(tree->ranges[high + 1].first - tree->ranges[low].first);
 }
 
-/* The cost of asking for each number in low to high that does not go to `base`; -1 if it cannot be.
- */
+/* The cost of asking for each number in low to high that does not go to `base`; -1 if it
+ * cannot be. */
 static int chain_cost(const struct tree *tree, int low, int high, int base)
 {
     int length = 0, tries = 0;

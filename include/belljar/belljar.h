@@ -2,11 +2,11 @@
  * belljar/belljar.h: commands under glass, from C and C++.
  *
  * A runner keeps a small launcher process; through it, configurations become sandboxes and commands
- * run in them. Everything is opaque and caller-owned: what a _new function or a ret_ argument gives is
- * given back with the matching _free. Functions return 0 or a negative enum bj_code and then fill the
- * struct bj_error given as their last argument (may be NULL). None of them logs, exits, needs root, or
- * changes signal handling or the working directory. A runner and what came from it belong to one
- * thread at a time; several runners are independent.
+ * run in them. Everything is opaque and caller-owned: what a _new function or a ret_ argument gives
+ * is given back with the matching _free. Functions return 0 or a negative enum bj_code and then
+ * fill the struct bj_error given as their last argument (may be NULL). None of them logs, exits,
+ * needs root, or changes signal handling or the working directory. A runner and what came from it
+ * belong to one thread at a time; several runners are independent.
  */
 #ifndef BELLJAR_BELLJAR_H
 #define BELLJAR_BELLJAR_H
@@ -35,11 +35,11 @@ BJ_API struct bj_config *bj_config_new(struct bj_error *err);
 BJ_API void bj_config_free(struct bj_config *config);
 
 /*
- * Sets one option by its key in a configuration file ("resource_limits.memory_mb"), from text as the
- * command line takes it ("256", "512m"). docs/CONFIG.md lists the keys.
+ * Sets one option by its key in a configuration file ("resource_limits.memory_mb"), from text as
+ * the command line takes it ("256", "512m"). docs/CONFIG.md lists the keys.
  */
 BJ_API int bj_config_set_text(struct bj_config *config, const char *key, const char *value,
-                         struct bj_error *err);
+                              struct bj_error *err);
 
 /* Reads a JSON configuration file over what is there. */
 BJ_API int bj_config_load(struct bj_config *config, const char *path, struct bj_error *err);
@@ -52,16 +52,17 @@ BJ_API struct bj_runner *bj_runner_new(const char *launcher, struct bj_error *er
 BJ_API void bj_runner_free(struct bj_runner *runner);
 
 /*
- * Runs one command in a fresh sandbox to its end and keeps its output. The configuration is checked as
- * a whole and may be used again. `argv` ends with NULL. Standard
- * input is empty. Succeeds whatever the command's own exit status is.
+ * Runs one command in a fresh sandbox to its end and keeps its output. The configuration is checked
+ * as a whole and may be used again. `argv` ends with NULL. Standard input is empty. Succeeds
+ * whatever the command's own exit status is.
  */
 BJ_API int bj_run(struct bj_runner *runner, struct bj_config *config, const char *const *argv,
                   struct bj_outcome **ret_outcome, struct bj_error *err);
 
 /* What became of it. Texts and bytes live as long as the outcome. */
-BJ_API int bj_outcome_exit_code(const struct bj_outcome *outcome); /* 128+n for signal n, 124 on time-out */
-BJ_API int bj_outcome_signal(const struct bj_outcome *outcome);    /* 0 if none */
+/* The command's own, 128+n when signal n ended it, 124 on time-out. */
+BJ_API int bj_outcome_exit_code(const struct bj_outcome *outcome);
+BJ_API int bj_outcome_signal(const struct bj_outcome *outcome); /* 0 if none */
 BJ_API bool bj_outcome_timed_out(const struct bj_outcome *outcome);
 BJ_API bool bj_outcome_oom_killed(const struct bj_outcome *outcome);
 BJ_API bool bj_outcome_truncated(const struct bj_outcome *outcome);
@@ -70,7 +71,8 @@ BJ_API int64_t bj_outcome_duration_us(const struct bj_outcome *outcome);
 BJ_API int64_t bj_outcome_cpu_us(const struct bj_outcome *outcome);
 BJ_API int64_t bj_outcome_peak_memory(const struct bj_outcome *outcome); /* bytes */
 /* stream: 1 = standard output, 2 = standard error. A NUL that does not count follows the bytes. */
-BJ_API const char *bj_outcome_output(const struct bj_outcome *outcome, int stream, size_t *ret_length);
+BJ_API const char *bj_outcome_output(const struct bj_outcome *outcome, int stream,
+                                     size_t *ret_length);
 /* Was the layer on? By name, as `belljar doctor` lists them. */
 BJ_API bool bj_outcome_layer(const struct bj_outcome *outcome, const char *name);
 /* What was only a default and could not be had, from index 0 on; false past the last. */
@@ -105,8 +107,8 @@ BJ_API int bj_sandbox_signal(struct bj_sandbox *sandbox, pid_t pid, bool group, 
                              struct bj_error *err);
 
 /*
- * Opens a file inside, as the sandbox's user and in its own view: flags and mode as of open(2). Regular
- * files and directories only. The descriptor is the caller's.
+ * Opens a file inside, as the sandbox's user and in its own view: flags and mode as of open(2).
+ * Regular files and directories only. The descriptor is the caller's.
  */
 BJ_API int bj_sandbox_open(struct bj_sandbox *sandbox, const char *path, int flags, mode_t mode,
                            int *ret_fd, struct bj_error *err);

@@ -22,30 +22,30 @@ extern "C" {
 
 /*      name           no. HTTP exit text; a number, once given, stays */
 #define BJ_CODES(X)                                                                                \
-    X(OK,              0, 200,   0, "success")                                                        \
-    X(INVALID,         1, 400, 125, "the request is not valid")                                       \
-    X(CONFIG,          2, 400, 125, "the configuration is not valid")                                 \
-    X(NOT_FOUND,       3, 404, 127, "not found")                                                      \
-    X(NOT_EXECUTABLE,  4, 422, 126, "not executable")                                                 \
-    X(DENIED,          5, 403, 125, "refused")                                                        \
-    X(UNSUPPORTED,     6, 501, 125, "not supported here")                                             \
-    X(LAYER,           7, 503, 125, "a protection that was asked for cannot be had here")             \
-    X(LIMIT,           8, 413, 125, "a limit was reached")                                            \
-    X(TIMEOUT,         9, 408, 124, "timed out")                                                      \
-    X(NO_MEMORY,      10, 503, 125, "out of memory")                                                  \
-    X(SYSTEM,         11, 500, 125, "the operating system refused")                                   \
-    X(PROTOCOL,       12, 502, 125, "the other side broke the protocol")                              \
-    X(ENDED,          13, 410, 125, "the sandbox has ended")                                          \
-    X(INTERNAL,       14, 500, 125, "internal error")
+    X(OK, 0, 200, 0, "success")                                                                    \
+    X(INVALID, 1, 400, 125, "the request is not valid")                                            \
+    X(CONFIG, 2, 400, 125, "the configuration is not valid")                                       \
+    X(NOT_FOUND, 3, 404, 127, "not found")                                                         \
+    X(NOT_EXECUTABLE, 4, 422, 126, "not executable")                                               \
+    X(DENIED, 5, 403, 125, "refused")                                                              \
+    X(UNSUPPORTED, 6, 501, 125, "not supported here")                                              \
+    X(LAYER, 7, 503, 125, "a protection that was asked for cannot be had here")                    \
+    X(LIMIT, 8, 413, 125, "a limit was reached")                                                   \
+    X(TIMEOUT, 9, 408, 124, "timed out")                                                           \
+    X(NO_MEMORY, 10, 503, 125, "out of memory")                                                    \
+    X(SYSTEM, 11, 500, 125, "the operating system refused")                                        \
+    X(PROTOCOL, 12, 502, 125, "the other side broke the protocol")                                 \
+    X(ENDED, 13, 410, 125, "the sandbox has ended")                                                \
+    X(INTERNAL, 14, 500, 125, "internal error")
 
 enum bj_code {
 #define BJ_CODE_ENUM(name, number, http, exit, text) BJ_E_##name = number,
     BJ_CODES(BJ_CODE_ENUM)
 #undef BJ_CODE_ENUM
-    BJ_CODE_COUNT
+        BJ_CODE_COUNT
 };
 
-#define BJ_ERROR_STEP_MAX 32
+#define BJ_ERROR_STEP_MAX    32
 #define BJ_ERROR_MESSAGE_MAX 472
 
 /*

@@ -1,8 +1,9 @@
 /*
  * What provides the isolation: one versioned table of functions for each way.
  *
- * A sandbox is made, processes are started in it and waited for, descriptors are handed out of it, and
- * it is ended. Nothing above this interface knows how. Descriptors that come out are the caller's.
+ * A sandbox is made, processes are started in it and waited for, descriptors are handed out of it,
+ * and it is ended. Nothing above this interface knows how. Descriptors that come out are the
+ * caller's.
  */
 #ifndef BJ_BACKEND_BACKEND_H
 #define BJ_BACKEND_BACKEND_H
@@ -35,16 +36,16 @@ struct bj_backend {
     uint32_t version; /* BJ_BACKEND_VERSION */
     const char *name;
 
-    /* Makes a sandbox. What could not be had goes to `result` (layers, degraded), which must stay until
-     * the sandbox is destroyed. `launcher` may be NULL: then this process launches. */
+    /* Makes a sandbox. What could not be had goes to `result` (layers, degraded), which must stay
+     * until the sandbox is destroyed. `launcher` may be NULL: then this process launches. */
     int (*create)(const struct bj_config *config, struct bj_launcher *launcher,
                   struct bj_result *result, struct bj_sandbox **ret_sandbox, struct bj_error *err);
 
     /* Prints what create would do. */
     int (*dry_run)(const struct bj_config *config, struct bj_buf *out, struct bj_error *err);
 
-    /* Starts a process with three streams (borrowed), or with a terminal whose master end is returned.
-     * ret_terminal may be NULL without BJ_SPAWN_TERMINAL. */
+    /* Starts a process with three streams (borrowed), or with a terminal whose master end is
+     * returned. ret_terminal may be NULL without BJ_SPAWN_TERMINAL. */
     int (*spawn)(struct bj_sandbox *sandbox, const struct bj_spawn *spawn, const int streams[3],
                  pid_t *ret_pid, int *ret_terminal, struct bj_error *err);
 

@@ -50,21 +50,23 @@ static void take_in(struct bj_channel *channel, const struct bj_frame *frame)
 }
 
 /*
- * Receives one packet. Returns 1 and fills *ret (may be NULL) if it is the reply to request `id`; 0 if it was
- * something else, or nothing was there; negative on failure.
+ * Receives one packet. Returns 1 and fills *ret (may be NULL) if it is the reply to request `id`; 0
+ * if it was something else, or nothing was there; negative on failure.
  */
 static int receive(struct bj_channel *channel, uint32_t id, int flags, struct bj_reply *ret,
                    struct bj_error *err)
 {
     struct bj_fds fds;
     struct bj_frame frame;
-    ssize_t length = bj_socket_receive(channel->fd, channel->packet, sizeof channel->packet, &fds, flags);
+    ssize_t length =
+        bj_socket_receive(channel->fd, channel->packet, sizeof channel->packet, &fds, flags);
     int result;
 
     /* Init ended with a request unread. The kernel says that first, and once; what init had said is
      * still to be read. */
     if (length < 0 && errno == ECONNRESET)
-        length = bj_socket_receive(channel->fd, channel->packet, sizeof channel->packet, &fds, flags);
+        length =
+            bj_socket_receive(channel->fd, channel->packet, sizeof channel->packet, &fds, flags);
     if (length < 0 && errno == EAGAIN)
         return 0;
     if (length < 0)

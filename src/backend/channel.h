@@ -20,10 +20,10 @@
 struct bj_channel {
     int fd;
     uint32_t last_id;
-    bool ended;              /* init's end is closed */
-    struct bj_error failure; /* set-up failed: what init said */
+    bool ended;                       /* init's end is closed */
+    struct bj_error failure;          /* set-up failed: what init said */
     struct bj_degradations *degraded; /* where notes go */
-    bj_layer_set lost;       /* layers that a note took away */
+    bj_layer_set lost;                /* layers that a note took away */
     struct bj_exited events[BJ_CHANNEL_EVENTS_MAX];
     int event_count;
     char packet[sizeof(struct bj_frame_head) + BJ_CHANNEL_BODY_MAX]; /* the last one received */
@@ -42,8 +42,8 @@ int bj_channel_send(struct bj_channel *channel, const struct bj_buf *packet,
                     const struct bj_fds *fds, struct bj_error *err);
 
 /*
- * Waits for the reply to the last request, for at most `timeout_ms` (-1: for ever): a workload can stop a
- * process of init's that is about to start. An error that init replies with becomes ours.
+ * Waits for the reply to the last request, for at most `timeout_ms` (-1: for ever): a workload can
+ * stop a process of init's that is about to start. An error that init replies with becomes ours.
  */
 int bj_channel_reply(struct bj_channel *channel, struct bj_reply *ret, int timeout_ms,
                      struct bj_error *err);

@@ -1,6 +1,7 @@
 /*
- * The environment of a command. It starts empty: of the caller's variables only those that say how to
- * talk to the user (language, time zone, and the terminal's kind where there is one) are taken over.
+ * The environment of a command. It starts empty: of the caller's variables only those that say how
+ * to talk to the user (language, time zone, and the terminal's kind where there is one) are taken
+ * over.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,8 +14,8 @@
 #define PATH_INSIDE "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 static const char *const passed_on[] = {
-    "LANG",        "LANGUAGE",   "LC_ALL",   "LC_CTYPE",   "LC_COLLATE", "LC_MESSAGES",
-    "LC_MONETARY", "LC_NUMERIC", "LC_TIME",  "TZ",         "NO_COLOR",
+    "LANG",        "LANGUAGE",   "LC_ALL",  "LC_CTYPE", "LC_COLLATE", "LC_MESSAGES",
+    "LC_MONETARY", "LC_NUMERIC", "LC_TIME", "TZ",       "NO_COLOR",
 };
 static const char *const passed_on_with_terminal[] = {"TERM", "COLORTERM"};
 

@@ -100,8 +100,8 @@ static int fake_open(struct bj_sandbox *sandbox, const struct bj_open *request, 
     return refuse_fd(err);
 }
 
-static int fake_endpoint(struct bj_sandbox *sandbox, const struct bj_endpoint *endpoint, int *ret_fd,
-                         struct bj_error *err)
+static int fake_endpoint(struct bj_sandbox *sandbox, const struct bj_endpoint *endpoint,
+                         int *ret_fd, struct bj_error *err)
 {
     (void)sandbox;
     (void)endpoint;

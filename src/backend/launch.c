@@ -104,16 +104,15 @@ static int add_slot(struct handover *handover, uint32_t slot, int fd, struct bj_
     return 0;
 }
 
-static int make_cgroup(struct bj_launch *launch, const struct bj_op *op,
-                       struct handover *handover, struct bj_error *err)
+static int make_cgroup(struct bj_launch *launch, const struct bj_op *op, struct handover *handover,
+                       struct bj_error *err)
 {
     const char *path = bj_plan_text(launch->plan, op->source);
     int fd;
 
     /* Counted first: a directory whose file cannot be opened has to be removed as well. */
     launch->cgroups_made++;
-    if (!launch->cleaned_elsewhere &&
-        bj_janitor_start(&launch->janitor, clean, launch) < 0)
+    if (!launch->cleaned_elsewhere && bj_janitor_start(&launch->janitor, clean, launch) < 0)
         return bj_fail_errno(err, "cgroup", "cannot start the process that removes cgroups");
     fd = bj_cgroup_make(path);
     if (fd < 0)
@@ -141,8 +140,8 @@ static int open_tree(struct bj_launch *launch, const struct bj_op *op, struct ha
 }
 
 /*
- * Ids of its own: a slot of the range by init's process id, which is unique among the sandboxes alive.
- * Init has the first; an ordinary workload the next.
+ * Ids of its own: a slot of the range by init's process id, which is unique among the sandboxes
+ * alive. Init has the first; an ordinary workload the next.
  */
 static int map_ids(struct bj_launch *launch, struct bj_error *err)
 {
@@ -173,7 +172,8 @@ static int host_op(struct bj_launch *launch, const struct bj_op *op, struct hand
     case BJ_OP_CGROUP:
         return make_cgroup(launch, op, handover, err);
     case BJ_OP_CGROUP_SET:
-        /* What is optional may be absent, no more: a swap limit that failed would be half a limit. */
+        /* What is optional may be absent, no more: a swap limit that failed would be half
+         * a limit. */
         if (bj_write_file_at(AT_FDCWD, source, text) < 0 &&
             !(op->flags & BJ_FLAG_OPTIONAL && (errno == ENOENT || errno == EOPNOTSUPP)))
             return bj_fail_errno(err, "cgroup", "cannot write %s to %s", text, source);
@@ -248,7 +248,8 @@ static void read_memory(const struct bj_op *op, const char *path, void *argument
         usage->oom_killed = 1;
 }
 
-/* Where init's end is not the end of what it started, it ends that itself once its socket is closed. */
+/* Where init's end is not the end of what it started, it ends that itself once its socket is
+ * closed. */
 static void let_finish(const struct bj_launch *launch)
 {
     struct pollfd ended = {.fd = launch->init_pidfd, .events = POLLIN};

@@ -3,10 +3,11 @@
  * `belljar run`, the launcher for everything else.
  *
  * Theory of operation. Init is cloned from this process and executes its side of the plan. In the
- * meantime, on the other processor, this side makes cgroups, maps ids and opens the users' trees, and
- * hands what init needs over their socket with GO. The first SPAWN can be sent right behind: it waits
- * in the socket until init is ready. Should this process be killed, init dies with it; the cgroups,
- * which cannot be removed from inside, are left to the janitor, a process that sleeps until then.
+ * meantime, on the other processor, this side makes cgroups, maps ids and opens the users' trees,
+ * and hands what init needs over their socket with GO. The first SPAWN can be sent right behind: it
+ * waits in the socket until init is ready. Should this process be killed, init dies with it; the
+ * cgroups, which cannot be removed from inside, are left to the janitor, a process that sleeps
+ * until then.
  */
 #ifndef BJ_BACKEND_LAUNCH_H
 #define BJ_BACKEND_LAUNCH_H
@@ -23,10 +24,10 @@ struct bj_launch {
     const struct bj_plan *plan; /* borrowed until bj_launch_end() */
     struct bj_janitor janitor;
     bool cleaned_elsewhere; /* set before the start: somebody else has a janitor */
-    pid_t init_pid;        /* 0 = none */
+    pid_t init_pid;         /* 0 = none */
     int init_pidfd;
     pid_t helpers[BJ_VOLUMES_MAX + 1]; /* children that have done their part, to be reaped */
-    bool plain_trees;       /* a read-only volume is shared with the host after all */
+    bool plain_trees;                  /* a read-only volume is shared with the host after all */
     uint32_t helper_count;
     uint32_t id_base;      /* first host id of this sandbox, if it has its own */
     uint32_t cgroups_made; /* of the plan's CGROUP operations, from the first */
@@ -41,13 +42,14 @@ struct bj_usage {
 };
 
 /*
- * Starts init. *ret_socket is the host's end of its socket, the caller's, set also when the host side
- * failed after init was cloned: what init said is in it. Call bj_launch_end() in any case.
+ * Starts init. *ret_socket is the host's end of its socket, the caller's, set also when the host
+ * side failed after init was cloned: what init said is in it. Call bj_launch_end() in any case.
  */
 int bj_launch_start(struct bj_launch *launch, const struct bj_plan *plan, int *ret_socket,
                     struct bj_error *err);
 
-/* Ends init and with it the sandbox (its socket must be closed by now), reads the counters and removes the cgroups. */
+/* Ends init and with it the sandbox (its socket must be closed by now), reads the counters and
+ * removes the cgroups. */
 void bj_launch_end(struct bj_launch *launch, struct bj_usage *ret_usage);
 
 /* Removes the cgroups only; for a janitor. */

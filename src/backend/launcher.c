@@ -23,15 +23,15 @@
 #include "linux/socket.h"
 
 #define SANDBOXES_MAX 4096
-#define POOL_MAX 256
-#define LAUNCH_FDS 2
-#define SOCKET_FD 3
+#define POOL_MAX      256
+#define LAUNCH_FDS    2
+#define SOCKET_FD     3
 
 enum request_kind { REQUEST_LAUNCH = 1, REQUEST_END };
 
 struct request {
     uint32_t kind;
-    uint32_t number; /* END */
+    uint32_t number;     /* END */
     struct bj_plan plan; /* LAUNCH; as much of it as is in use */
 };
 #define REQUEST_HEAD offsetof(struct request, plan)
@@ -178,14 +178,13 @@ static bool serve_one(struct server *server)
     if (length < (ssize_t)REQUEST_HEAD)
         return false;
     if (request->kind == REQUEST_LAUNCH) {
-        answer.result =
-            launch(server, (size_t)length - REQUEST_HEAD, &answer, &fds, &answer.error);
+        answer.result = launch(server, (size_t)length - REQUEST_HEAD, &answer, &fds, &answer.error);
     } else if (request->kind == REQUEST_END && request->number < SANDBOXES_MAX &&
                server->slots[request->number].plan != NULL) {
         end(server, request->number, &answer.usage);
     } else {
-        answer.result =
-            bj_fail(&answer.error, BJ_E_NOT_FOUND, "end", "there is no sandbox %u", request->number);
+        answer.result = bj_fail(&answer.error, BJ_E_NOT_FOUND, "end", "there is no sandbox %u",
+                                request->number);
     }
     sent = bj_socket_send(server->socket_fd, &answer, sizeof answer, &fds) == 0;
     if (fds.count > 0)
@@ -300,8 +299,8 @@ int bj_launcher_execute(struct bj_launcher *launcher, const char *path, unsigned
     failed = posix_spawn_file_actions_adddup2(&actions, ends[1], SOCKET_FD);
     /* A session of its own: what the caller's terminal sends is for the caller to decide on. */
     if (failed == 0)
-        failed = posix_spawnattr_setflags(
-            &attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+        failed = posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK |
+                                                           POSIX_SPAWN_SETSIGDEF);
     if (failed == 0)
         failed = posix_spawnattr_setsigmask(&attributes, &none);
     if (failed == 0)

@@ -2,11 +2,11 @@
  * The launcher: a tiny process that starts sandboxes for a large one.
  *
  * Theory of operation. Forking a process of 512 MiB costs a hundred times what forking a small one
- * does, and a process with threads must not run code after fork at all. So the library and the service
- * start a launcher early, send it plans, and get back the socket of each sandbox's init. The launcher
- * keeps network namespaces ready, made while nobody waits; each is used once. It reaps every init,
- * counts what the sandbox used and removes its cgroups. When its client's end of the socket closes it
- * ends, and every sandbox with it.
+ * does, and a process with threads must not run code after fork at all. So the library and the
+ * service start a launcher early, send it plans, and get back the socket of each sandbox's init.
+ * The launcher keeps network namespaces ready, made while nobody waits; each is used once. It reaps
+ * every init, counts what the sandbox used and removes its cgroups. When its client's end of the
+ * socket closes it ends, and every sandbox with it.
  *
  *     client → launcher   LAUNCH (plan) | END (number)
  *     launcher → client   for LAUNCH: a number, init's socket and pidfd, or an error

@@ -1,6 +1,6 @@
 /*
- * The native backend: namespaces, Landlock and seccomp on this kernel. Launching is launch.c's, talking
- * to init channel.c's; here they become the backend's functions.
+ * The native backend: namespaces, Landlock and seccomp on this kernel. Launching is launch.c's,
+ * talking to init channel.c's; here they become the backend's functions.
  */
 #include <errno.h>
 #include <signal.h>
@@ -29,7 +29,7 @@ struct bj_sandbox {
     struct bj_launcher *launcher; /* or the launcher did: borrowed */
     uint32_t number;              /* the launcher's for it */
     int pidfd;
-    bool one_command;             /* started without a reply, by this process */
+    bool one_command;                /* started without a reply, by this process */
     struct bj_git_guard guard;       /* of the workspace's repository */
     char **environment;              /* what the configuration adds to that of every process */
     struct bj_degradations degraded; /* where init's notes go */
@@ -39,7 +39,8 @@ static void native_kill(struct bj_sandbox *sandbox)
 {
     int pidfd = sandbox->launcher != NULL ? sandbox->pidfd : sandbox->launch.init_pidfd;
 
-    /* Without a process tree of its own init has to end what it started: the socket's end tells it. */
+    /* Without a process tree of its own init has to end what it started: the socket's end
+     * tells it. */
     if (sandbox->plan.isolation != BJ_ISOLATION_NAMESPACES)
         shutdown(sandbox->channel.fd, SHUT_RDWR);
     else if (pidfd >= 0)
@@ -62,10 +63,11 @@ static void check_repository(struct bj_git_guard *guard, struct bj_result *resul
 
     if (!bj_git_guard_close(guard, &name, &gone) || result == NULL)
         return;
-    snprintf(result->reason, sizeof result->reason,
-             gone ? "removed .git/%s, made by the command: git on the host would obey it"
-                  : "cannot remove .git/%s, made by the command: do not use git here before it is gone",
-             name);
+    snprintf(
+        result->reason, sizeof result->reason,
+        gone ? "removed .git/%s, made by the command: git on the host would obey it"
+             : "cannot remove .git/%s, made by the command: do not use git here before it is gone",
+        name);
 }
 
 static void native_destroy(struct bj_sandbox *sandbox, struct bj_result *result)
@@ -155,7 +157,8 @@ static int create_once(const struct bj_config *config, struct bj_launcher *launc
     }
     guard_repository(&sandbox->guard, config);
     failed = start(sandbox, err);
-    /* Where less would do as well, know now whether init came up rather than by its first answer. */
+    /* Where less would do as well, know now whether init came up rather than by its
+     * first answer. */
     if (failed == 0 && config->allow_degraded)
         failed = native_list(sandbox, entries, 1, &count, err);
     if (failed < 0) {
@@ -164,9 +167,10 @@ static int create_once(const struct bj_config *config, struct bj_launcher *launc
         return failed;
     }
     if (sandbox->launch.plain_trees)
-        bj_degradations_add(&result->degraded, BJ_LAYER_SHARED_TREES,
-                            "the kernel refused an overlay over a read-only volume; locks on its files "
-                            "reach the host");
+        bj_degradations_add(
+            &result->degraded, BJ_LAYER_SHARED_TREES,
+            "the kernel refused an overlay over a read-only volume; locks on its files "
+            "reach the host");
     result->layers = sandbox->plan.layers;
     *ret_sandbox = sandbox;
     return 0;
@@ -397,8 +401,8 @@ static int native_list(struct bj_sandbox *sandbox, struct bj_process_entry *ret,
 }
 
 /*
- * With one command and nothing else, the sandbox's end is all there is to wait for, and what init said
- * can be read then: its pidfd wakes this process once instead of twice.
+ * With one command and nothing else, the sandbox's end is all there is to wait for, and what init
+ * said can be read then: its pidfd wakes this process once instead of twice.
  */
 static int native_event_fd(const struct bj_sandbox *sandbox)
 {

@@ -9,7 +9,8 @@
 
 #include "belljar/error.h"
 
-/* Fills *err (if not NULL) and returns -code, so that a failing function can `return bj_fail(…)`. */
+/* Fills *err (if not NULL) and returns -code, so that a failing function can
+ * `return bj_fail(…)`. */
 int bj_fail(struct bj_error *err, enum bj_code code, const char *step, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 

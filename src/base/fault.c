@@ -2,8 +2,9 @@
  * The counter behind BJ_SYS. Only in builds with -Dfaults=true.
  *
  * $BELLJAR_FAULT is the number of the call to fail, from 1. When it is reached its text is put into
- * the file $BELLJAR_FAULT_LOG, padded with zeros, so a test knows which step it hit and when there are
- * no more. The file is mapped rather than kept open: init closes every descriptor that it finds.
+ * the file $BELLJAR_FAULT_LOG, padded with zeros, so a test knows which step it hit and when there
+ * are no more. The file is mapped rather than kept open: init closes every descriptor that it
+ * finds.
  */
 #include "base/fault.h"
 

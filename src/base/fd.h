@@ -20,7 +20,8 @@ int bj_fd_take(int *fd);
 /* Writes everything, retrying on EINTR. 0, or -1 with errno. */
 int bj_fd_write_all(int fd, const void *data, size_t length);
 
-/* Writes a short text to a file below a directory descriptor (AT_FDCWD allowed). 0, or -1 with errno. */
+/* Writes a short text to a file below a directory descriptor (AT_FDCWD allowed). 0, or -1 with
+ * errno. */
 int bj_write_file_at(int dir_fd, const char *path, const char *text);
 
 /*

@@ -1,13 +1,13 @@
 /*
- * The heap. malloc and free are called here and nowhere else, so that a test can make any allocation
- * fail. All return NULL when memory is exhausted.
+ * The heap. malloc and free are called here and nowhere else, so that a test can make any
+ * allocation fail. All return NULL when memory is exhausted.
  */
 #ifndef BJ_BASE_MEM_H
 #define BJ_BASE_MEM_H
 
 #include <stddef.h>
 
-void *bj_alloc(size_t size);                            /* zeroed */
+void *bj_alloc(size_t size);                                  /* zeroed */
 void *bj_realloc_array(void *old, size_t count, size_t size); /* NULL also on overflow */
 char *bj_strdup(const char *text);
 char *bj_strndup(const char *text, size_t length);

@@ -12,7 +12,7 @@
 #include "cli/cli.h"
 
 #define EXIT_FAILED 125
-#define NEAR 3 /* edits at most for "did you mean" */
+#define NEAR        3 /* edits at most for "did you mean" */
 
 static const struct command {
     const char *name;

@@ -10,7 +10,7 @@
 #include "wire/json.h"
 
 #define EXIT_FAILED 125
-#define TEXT_MAX ((size_t)512 << 20) /* two captured streams, every byte escaped */
+#define TEXT_MAX    ((size_t)512 << 20) /* two captured streams, every byte escaped */
 
 static void put_text(struct bj_buf *out, const char *name, const char *text, size_t length)
 {
@@ -111,7 +111,9 @@ int bj_cli_print_result(const struct bj_result *result, const struct bj_error *f
     bj_buf_puts(&out, "\n}\n");
     if (out.failed || bj_fd_write_all(STDOUT_FILENO, out.data, out.length) < 0) {
         fprintf(stderr, "belljar: cannot print the result: %s\n",
-                out.no_memory ? "out of memory" : out.failed ? "it is too large" : strerror(errno));
+                out.no_memory ? "out of memory"
+                : out.failed  ? "it is too large"
+                              : strerror(errno));
         status = EXIT_FAILED;
     }
     bj_buf_release(&out);

@@ -1,6 +1,6 @@
 /*
- * belljar run, and belljar shell: one command in a fresh sandbox, its streams and exit status those of
- * the caller.
+ * belljar run, and belljar shell: one command in a fresh sandbox, its streams and exit status those
+ * of the caller.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -27,7 +27,8 @@ static int fail(const struct bj_error *err)
 
 static const struct bj_backend *find_backend(const struct bj_config *config, struct bj_error *err)
 {
-    static const char *const names[] = {"native", "bubblewrap", "seatbelt", "e2b", "daytona", "none"};
+    static const char *const names[] = {"native", "bubblewrap", "seatbelt",
+                                        "e2b",    "daytona",    "none"};
 
     if (config->sandbox_type == BJ_SANDBOX_NATIVE || config->sandbox_type == BJ_SANDBOX_NONE)
         return &bj_backend_native;
@@ -50,7 +51,8 @@ static void print_notes(const struct bj_run_options *run, const struct bj_result
                 "(--output-limit)\n",
                 (long long)config->output_limit_mb);
     for (int i = 0; i < result->degraded.count; i++) {
-        /* A file that could not be protected is said always; limits that were only defaults are not. */
+        /* A file that could not be protected is said always; limits that were only defaults are
+         * not. */
         if (config->allow_degraded || result->degraded.items[i].layer == BJ_LAYER_MOUNT)
             fprintf(stderr, "belljar: degraded: %s: %s\n",
                     bj_layer_name(result->degraded.items[i].layer),
@@ -189,8 +191,9 @@ int bj_cli_shell(int argc, char **argv)
         fprintf(stderr, "belljar: shell takes no -c; belljar run does\n");
         status = EXIT_FAILED;
     } else if (!isatty(STDIN_FILENO)) {
-        fprintf(stderr, "belljar: the input of a shell has to be a terminal; without one: belljar run "
-                        "-c 'TEXT', or belljar run bash < FILE\n");
+        fprintf(stderr,
+                "belljar: the input of a shell has to be a terminal; without one: belljar run "
+                "-c 'TEXT', or belljar run bash < FILE\n");
         status = EXIT_FAILED;
     } else {
         run.tty = run.interactive = true;

@@ -23,10 +23,10 @@
 #include "engine/engine_internal.h"
 #include "linux/terminal.h"
 
-#define EXIT_TIMED_OUT 124
-#define LAST_OUTPUT_MS 100 /* for output of a command that was ended, where nobody reads */
-#define GRACE_US 10000000 /* from SIGTERM or SIGHUP to the end of a command that ignores them */
-#define SIGNALS_BEFORE_KILL 3 /* the third one of a kind ends everything */
+#define EXIT_TIMED_OUT      124
+#define LAST_OUTPUT_MS      100 /* for output of a command that was ended, where nobody reads */
+#define GRACE_US            10000000 /* from SIGTERM or SIGHUP to the end of a command that ignores them */
+#define SIGNALS_BEFORE_KILL 3        /* the third one of a kind ends everything */
 
 struct run {
     const struct bj_backend *backend;
@@ -40,7 +40,7 @@ struct run {
     int64_t started, deadline; /* microseconds; deadline 0 = none */
     int64_t grace_ends;        /* microseconds; 0 = nobody asked it to end */
     int grace_signal;
-    int asked_to_end;          /* how often */
+    int asked_to_end; /* how often */
     bool exited;
 };
 
@@ -230,7 +230,8 @@ static int loop(struct run *run, struct bj_error *err)
     while (!over && result == 0) {
         int count = bj_relay_polls(&run->relay, polls), timeout = milliseconds_left(run);
 
-        polls[count] = (struct pollfd){.fd = run->backend->event_fd(run->sandbox), .events = POLLIN};
+        polls[count] =
+            (struct pollfd){.fd = run->backend->event_fd(run->sandbox), .events = POLLIN};
         polls[count + 1] = (struct pollfd){.fd = run->signal_fd, .events = POLLIN};
         if (BJ_SYS(poll(polls, (nfds_t)count + 2, timeout)) < 0) {
             if (errno == EINTR)
@@ -301,8 +302,7 @@ static void conclude(struct run *run)
 int bj_engine_run(const struct bj_backend *backend, const struct bj_run_request *request,
                   struct bj_result *result, struct bj_error *err)
 {
-    struct run run = {
-        .backend = backend, .request = request, .result = result, .signal_fd = -1};
+    struct run run = {.backend = backend, .request = request, .result = result, .signal_fd = -1};
     int64_t seconds = bj_config_run_seconds(request->config);
     int failed;
 

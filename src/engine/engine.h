@@ -13,12 +13,12 @@
 /* What to run and where its streams go. Plain data, borrowed for the call. */
 struct bj_run_request {
     const struct bj_config *config;
-    struct bj_launcher *launcher; /* NULL: this process launches, and takes signals for the command */
-    const char *const *argv; /* NULL-terminated */
-    bool terminal;           /* give it a terminal */
-    bool interactive;        /* forward a terminal's input although it gets no terminal itself */
-    bool capture;            /* keep output in the result instead of relaying it */
-    int streams[3];          /* the caller's; -1 = nothing to read, output thrown away */
+    struct bj_launcher *launcher; /* NULL: this process launches, and takes the signals */
+    const char *const *argv;      /* NULL-terminated */
+    bool terminal;                /* give it a terminal */
+    bool interactive; /* forward a terminal's input although it gets no terminal itself */
+    bool capture;     /* keep output in the result instead of relaying it */
+    int streams[3];   /* the caller's; -1 = nothing to read, output thrown away */
 };
 
 /*

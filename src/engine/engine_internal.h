@@ -14,22 +14,22 @@ enum bj_route {
 
 struct bj_stream {
     enum bj_route route;
-    int outer;        /* the caller's descriptor, borrowed */
-    int reopened;     /* the caller's terminal, opened anew so that writing need not wait; or -1 */
-    int inner;        /* our end of the pipe or terminal; -1 once it is over */
-    int given;        /* what the process gets; ours to close */
-    bool regular;     /* outer is a regular file: always ready */
-    bool socket;      /* outer is a socket */
-    int64_t passed;   /* bytes so far */
-    char *held;       /* what is on its way, owned */
+    int outer;      /* the caller's descriptor, borrowed */
+    int reopened;   /* the caller's terminal, opened anew so that writing need not wait; or -1 */
+    int inner;      /* our end of the pipe or terminal; -1 once it is over */
+    int given;      /* what the process gets; ours to close */
+    bool regular;   /* outer is a regular file: always ready */
+    bool socket;    /* outer is a socket */
+    int64_t passed; /* bytes so far */
+    char *held;     /* what is on its way, owned */
     size_t held_from, held_to;
 };
 
 struct bj_relay {
     const struct bj_run_request *request;
     struct bj_stream streams[3];
-    int terminal_fd;  /* master end; -1 without a terminal */
-    int64_t limit;    /* bytes of output per stream; 0 = none */
+    int terminal_fd; /* master end; -1 without a terminal */
+    int64_t limit;   /* bytes of output per stream; 0 = none */
 };
 
 /* Decides the routes and makes the pipes. */

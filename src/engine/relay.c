@@ -1,9 +1,10 @@
 /*
  * The three streams of a command.
  *
- * A caller's pipe is handed over as it is, which costs nothing. A file, a terminal or a socket never
- * is: the workload could reopen, seek or truncate it, or push input into it; what goes there passes
- * through a pipe of ours, is counted, and is thrown away beyond the limit so that nobody blocks.
+ * A caller's pipe is handed over as it is, which costs nothing. A file, a terminal or a socket
+ * never is: the workload could reopen, seek or truncate it, or push input into it; what goes there
+ * passes through a pipe of ours, is counted, and is thrown away beyond the limit so that nobody
+ * blocks.
  *
  * A caller that does not read stops the command, as a full pipe would, but never this process: it
  * writes only what is taken at once, so that time-outs and signals go on working.
@@ -26,11 +27,11 @@
 #include "base/mem.h"
 #include "engine/engine_internal.h"
 
-#define CHUNK (64 << 10)
-#define PIPE_STEP 4096 /* what a pipe that polls writable takes without blocking (PIPE_BUF) */
-#define TERMINAL_STEP 1 /* the same of a terminal */
-#define NULL_DEVICE makedev(1, 3)
-#define END_OF_INPUT 4 /* ^D, which a terminal takes for the end */
+#define CHUNK         (64 << 10)
+#define PIPE_STEP     4096 /* what a pipe that polls writable takes without blocking (PIPE_BUF) */
+#define TERMINAL_STEP 1    /* the same of a terminal */
+#define NULL_DEVICE   makedev(1, 3)
+#define END_OF_INPUT  4 /* ^D, which a terminal takes for the end */
 
 static bool is_null_device(const struct stat *status)
 {
@@ -292,7 +293,8 @@ static int write_held(struct bj_relay *relay, int which, struct bj_error *err)
         if (n < 0 && (errno == EAGAIN || errno == EINTR))
             return 0;
         if (n < 0) {
-            bool gone = errno == EPIPE || errno == ECONNRESET || (errno == EIO && out->reopened >= 0);
+            bool gone =
+                errno == EPIPE || errno == ECONNRESET || (errno == EIO && out->reopened >= 0);
 
             out->held_from = out->held_to = 0;
             close_inner(relay, out); /* the writer inside learns by SIGPIPE */

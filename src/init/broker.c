@@ -169,7 +169,8 @@ static int serve_wait(struct bj_init *init, const struct bj_frame *frame, struct
         return result;
     entry = request.pid > 0 ? find_process(init, request.pid) : NULL;
     if (entry == NULL) {
-        bj_fail(&failure, BJ_E_NOT_FOUND, "wait", "there is no process %d to wait for", request.pid);
+        bj_fail(&failure, BJ_E_NOT_FOUND, "wait", "there is no process %d to wait for",
+                request.pid);
         reply_error(init, frame->head.id, &failure);
     } else if (entry->ended) {
         struct bj_frame_head head = {

@@ -21,9 +21,9 @@
 #include "linux/process.h"
 #include "linux/socket.h"
 
-#define SOCKET_FD 3 /* where init's end of the pair is moved to; everything above is closed */
+#define SOCKET_FD         3 /* where init's end of the pair is moved to; everything above is closed */
 #define WATCH_INTERVAL_MS 10
-#define SIGNALS 64
+#define SIGNALS           64
 
 static int64_t cpu_us(const struct rusage *usage)
 {
@@ -32,8 +32,8 @@ static int64_t cpu_us(const struct rusage *usage)
 }
 
 /*
- * No core files, for init and all it will start. 1, not 0: only then does the kernel spare a handler that
- * the host's core_pattern pipes to (core(5)). The filter keeps it so.
+ * No core files, for init and all it will start. 1, not 0: only then does the kernel spare a
+ * handler that the host's core_pattern pipes to (core(5)). The filter keeps it so.
  */
 static int forbid_cores(struct bj_error *err)
 {
@@ -47,7 +47,8 @@ static int forbid_cores(struct bj_error *err)
 /* Nothing of the caller's stays: descriptors, signal dispositions, arguments, environment. */
 static int forget_caller(struct bj_init *init, struct bj_init_wipe wipe, struct bj_error *err)
 {
-    /* The kernel's own struct, all zero: a C library would not let its internal signals be reset. */
+    /* The kernel's own struct, all zero: a C library would not let its internal signals
+     * be reset. */
     static const unsigned long plain[4];
     sigset_t none, child;
     int null_fd;
@@ -153,8 +154,7 @@ static bool receive(struct bj_init *init)
     struct bj_fds fds;
     struct bj_error err = {0};
     struct bj_frame frame;
-    ssize_t length =
-        bj_socket_receive(init->socket_fd, packet, sizeof packet, &fds, MSG_DONTWAIT);
+    ssize_t length = bj_socket_receive(init->socket_fd, packet, sizeof packet, &fds, MSG_DONTWAIT);
     int result;
 
     if (length < 0 && errno == EAGAIN)
@@ -195,8 +195,8 @@ static void serve(struct bj_init *init)
 }
 
 /*
- * Init dies with its host, and a process tree of its own with it. Without one its processes would live
- * on: there it stays, sees its socket close, and ends them first.
+ * Init dies with its host, and a process tree of its own with it. Without one its processes would
+ * live on: there it stays, sees its socket close, and ends them first.
  */
 static int tie_to_host(const struct bj_plan *plan)
 {
@@ -213,12 +213,12 @@ void bj_init_run(const struct bj_plan *plan, int socket_fd, struct bj_init_wipe 
     init.scratch_fd = init.root_fd = init.proc_fd = init.signal_fd = init.ruleset_fd = -1;
     for (size_t i = 0; i < BJ_TREES_MAX; i++)
         init.slots[i] = -1;
-    if (tie_to_host(plan) < 0 || forget_caller(&init, wipe, &err) < 0 ||
-        forbid_cores(&err) < 0 || bj_init_setup(&init, &err) < 0) {
+    if (tie_to_host(plan) < 0 || forget_caller(&init, wipe, &err) < 0 || forbid_cores(&err) < 0 ||
+        bj_init_setup(&init, &err) < 0) {
         if (err.code == BJ_E_OK)
             bj_fail_errno(&err, "init", "cannot ask to die with the parent");
-        bj_init_send(&init, (struct bj_frame_head){.type = BJ_FRAME_FAILED, .length = sizeof err}, &err,
-                     NULL);
+        bj_init_send(&init, (struct bj_frame_head){.type = BJ_FRAME_FAILED, .length = sizeof err},
+                     &err, NULL);
         _exit(1);
     }
     serve(&init);

@@ -22,8 +22,8 @@ struct bj_init_wipe {
 };
 
 /*
- * Runs as init; never returns. Called in the fresh child of bj_process_clone(). `plan` and `wipe` are
- * this process's copies. `socket_fd` is init's end.
+ * Runs as init; never returns. Called in the fresh child of bj_process_clone(). `plan` and `wipe`
+ * are this process's copies. `socket_fd` is init's end.
  */
 void bj_init_run(const struct bj_plan *plan, int socket_fd, struct bj_init_wipe wipe)
     __attribute__((noreturn));

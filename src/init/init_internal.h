@@ -13,11 +13,11 @@
 
 /* A process that init started for its host. */
 struct bj_init_process {
-    pid_t pid;  /* 0 = a free entry */
-    bool keep;  /* its end waits for a WAIT */
+    pid_t pid; /* 0 = a free entry */
+    bool keep; /* its end waits for a WAIT */
     bool ended;
     struct bj_exited exited; /* once it has ended */
-    uint32_t waiter; /* id of the WAIT request to answer; 0 = none */
+    uint32_t waiter;         /* id of the WAIT request to answer; 0 = none */
 };
 
 struct bj_init {
@@ -27,11 +27,11 @@ struct bj_init {
     int slots[BJ_TREES_MAX]; /* opened trees while setting up */
     int scratch_fd;          /* top of the scratch, while setting up */
     int root_fd;             /* the new root, while setting up */
-    struct bj_netns netns; /* being made, while setting up */
+    struct bj_netns netns;   /* being made, while setting up */
     int landlock_abi;
-    int ruleset_fd;          /* while setting up */
-    int proc_fd;             /* /proc inside, for the list and the watch; -1 if there is none */
-    pid_t main_pid;          /* of the process whose end is the sandbox's; 0 = none */
+    int ruleset_fd; /* while setting up */
+    int proc_fd;    /* /proc inside, for the list and the watch; -1 if there is none */
+    pid_t main_pid; /* of the process whose end is the sandbox's; 0 = none */
     bool memory_exceeded;
     struct bj_init_process processes[BJ_PROCESSES_MAX];
 };
@@ -49,8 +49,8 @@ bj_init_operation bj_init_mount_operation(enum bj_op_kind kind);
 /* Tells the host that a layer is less than planned. */
 void bj_init_note(struct bj_init *init, enum bj_layer layer, const char *text);
 
-/* spawn.c: starts a process. `streams`: its three, none with TERMINAL. On success *ret_fds are to be
- * sent with the reply, and closed. */
+/* spawn.c: starts a process. `streams`: its three, none with TERMINAL. On success *ret_fds are to
+ * be sent with the reply, and closed. */
 int bj_init_spawn(struct bj_init *init, const struct bj_spawn *spawn, const struct bj_fds *streams,
                   pid_t *ret_pid, struct bj_fds *ret_fds, struct bj_error *err);
 

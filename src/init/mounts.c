@@ -2,8 +2,9 @@
  * The operations that build a sandbox's file tree.
  *
  * Two descriptors stand for the places in which things are made: the scratch (the sandbox's own
- * tmpfs) and, once its "root" directory has been bound onto itself, the new root. Targets are resolved
- * below the new root as if it were /, so no link in a user's files can lead a mount elsewhere.
+ * tmpfs) and, once its "root" directory has been bound onto itself, the new root. Targets are
+ * resolved below the new root as if it were /, so no link in a user's files can lead a mount
+ * elsewhere.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -79,8 +80,8 @@ static int make_file(struct bj_init *init, const struct bj_op *op, struct bj_err
 {
     const char *path = bj_plan_text(init->plan, op->target);
     const char *text = bj_plan_text(init->plan, op->text);
-    BJ_CLEANUP_CLOSE int fd = BJ_SYS(
-        openat(init->scratch_fd, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
+    BJ_CLEANUP_CLOSE int fd =
+        BJ_SYS(openat(init->scratch_fd, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
 
     if (fd < 0 || (*text != '\0' && BJ_SYS(bj_fd_write_all(fd, text, strlen(text))) < 0))
         return bj_fail_errno(err, "mount", "cannot write the file %s", path);
@@ -97,8 +98,8 @@ static int make_link(struct bj_init *init, const struct bj_op *op, struct bj_err
 }
 
 /* Makes one missing component of a mount point, but only in the sandbox's own tmpfs. */
-static int make_component(struct bj_init *init, const char *parent, const char *name, bool directory,
-                          struct bj_error *err)
+static int make_component(struct bj_init *init, const char *parent, const char *name,
+                          bool directory, struct bj_error *err)
 {
     BJ_CLEANUP_CLOSE int parent_fd = bj_mount_resolve(init->root_fd, parent, O_DIRECTORY);
     BJ_CLEANUP_CLOSE int file_fd = -1;
@@ -204,15 +205,14 @@ static int is_directory(int fd, bool *ret, const char *what, struct bj_error *er
 static int bind_root(struct bj_init *init, const struct bj_op *op, struct bj_error *err)
 {
     const char *source = bj_plan_text(init->plan, op->source);
-    BJ_CLEANUP_CLOSE int place_fd = BJ_SYS(
-        openat(init->scratch_fd, source, O_PATH | O_DIRECTORY | O_CLOEXEC));
+    BJ_CLEANUP_CLOSE int place_fd =
+        BJ_SYS(openat(init->scratch_fd, source, O_PATH | O_DIRECTORY | O_CLOEXEC));
     BJ_CLEANUP_CLOSE int tree_fd = -1;
 
     if (place_fd < 0)
         return bj_fail_errno(err, "mount", "cannot open the new root");
     tree_fd = bj_mount_clone_tree(init->scratch_fd, source, false);
-    if (tree_fd < 0 ||
-        bj_mount_set_attributes(tree_fd, attributes_of(op->flags), false, -1) < 0 ||
+    if (tree_fd < 0 || bj_mount_set_attributes(tree_fd, attributes_of(op->flags), false, -1) < 0 ||
         bj_mount_attach(tree_fd, place_fd) < 0)
         return bj_fail_errno(err, "mount", "cannot make the new root a mount");
     init->root_fd = bj_fd_take(&tree_fd);
@@ -267,8 +267,8 @@ static int bind(struct bj_init *init, const struct bj_op *op, struct bj_error *e
 static int new_overlay(struct bj_init *init, const struct bj_op *op)
 {
     const char *over = bj_plan_text(init->plan, op->text);
-    BJ_CLEANUP_CLOSE int over_fd = BJ_SYS(openat(init->scratch_fd, *over != '\0' ? over : "empty",
-                                                 O_PATH | O_DIRECTORY | O_CLOEXEC));
+    BJ_CLEANUP_CLOSE int over_fd = BJ_SYS(
+        openat(init->scratch_fd, *over != '\0' ? over : "empty", O_PATH | O_DIRECTORY | O_CLOEXEC));
     char lower[96];
     const struct bj_mount_option options[] = {{"lowerdir", lower}, {NULL, NULL}};
 
@@ -303,15 +303,15 @@ static int mount_overlay(struct bj_init *init, const struct bj_op *op, struct bj
 
 static int mount_proc(struct bj_init *init, const struct bj_op *op, struct bj_error *err)
 {
-    BJ_CLEANUP_CLOSE int tree_fd =
-        bj_mount_new("proc", "proc", NULL,
-                     MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+    BJ_CLEANUP_CLOSE int tree_fd = bj_mount_new(
+        "proc", "proc", NULL, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
 
     if (tree_fd < 0 && errno == EPERM && op->flags & BJ_FLAG_OPTIONAL) {
         /* Never the host's own instead. */
-        bj_init_note(init, BJ_LAYER_PROC,
-                     "parts of /proc are covered here, as in a container, and so the kernel gives no "
-                     "fresh one: /proc is empty");
+        bj_init_note(
+            init, BJ_LAYER_PROC,
+            "parts of /proc are covered here, as in a container, and so the kernel gives no "
+            "fresh one: /proc is empty");
         if (init->plan->memory_watch != 0)
             bj_init_note(init, BJ_LAYER_MEMORY, "without /proc memory cannot even be watched");
         return 0;
@@ -353,8 +353,8 @@ static int mask(struct bj_init *init, const struct bj_op *op, struct bj_error *e
         return result;
     tree_fd = bj_mount_clone_tree(init->scratch_fd, directory ? "empty" : "void", false);
     if (tree_fd < 0 ||
-        bj_mount_set_attributes(tree_fd, attributes_of(BJ_FLAG_READ_ONLY | BJ_FLAG_NO_DEV), false, -1) <
-            0 ||
+        bj_mount_set_attributes(tree_fd, attributes_of(BJ_FLAG_READ_ONLY | BJ_FLAG_NO_DEV), false,
+                                -1) < 0 ||
         bj_mount_attach(tree_fd, target_fd) < 0)
         return bj_fail_errno(err, "mask", "cannot cover %s", target);
     return 0;
@@ -409,20 +409,13 @@ static int not_ours(struct bj_init *init, const struct bj_op *op, struct bj_erro
 bj_init_operation bj_init_mount_operation(enum bj_op_kind kind)
 {
     static const bj_init_operation operations[BJ_OP_COUNT] = {
-        [BJ_OP_PRIVATE] = make_private,
-        [BJ_OP_OPEN_PATH] = open_path,
-        [BJ_OP_SCRATCH] = mount_scratch,
-        [BJ_OP_DIR] = make_dir,
-        [BJ_OP_FILE] = make_file,
-        [BJ_OP_SYMLINK] = make_link,
-        [BJ_OP_SUBTREE] = bind_subtree,
-        [BJ_OP_BIND] = bind,
-        [BJ_OP_OVERLAY] = mount_overlay,
-        [BJ_OP_PROC] = mount_proc,
-        [BJ_OP_DEVPTS] = mount_devpts,
-        [BJ_OP_MASK] = mask,
-        [BJ_OP_READ_ONLY] = make_read_only,
-        [BJ_OP_PIVOT] = pivot,
+        [BJ_OP_PRIVATE] = make_private,     [BJ_OP_OPEN_PATH] = open_path,
+        [BJ_OP_SCRATCH] = mount_scratch,    [BJ_OP_DIR] = make_dir,
+        [BJ_OP_FILE] = make_file,           [BJ_OP_SYMLINK] = make_link,
+        [BJ_OP_SUBTREE] = bind_subtree,     [BJ_OP_BIND] = bind,
+        [BJ_OP_OVERLAY] = mount_overlay,    [BJ_OP_PROC] = mount_proc,
+        [BJ_OP_DEVPTS] = mount_devpts,      [BJ_OP_MASK] = mask,
+        [BJ_OP_READ_ONLY] = make_read_only, [BJ_OP_PIVOT] = pivot,
     };
 
     return operations[kind] != NULL ? operations[kind] : not_ours;

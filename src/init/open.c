@@ -94,8 +94,8 @@ static int fill_address(const struct bj_endpoint *endpoint, union address *ret, 
         understood = false;
     }
     if (!understood)
-        return bj_fail(err, BJ_E_INVALID, "socket", "\"%s\" is not an address of the family asked for",
-                       text);
+        return bj_fail(err, BJ_E_INVALID, "socket",
+                       "\"%s\" is not an address of the family asked for", text);
     return 0;
 }
 

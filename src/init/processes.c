@@ -26,7 +26,7 @@ bool bj_proc_walk_next(struct bj_proc_walk *walk, pid_t *ret_pid)
             unsigned short length;
             unsigned char type;
             char name[];
-        } *entry;
+        } * entry;
 
         if (walk->at >= walk->filled) {
             walk->filled =
@@ -88,7 +88,8 @@ int bj_init_list(struct bj_init *init, struct bj_process_entry *ret, size_t capa
     return (int)count;
 }
 
-/* Without a pid namespace of its own init may end only its own descendants, one generation a turn. */
+/* Without a pid namespace of its own init may end only its own descendants, one generation
+ * a turn. */
 static bool kill_children(void)
 {
     char path[64], text[4096], *at, *end;

@@ -67,7 +67,8 @@ static int new_time(struct bj_init *init, const struct bj_op *op, struct bj_erro
     (void)init;
     (void)op;
     if (BJ_SYS(unshare(CLONE_NEWTIME)) < 0)
-        return bj_fail_errno(err, "time", "cannot make a time namespace; --without time does without");
+        return bj_fail_errno(err, "time",
+                             "cannot make a time namespace; --without time does without");
     clock_gettime(CLOCK_BOOTTIME, &up);
     snprintf(text, sizeof text, "boottime -%lld 0\n", (long long)up.tv_sec);
     if (bj_write_file_at(AT_FDCWD, "/proc/self/timens_offsets", text) < 0)

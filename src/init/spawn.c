@@ -22,7 +22,7 @@
 #include "linux/landlock.h"
 #include "linux/process.h"
 
-#define OOM_SCORE "300"
+#define OOM_SCORE    "300"
 #define PATH_DEFAULT "/usr/local/bin:/usr/bin:/bin"
 
 struct child {
@@ -42,8 +42,8 @@ static int set_limits_child(const struct bj_plan *plan)
 
         if (getrlimit(plan->rlimits[i].resource, &now) < 0)
             return -1;
-        limit.rlim_max = plan->rlimits[i].limit < now.rlim_max ? plan->rlimits[i].limit
-                                                               : now.rlim_max;
+        limit.rlim_max =
+            plan->rlimits[i].limit < now.rlim_max ? plan->rlimits[i].limit : now.rlim_max;
         limit.rlim_cur = limit.rlim_max;
         if (BJ_SYS(setrlimit(plan->rlimits[i].resource, &limit)) < 0)
             return -1;
@@ -67,9 +67,8 @@ static int set_identity_child(const struct bj_plan *plan)
     /* Not PID 1 there, init could be signalled: an inner domain keeps it out of reach. */
     if (plan->isolation != BJ_ISOLATION_NAMESPACES)
         return plan->isolation == BJ_ISOLATION_LANDLOCK ? bj_landlock_scope() : 0;
-    if (plan->uid != plan->init_uid &&
-        (BJ_SYS(setresgid(plan->gid, plan->gid, plan->gid)) < 0 ||
-         BJ_SYS(setresuid(plan->uid, plan->uid, plan->uid)) < 0))
+    if (plan->uid != plan->init_uid && (BJ_SYS(setresgid(plan->gid, plan->gid, plan->gid)) < 0 ||
+                                        BJ_SYS(setresuid(plan->uid, plan->uid, plan->uid)) < 0))
         return -1;
     return bj_process_keep_capabilities(plan->workload_caps);
 }
@@ -206,8 +205,8 @@ static int explain(const struct child *child, struct bj_error *err)
         return bj_fail_errno(err, child->step, "cannot prepare the process (%s)", child->step);
     }
     if (child->failed == ENOENT || child->failed == ENOTDIR) {
-        result = bj_fail(err, BJ_E_NOT_FOUND, "execute", "%s: command not found in the sandbox",
-                         name);
+        result =
+            bj_fail(err, BJ_E_NOT_FOUND, "execute", "%s: command not found in the sandbox", name);
         if (strchr(name, '/') != NULL)
             bj_error_append(err, " (the file, or its interpreter, is not visible inside; -v shows "
                                  "a directory of the host)");
@@ -220,8 +219,9 @@ static int explain(const struct child *child, struct bj_error *err)
 }
 
 /*
- * When memory ends, the kernel should choose the workload rather than init, which tells what happened.
- * From here, because nothing in the child may be written to before it has executed. Best effort.
+ * When memory ends, the kernel should choose the workload rather than init, which tells what
+ * happened. From here, because nothing in the child may be written to before it has executed. Best
+ * effort.
  */
 static void offer_to_oom_killer(const struct bj_init *init, pid_t pid)
 {

@@ -1,9 +1,9 @@
 /*
- * The memory watch: where no memory cgroup is to be had, init adds up what the sandbox uses every few
- * milliseconds. First a cheap sum that counts too much; only when that is over the limit, the exact
- * one. Better than nothing and reported as degraded: a fast allocation can exceed the limit for a
- * moment, and memory of sockets and pipes, of System V segments and of memory files that nobody has
- * mapped is not seen.
+ * The memory watch: where no memory cgroup is to be had, init adds up what the sandbox uses every
+ * few milliseconds. First a cheap sum that counts too much; only when that is over the limit, the
+ * exact one. Better than nothing and reported as degraded: a fast allocation can exceed the limit
+ * for a moment, and memory of sockets and pipes, of System V segments and of memory files that
+ * nobody has mapped is not seen.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +19,8 @@ struct usage {
     uint64_t own, shared; /* bytes of anonymous and of shared memory */
 };
 
-/* All that is resident (proc(5), statm): counts what is shared as often as it is shared, and files. */
+/* All that is resident (proc(5), statm): counts what is shared as often as it is shared,
+ * and files. */
 static struct usage quick_usage(int proc_fd, pid_t pid)
 {
     unsigned long size, resident;

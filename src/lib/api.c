@@ -56,7 +56,7 @@ void bj_config_free(struct bj_config *config)
 }
 
 int bj_config_set_text(struct bj_config *config, const char *key, const char *value,
-                  struct bj_error *err)
+                       struct bj_error *err)
 {
     enum bj_option_id id = bj_option_find_key(key);
 

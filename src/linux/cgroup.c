@@ -15,10 +15,10 @@
 #include "base/fd.h"
 #include "base/str.h"
 
-#define CGROUP_ROOT "/sys/fs/cgroup"
-#define V1_MAGIC 0x27e0eb
-#define V2_MAGIC 0x63677270
-#define REMOVE_TRIES 1000
+#define CGROUP_ROOT     "/sys/fs/cgroup"
+#define V1_MAGIC        0x27e0eb
+#define V2_MAGIC        0x63677270
+#define REMOVE_TRIES    1000
 #define REMOVE_PAUSE_NS 10000000
 
 static const char *const controller_names[BJ_CONTROLLER_COUNT] = {"memory", "pids", "cpu"};

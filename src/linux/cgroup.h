@@ -20,12 +20,13 @@ void bj_cgroup_find(struct bj_host *host);
 /* Makes a cgroup and opens the file by which a process joins it. A descriptor, or -1 with errno. */
 int bj_cgroup_make(const char *path);
 
-/* Removes it, waiting for its last process to be gone for at most ten seconds. 0, or -1 with errno. */
+/* Removes it, waiting for its last process to be gone for at most ten seconds. 0, or -1
+ * with errno. */
 int bj_cgroup_remove(const char *path);
 
 /* What a memory cgroup counted. Numbers are 0 where the kernel does not say. */
 struct bj_cgroup_memory {
-    int64_t peak;     /* bytes */
+    int64_t peak; /* bytes */
     int64_t oom_kills;
 };
 void bj_cgroup_read_memory(const char *path, struct bj_cgroup_memory *ret);

@@ -78,7 +78,8 @@ static void remove_all(int parent_fd, const char *name, int depth)
     unlinkat(parent_fd, name, AT_REMOVEDIR);
 }
 
-/* First to a name that git does not know, which is one step and cannot stop half way; then for good. */
+/* First to a name that git does not know, which is one step and cannot stop half way; then for
+ * good. */
 static bool take_away(int git_fd, const char *name)
 {
     uint64_t random = 0;

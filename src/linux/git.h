@@ -1,7 +1,8 @@
 /*
- * What a workload could add to a repository for the host's git to obey: files that were not there, and so
- * could not be bound read-only. .git/commondir points git at another directory with its own configuration
- * and hooks; a .git without hooks or configuration can get some (gitrepository-layout(5)).
+ * What a workload could add to a repository for the host's git to obey: files that were not there,
+ * and so could not be bound read-only. .git/commondir points git at another directory with its own
+ * configuration and hooks; a .git without hooks or configuration can get some
+ * (gitrepository-layout(5)).
  */
 #ifndef BJ_LINUX_GIT_H
 #define BJ_LINUX_GIT_H
@@ -18,8 +19,9 @@ struct bj_git_guard {
 void bj_git_guard_open(struct bj_git_guard *guard, const char *workspace);
 
 /*
- * After its end: takes away what is there now and was not. True if there was something; *ret_name is then
- * one such name below .git, and *ret_gone whether git will no longer find it. Closes the guard.
+ * After its end: takes away what is there now and was not. True if there was something; *ret_name
+ * is then one such name below .git, and *ret_gone whether git will no longer find it. Closes the
+ * guard.
  */
 bool bj_git_guard_close(struct bj_git_guard *guard, const char **ret_name, bool *ret_gone);
 

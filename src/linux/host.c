@@ -22,14 +22,14 @@
 #include "model/protected.h"
 
 /*
- * Host ids of sandboxes: above the ranges of users, containers (subuid) and systemd-nspawn, below the
- * sign bit. A slot of ids for each process id makes them unique among the sandboxes alive.
+ * Host ids of sandboxes: above the ranges of users, containers (subuid) and systemd-nspawn, below
+ * the sign bit. A slot of ids for each process id makes them unique among the sandboxes alive.
  */
-#define ID_FIRST 0x70000000u
-#define ID_SLOTS (1u << 22) /* as many as there can be processes */
+#define ID_FIRST       0x70000000u
+#define ID_SLOTS       (1u << 22) /* as many as there can be processes */
 #define PID_NS_INITIAL "pid:[4026531836]"
 
-static const char *const system_paths[] = {"/usr", "/etc",   "/bin", "/sbin", "/lib",
+static const char *const system_paths[] = {"/usr",   "/etc",   "/bin", "/sbin", "/lib",
                                            "/lib32", "/lib64", "/opt", "/nix"};
 
 static bool has_capabilities(void)
@@ -56,8 +56,8 @@ static void read_ids(struct bj_host *host)
         sscanf(text, "%lu %lu %lu", &inside, &outside, &count) != 3)
         return;
     host->initial_user_ns = inside == 0 && outside == 0;
-    host->id_random = readlink("/proc/self/ns/pid", link, sizeof link - 1) < 0 ||
-                      !bj_streq(link, PID_NS_INITIAL);
+    host->id_random =
+        readlink("/proc/self/ns/pid", link, sizeof link - 1) < 0 || !bj_streq(link, PID_NS_INITIAL);
     if (host->initial_user_ns && count == UINT32_MAX) {
         host->id_first = ID_FIRST;
         host->id_slots = ID_SLOTS;
@@ -91,7 +91,8 @@ static void read_system_dirs(struct bj_host *host)
     }
 }
 
-/* An overlay shows one file system only: others mounted below a system directory are bound on top. */
+/* An overlay shows one file system only: others mounted below a system directory are bound
+ * on top. */
 static void read_system_mounts(struct bj_host *host)
 {
     static const char *const candidates[] = {"/usr/local", "/usr/share", "/usr/lib", "/usr/src"};
@@ -161,12 +162,14 @@ static int read_sockets(struct bj_host *host, int workspace_fd, struct bj_error 
             !S_ISSOCK(status.st_mode))
             continue;
         if (host->socket_count == BJ_SOCKETS_MAX)
-            result = bj_fail(err, BJ_E_LIMIT, "workspace",
-                             "more than %d Unix sockets lie in the workspace's top directory; not all "
-                             "of them could be covered",
-                             BJ_SOCKETS_MAX);
+            result =
+                bj_fail(err, BJ_E_LIMIT, "workspace",
+                        "more than %d Unix sockets lie in the workspace's top directory; not all "
+                        "of them could be covered",
+                        BJ_SOCKETS_MAX);
         else
-            bj_str_copy(host->sockets[host->socket_count++], sizeof host->sockets[0], entry->d_name);
+            bj_str_copy(host->sockets[host->socket_count++], sizeof host->sockets[0],
+                        entry->d_name);
     }
     closedir(directory);
     return result;
@@ -200,7 +203,8 @@ static void read_home(struct bj_host *host)
         bj_str_copy(host->home, sizeof host->home, home);
 }
 
-static int read_workspace(const struct bj_config *config, struct bj_host *host, struct bj_error *err)
+static int read_workspace(const struct bj_config *config, struct bj_host *host,
+                          struct bj_error *err)
 {
     const char *path = config->workspace_path != NULL ? config->workspace_path : host->directory;
     BJ_CLEANUP_CLOSE int fd = -1;

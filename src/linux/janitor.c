@@ -63,8 +63,8 @@ int bj_janitor_start(struct bj_janitor *janitor, void (*clean)(void *argument), 
         janitor->pid = 0;
         return -1;
     }
-    /* Out of reach of a SIGKILL to the group before there is anything to remove; its own setsid() may
-     * be late. */
+    /* Out of reach of a SIGKILL to the group before there is anything to remove; its own setsid()
+     * may be late. */
     setpgid(janitor->pid, 0);
     return 0;
 }

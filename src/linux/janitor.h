@@ -1,8 +1,8 @@
 /*
  * The janitor: a process that outlives a killed launcher long enough to remove its cgroups.
  *
- * It shares the launcher's memory (so it is cheap to make and sees what is there at the end), sleeps on
- * a pipe, and acts only when the other end closes because the launcher died.
+ * It shares the launcher's memory (so it is cheap to make and sees what is there at the end),
+ * sleeps on a pipe, and acts only when the other end closes because the launcher died.
  */
 #ifndef BJ_LINUX_JANITOR_H
 #define BJ_LINUX_JANITOR_H

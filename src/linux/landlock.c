@@ -13,7 +13,7 @@
 #include "linux/syscalls.h"
 
 #define CREATE_RULESET_VERSION 1u
-#define RULE_PATH_BENEATH 1
+#define RULE_PATH_BENEATH      1
 
 enum {
     FS_EXECUTE = 1 << 0,
@@ -34,7 +34,7 @@ enum {
     FS_IOCTL_DEV = 1 << 15, /* ABI 5 */
 };
 
-#define NET_TCP (3u)  /* bind and connect, ABI 4 */
+#define NET_TCP   (3u) /* bind and connect, ABI 4 */
 #define SCOPE_ALL (3u) /* abstract Unix sockets and signals, ABI 6 */
 
 #define FILE_ACCESSES (FS_EXECUTE | FS_WRITE_FILE | FS_READ_FILE | FS_TRUNCATE | FS_IOCTL_DEV)
@@ -105,8 +105,7 @@ int bj_landlock_allow(int ruleset_fd, int abi, int path_fd, enum bj_access acces
     attr.allowed &= handled_by(abi);
     if (!S_ISDIR(status.st_mode))
         attr.allowed &= FILE_ACCESSES;
-    return (int)BJ_SYS(
-        syscall(BJ_SYS_LANDLOCK_ADD_RULE, ruleset_fd, RULE_PATH_BENEATH, &attr, 0));
+    return (int)BJ_SYS(syscall(BJ_SYS_LANDLOCK_ADD_RULE, ruleset_fd, RULE_PATH_BENEATH, &attr, 0));
 }
 
 int bj_landlock_enforce(int ruleset_fd)

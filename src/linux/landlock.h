@@ -12,8 +12,9 @@
 int bj_landlock_abi(void);
 
 /*
- * A ruleset that handles all file accesses of the ABI, confines signals and abstract sockets where it
- * can and, with `no_tcp`, denies binding and connecting of TCP. Returns a descriptor or -1 with errno.
+ * A ruleset that handles all file accesses of the ABI, confines signals and abstract sockets where
+ * it can and, with `no_tcp`, denies binding and connecting of TCP. Returns a descriptor or -1 with
+ * errno.
  */
 int bj_landlock_new(int abi, bool no_tcp);
 
@@ -24,8 +25,9 @@ int bj_landlock_allow(int ruleset_fd, int abi, int path_fd, enum bj_access acces
 int bj_landlock_enforce(int ruleset_fd);
 
 /*
- * Enters a domain of its own that only confines signals and abstract sockets: a process cannot signal
- * those of an outer domain. Nothing happens before ABI 6. 0, or -1 with errno. Async-signal-safe.
+ * Enters a domain of its own that only confines signals and abstract sockets: a process cannot
+ * signal those of an outer domain. Nothing happens before ABI 6. 0, or -1 with errno.
+ * Async-signal-safe.
  */
 int bj_landlock_scope(void);
 

@@ -49,8 +49,8 @@ int bj_mount_set_attributes(int tree_fd, uint64_t attributes, bool recursive, in
 
 int bj_mount_attach(int tree_fd, int target_fd)
 {
-    return BJ_SYS(
-        bj_sys_move_mount(tree_fd, "", target_fd, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH));
+    return BJ_SYS(bj_sys_move_mount(tree_fd, "", target_fd, "",
+                                    MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH));
 }
 
 int bj_mount_new(const char *type, const char *source, const struct bj_mount_option *options,
@@ -60,7 +60,8 @@ int bj_mount_new(const char *type, const char *source, const struct bj_mount_opt
 
     if (fs_fd < 0)
         return -1;
-    if (source != NULL && BJ_SYS(bj_sys_fsconfig(fs_fd, FSCONFIG_SET_STRING, "source", source, 0)) < 0)
+    if (source != NULL &&
+        BJ_SYS(bj_sys_fsconfig(fs_fd, FSCONFIG_SET_STRING, "source", source, 0)) < 0)
         return -1;
     for (; options != NULL && options->key != NULL; options++) {
         unsigned command = options->value != NULL ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG;

@@ -18,11 +18,12 @@
 
 /* One step of the maker; the call's text is counted for fault injection. */
 #define MAKER_SYS(number, a, b, c, d)                                                              \
-    (BJ_SYS(0) < 0 ? (long)-EIO : bj_raw_syscall((number), (long)(a), (long)(b), (long)(c), (long)(d)))
+    (BJ_SYS(0) < 0 ? (long)-EIO                                                                    \
+                   : bj_raw_syscall((number), (long)(a), (long)(b), (long)(c), (long)(d)))
 
 /*
- * Makes the namespace and brings loopback up (netdevice(7)). It shares memory with the process it works
- * for, errno included, and so calls the kernel directly.
+ * Makes the namespace and brings loopback up (netdevice(7)). It shares memory with the process it
+ * works for, errno included, and so calls the kernel directly.
  */
 static long make(struct bj_netns *netns)
 {
@@ -55,8 +56,9 @@ static int maker_main(void *data)
 }
 
 /*
- * Sends the maker to another processor. The kernel leaves a new task where it was made when the others
- * look busy at that moment, and would run it only once this process sleeps: nothing would be gained.
+ * Sends the maker to another processor. The kernel leaves a new task where it was made when the
+ * others look busy at that moment, and would run it only once this process sleeps: nothing would be
+ * gained.
  */
 static void send_elsewhere(pid_t maker)
 {
@@ -75,8 +77,7 @@ int bj_netns_begin(struct bj_netns *netns)
     static char stack[MAKER_STACK_SIZE] __attribute__((aligned(16)));
 
     *netns = (struct bj_netns){.fd = -1};
-    netns->maker =
-        BJ_SYS(clone(maker_main, stack + sizeof stack, CLONE_VM | CLONE_FILES, netns));
+    netns->maker = BJ_SYS(clone(maker_main, stack + sizeof stack, CLONE_VM | CLONE_FILES, netns));
     if (netns->maker < 0)
         return -1;
     send_elsewhere(netns->maker);

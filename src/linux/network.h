@@ -2,8 +2,8 @@
  * The network namespace of a sandbox, with nothing in it but loopback (network_namespaces(7)).
  *
  * Making one costs the kernel more than all other namespaces together, so it is made on the side: a
- * task that shares this process's memory and descriptors makes it and brings loopback up, while this
- * process goes on; joining waits for it.
+ * task that shares this process's memory and descriptors makes it and brings loopback up, while
+ * this process goes on; joining waits for it.
  */
 #ifndef BJ_LINUX_NETWORK_H
 #define BJ_LINUX_NETWORK_H

@@ -41,10 +41,10 @@ enum bj_probe {
         BJ_PROBE_COUNT
 };
 
-#define BJ_PROBE_UNTRIED (-1) /* something it needs was refused before, or nothing here needs it   \
-                               */
-#define BJ_PROBE_KILLED (-2)  /* the attempt ended its process, as a filter around this one can do \
-                               */
+/* Something it needs was refused before, or nothing here needs it. */
+#define BJ_PROBE_UNTRIED (-1)
+/* The attempt ended its process, as a filter around this one can do. */
+#define BJ_PROBE_KILLED (-2)
 
 struct bj_probes {
     int outcome[BJ_PROBE_COUNT]; /* 0 = works; errno; or one of the above */

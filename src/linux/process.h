@@ -17,14 +17,15 @@
 pid_t bj_process_clone(uint64_t flags, int *ret_pidfd);
 
 /*
- * Fills in what it means that namespaces were refused with this errno: BJ_E_LAYER and what to do when
- * the host forbids them, a plain system error otherwise.
+ * Fills in what it means that namespaces were refused with this errno: BJ_E_LAYER and what to do
+ * when the host forbids them, a plain system error otherwise.
  */
 int bj_process_explain_namespaces(struct bj_error *err, const char *what);
 
 /*
  * vfork(2) with a stack of its own: runs function(argument) in a child that shares this process's
- * memory, and returns its pid once it has called execve or exited. *ret_pidfd (may be NULL) as above.
+ * memory, and returns its pid once it has called execve or exited. *ret_pidfd (may be NULL) as
+ * above.
  */
 pid_t bj_process_vfork(void (*function)(void *), void *argument, int *ret_pidfd);
 

@@ -22,15 +22,15 @@ void bj_fds_close(struct bj_fds *fds);
 int bj_socket_pair(int ret_ends[2]);
 
 /*
- * Sends one packet with descriptors (NULL for none), which stay the caller's. 0, or -1 with errno. Never
- * SIGPIPE.
+ * Sends one packet with descriptors (NULL for none), which stay the caller's. 0, or -1 with errno.
+ * Never SIGPIPE.
  */
 int bj_socket_send(int fd, const void *data, size_t length, const struct bj_fds *fds);
 
 /*
- * Receives one packet and its descriptors (close-on-exec, the caller's to close). Returns its length, 0
- * at end of file, or -1 with errno; EMSGSIZE, with nothing kept, when the packet or its descriptors did not
- * fit. `flags` as of recvmsg(2).
+ * Receives one packet and its descriptors (close-on-exec, the caller's to close). Returns its
+ * length, 0 at end of file, or -1 with errno; EMSGSIZE, with nothing kept, when the packet or its
+ * descriptors did not fit. `flags` as of recvmsg(2).
  */
 ssize_t bj_socket_receive(int fd, void *data, size_t size, struct bj_fds *ret_fds, int flags);
 

@@ -86,8 +86,8 @@ int bj_subid_read(struct bj_host *host, struct bj_error *err)
 
     if (bj_read_file("/etc/passwd", BJ_CONFIG_FILE_MAX, &passwd, NULL, NULL) == 0)
         find_name(passwd, host->uid, name, sizeof name);
-    result = read_range("/etc/subuid", name, host->uid, &host->sub_uid_first, &host->sub_uid_count,
-                        err);
+    result =
+        read_range("/etc/subuid", name, host->uid, &host->sub_uid_first, &host->sub_uid_count, err);
     if (result == 0)
         result = read_range("/etc/subgid", name, host->uid, &host->sub_gid_first,
                             &host->sub_gid_count, err);

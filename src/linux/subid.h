@@ -1,5 +1,6 @@
 /*
- * Subordinate ids (subuid(5), newuidmap(1)): a range of host ids that the administrator gave to a user.
+ * Subordinate ids (subuid(5), newuidmap(1)): a range of host ids that the administrator gave to a
+ * user.
  */
 #ifndef BJ_LINUX_SUBID_H
 #define BJ_LINUX_SUBID_H

@@ -14,8 +14,8 @@
 #define BJ_NAMESPACE_KINDS(X)                                                                      \
     X(USER, "user")                                                                                \
     X(PID, "pid")                                                                                  \
-    X(MOUNT, "mnt") X(NETWORK, "net") X(IPC, "ipc") X(UTS, "uts") X(CGROUP, "cgroup")              \
-        X(TIME, "time")
+    X(MOUNT, "mnt")                                                                                \
+    X(NETWORK, "net") X(IPC, "ipc") X(UTS, "uts") X(CGROUP, "cgroup") X(TIME, "time")
 
 enum bj_namespace_kind {
 #define BJ_NAMESPACE_KIND(id, name) BJ_NAMESPACE_##id,

@@ -1,6 +1,7 @@
 /*
- * System calls that C libraries lack or know only in recent versions. Each returns what the call does:
- * 0 or more, or -1 with errno. Numbers are the same on all architectures (those above 424 are).
+ * System calls that C libraries lack or know only in recent versions. Each returns what the call
+ * does: 0 or more, or -1 with errno. Numbers are the same on all architectures (those above 424
+ * are).
  */
 #ifndef BJ_LINUX_SYSCALLS_H
 #define BJ_LINUX_SYSCALLS_H
@@ -26,8 +27,8 @@ enum {
 };
 
 /*
- * A system call that leaves errno alone: for a task that shares another's memory, and with it errno.
- * Returns what the kernel does: 0 or more, or -errno.
+ * A system call that leaves errno alone: for a task that shares another's memory, and with it
+ * errno. Returns what the kernel does: 0 or more, or -errno.
  */
 static inline long bj_raw_syscall(long number, long a, long b, long c, long d)
 {

@@ -18,8 +18,8 @@ void bj_terminal_init(struct bj_terminal *terminal)
     *terminal = (struct bj_terminal){.fd = -1, .guard_fd = -1};
 }
 
-/* Sleeps until the other end of the pipe closes unannounced, then restores. Its own session, so that
- * neither keys nor job control reach it. */
+/* Sleeps until the other end of the pipe closes unannounced, then restores. Its own session, so
+ * that neither keys nor job control reach it. */
 static void guard_main(const struct bj_terminal *terminal, int read_fd) __attribute__((noreturn));
 static void guard_main(const struct bj_terminal *terminal, int read_fd)
 {

@@ -14,8 +14,8 @@
 struct bj_terminal {
     int fd; /* -1 while it is as it was */
     struct termios saved;
-    pid_t guard;     /* restores it should this process be killed */
-    int guard_fd;    /* closes with this process */
+    pid_t guard;  /* restores it should this process be killed */
+    int guard_fd; /* closes with this process */
 };
 
 void bj_terminal_init(struct bj_terminal *terminal);

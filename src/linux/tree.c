@@ -14,16 +14,17 @@
 
 #define TREE_ATTRIBUTES (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
 
-/* Lays an overlay over the mapped tree, so that locks and watches stay inside; -1 if it cannot be. */
+/* Lays an overlay over the mapped tree, so that locks and watches stay inside; -1 if it
+ * cannot be. */
 static int overlay_over(int tree_fd)
 {
     char lower[96];
     const struct bj_mount_option options[] = {{"lowerdir", lower}, {NULL, NULL}};
 
     /* Twice the same: an overlay without an upper side wants two lower ones. */
-    BJ_CLEANUP_CLOSE int empty_fd =
-        bj_mount_new("tmpfs", "belljar", (const struct bj_mount_option[]){{"size", "4k"}, {NULL, NULL}},
-                     MOUNT_ATTR_RDONLY);
+    BJ_CLEANUP_CLOSE int empty_fd = bj_mount_new(
+        "tmpfs", "belljar", (const struct bj_mount_option[]){{"size", "4k"}, {NULL, NULL}},
+        MOUNT_ATTR_RDONLY);
     if (empty_fd < 0)
         return -1;
     snprintf(lower, sizeof lower, "/proc/self/fd/%d:/proc/self/fd/%d", empty_fd, tree_fd);
@@ -42,8 +43,8 @@ int bj_tree_open(const struct bj_tree_request *request, int *ret_fd, pid_t *ret_
     tree_fd = bj_mount_clone_tree(AT_FDCWD, request->source, true);
     if (tree_fd < 0 || BJ_SYS(fstat(tree_fd, &status)) < 0)
         return bj_fail_errno(err, "mount", "cannot open %s", request->source);
-    userns_fd = bj_idmap_namespace(status.st_uid, status.st_gid, request->uid, request->gid,
-                                   ret_helper);
+    userns_fd =
+        bj_idmap_namespace(status.st_uid, status.st_gid, request->uid, request->gid, ret_helper);
     if (userns_fd < 0)
         return bj_fail_errno(err, "ids", "cannot make the id map for %s", request->source);
     if (bj_mount_set_attributes(tree_fd, attributes, true, -1) < 0)

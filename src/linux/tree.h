@@ -13,15 +13,15 @@
 struct bj_tree_request {
     const char *source;
     bool read_only;
-    bool overlay;        /* inodes of its own, where the kernel can */
-    bool *ret_plain;     /* set when an overlay was wanted and refused: locks reach the host's files */
-    uid_t uid;           /* host ids that the tree's owner is shown as */
+    bool overlay;    /* inodes of its own, where the kernel can */
+    bool *ret_plain; /* set when an overlay was wanted and refused: locks reach the host's files */
+    uid_t uid;       /* host ids that the tree's owner is shown as */
     gid_t gid;
 };
 
 /*
- * A detached, id-mapped copy of the tree. *ret_fd is the caller's; *ret_helper, set in any case, a child to
- * be reaped as in bj_idmap_namespace().
+ * A detached, id-mapped copy of the tree. *ret_fd is the caller's; *ret_helper, set in any case, a
+ * child to be reaped as in bj_idmap_namespace().
  */
 int bj_tree_open(const struct bj_tree_request *request, int *ret_fd, pid_t *ret_helper,
                  struct bj_error *err);

@@ -58,8 +58,8 @@ bool bj_parse_decimal(const char *text, double *ret);
 bool bj_is_domain_pattern(const char *text);
 bool bj_is_printable(const char *text); /* no control characters */
 
-/* The absolute host path of `text` below `directory` (NULL: the current one); owned by the caller.
- */
+/* The absolute host path of `text` below `directory` (NULL: the current one); owned by
+ * the caller. */
 int bj_host_path(const char *text, const char *directory, char **ret_path, struct bj_error *err);
 
 /* A clean absolute path inside, other than "/"; NULL with BJ_E_INVALID or without memory. */

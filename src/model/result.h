@@ -31,13 +31,13 @@ struct bj_result {
     int signal;    /* that ended it, or 0 */
     bool timed_out;
     bool oom_killed;
-    bool truncated;         /* output beyond the limit was thrown away */
-    char reason[96];        /* one line when something else than the command itself ended it */
-    int64_t duration_us;    /* from the start of the command's launch to its end */
-    int64_t cpu_us;         /* user and system time of everything it started */
-    int64_t peak_memory;    /* bytes; of the whole sandbox where a cgroup counts, else of the
-                               largest process */
-    bj_layer_set layers;    /* that were on */
+    bool truncated;      /* output beyond the limit was thrown away */
+    char reason[96];     /* one line when something else than the command itself ended it */
+    int64_t duration_us; /* from the start of the command's launch to its end */
+    int64_t cpu_us;      /* user and system time of everything it started */
+    int64_t peak_memory; /* bytes; of the whole sandbox where a cgroup counts, else of the
+                            largest process */
+    bj_layer_set layers; /* that were on */
     struct bj_degradations degraded;
     struct bj_buf output[2]; /* standard output and error, when captured */
 };

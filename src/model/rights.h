@@ -1,4 +1,5 @@
-/* What the kernel's two access layers are asked to grant; shared by plans and by those who enforce. */
+/* What the kernel's two access layers are asked to grant; shared by plans and by those
+ * who enforce. */
 #ifndef BJ_MODEL_RIGHTS_H
 #define BJ_MODEL_RIGHTS_H
 
@@ -11,7 +12,7 @@ enum bj_access {
 
 /* Which system call filter. */
 enum bj_seccomp_profile {
-    BJ_SECCOMP_SANDBOX,    /* around it is a network namespace of its own, or the host's is wanted */
+    BJ_SECCOMP_SANDBOX, /* around it is a network namespace of its own, or the host's is wanted */
     BJ_SECCOMP_NO_NETWORK, /* there is none: Unix sockets only */
     BJ_SECCOMP_PROFILE_COUNT
 };

@@ -21,16 +21,18 @@ static void allow(struct bj_builder *b, const char *target, enum bj_access acces
 static int check(const struct bj_builder *b, struct bj_error *err)
 {
     if (b->host->landlock_abi == 0)
-        return bj_fail(err, BJ_E_LAYER, "landlock",
-                       "this kernel has no Landlock, and user namespaces are not to be had: nothing "
-                       "would confine the command");
+        return bj_fail(
+            err, BJ_E_LAYER, "landlock",
+            "this kernel has no Landlock, and user namespaces are not to be had: nothing "
+            "would confine the command");
     if (!bj_builder_wants(b, BJ_LAYER_LANDLOCK) || !bj_builder_wants(b, BJ_LAYER_SECCOMP))
         return bj_fail(err, BJ_E_LAYER, "landlock",
                        "--isolation landlock stands on landlock and seccomp; neither can be off");
     if (b->config->workspace == BJ_WORKSPACE_EMPTY || b->config->working_directory != NULL)
-        return bj_fail(err, BJ_E_LAYER, "landlock",
-                       "--isolation landlock cannot move or empty the workspace: that takes a mount "
-                       "namespace");
+        return bj_fail(
+            err, BJ_E_LAYER, "landlock",
+            "--isolation landlock cannot move or empty the workspace: that takes a mount "
+            "namespace");
     if (b->config->user == BJ_USER_ROOT)
         return bj_fail(err, BJ_E_LAYER, "landlock",
                        "--isolation landlock has no root inside: that takes a user namespace");
@@ -59,8 +61,9 @@ static void note_missing(struct bj_builder *b)
                          "and its like in the workspace stay writable"},
         {BJ_LAYER_PID, "the host's processes are visible"},
         {BJ_LAYER_PROC, "the host's /proc"},
-        {BJ_LAYER_LANDLOCK, "modes, times and extended attributes of the caller's files can be changed "
-                            "wherever they lie; their contents cannot"},
+        {BJ_LAYER_LANDLOCK,
+         "modes, times and extended attributes of the caller's files can be changed "
+         "wherever they lie; their contents cannot"},
     };
 
     if (b->host->landlock_abi < 6)
@@ -73,8 +76,8 @@ static void note_missing(struct bj_builder *b)
 
 static void allow_files(struct bj_builder *b, const char *workspace)
 {
-    static const char *const readable[] = {"/dev/null", "/dev/zero", "/dev/full", "/dev/random",
-                                           "/dev/urandom", "/dev/tty", NULL};
+    static const char *const readable[] = {"/dev/null",    "/dev/zero", "/dev/full", "/dev/random",
+                                           "/dev/urandom", "/dev/tty",  NULL};
 
     for (int i = 0; i < b->host->system_count; i++) {
         if (b->host->system[i].kind != BJ_SYSTEM_ABSENT)

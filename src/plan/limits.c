@@ -7,7 +7,7 @@
 
 #include "plan/plan_internal.h"
 
-#define MIB ((uint64_t)1 << 20)
+#define MIB           ((uint64_t)1 << 20)
 #define CPU_PERIOD_US 100000
 
 static void add_rlimit(struct bj_plan *plan, int resource, uint64_t limit)
@@ -94,9 +94,9 @@ static int limit_memory(struct bj_builder *b, struct bj_error *err)
     if (b->plan->isolation == BJ_ISOLATION_LANDLOCK)
         return bj_builder_cannot(b, BJ_LAYER_MEMORY, bj_config_said(b->config, BJ_OPT_MEMORY_MB),
                                  "no memory cgroup to be had; memory is not limited", err);
-    result = bj_builder_cannot(b, BJ_LAYER_MEMORY, bj_config_said(b->config, BJ_OPT_MEMORY_MB),
-                               "no memory cgroup to be had; memory is watched every 10 ms instead",
-                               err);
+    result =
+        bj_builder_cannot(b, BJ_LAYER_MEMORY, bj_config_said(b->config, BJ_OPT_MEMORY_MB),
+                          "no memory cgroup to be had; memory is watched every 10 ms instead", err);
     b->plan->memory_watch = bytes;
     return result;
 }

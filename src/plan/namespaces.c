@@ -2,11 +2,11 @@
  * The plan of the native backend where user namespaces are to be had: all layers.
  *
  * Order, and why: the clone gives a user and a pid namespace; init then makes the other namespaces
- * itself while the host side, on the other processor, maps ids, and builds its tree while the host side
- * makes cgroups and opens the users' trees. Init stops twice: where it needs its ids, and where it needs
- * what the host side opened. The network namespace, the dearest of all, is made on the side and entered when
- * the mounts are there. Mounts come before /proc is used and before the doors close: Landlock, then
- * no_new_privs, then the filter, which also binds init.
+ * itself while the host side, on the other processor, maps ids, and builds its tree while the host
+ * side makes cgroups and opens the users' trees. Init stops twice: where it needs its ids, and
+ * where it needs what the host side opened. The network namespace, the dearest of all, is made on
+ * the side and entered when the mounts are there. Mounts come before /proc is used and before the
+ * doors close: Landlock, then no_new_privs, then the filter, which also binds init.
  */
 #include <sched.h>
 #include <stdio.h>
@@ -16,11 +16,12 @@
 #include "plan/plan_internal.h"
 
 #define TIME_KERNEL 6003 /* from here on exec(2) enters a time namespace after vfork(2) */
-#define INSIDE_UID 1000 /* of an ordinary user in a sandbox with ids of its own */
+#define INSIDE_UID  1000 /* of an ordinary user in a sandbox with ids of its own */
 
 #define CAP_BIT(name) ((uint64_t)1 << CAP_##name)
 
-/* What root inside keeps: rule over its own files and processes, nothing that reaches the kernel. */
+/* What root inside keeps: rule over its own files and processes, nothing that reaches
+ * the kernel. */
 #define ROOT_CAPS                                                                                  \
     (CAP_BIT(CHOWN) | CAP_BIT(DAC_OVERRIDE) | CAP_BIT(FOWNER) | CAP_BIT(FSETID) | CAP_BIT(KILL) |  \
      CAP_BIT(SETGID) | CAP_BIT(SETUID) | CAP_BIT(SETPCAP) | CAP_BIT(NET_BIND_SERVICE))
@@ -28,7 +29,8 @@
 /* What init keeps to start processes as the workload's user and to end them. */
 #define INIT_CAPS (CAP_BIT(SETUID) | CAP_BIT(SETGID) | CAP_BIT(KILL))
 
-/* Privileged: host ids that belong to this sandbox alone; init has one, an ordinary workload the next. */
+/* Privileged: host ids that belong to this sandbox alone; init has one, an ordinary workload the
+ * next. */
 static void plan_own_ids(struct bj_builder *b)
 {
     struct bj_plan *plan = b->plan;
@@ -180,8 +182,8 @@ static int close_doors(struct bj_builder *b, struct bj_error *err)
 }
 
 /*
- * What the kernel counts for the caller all the same: inotify instances inside come out of the 128 that
- * the namespace's owner has (inotify(7)), so a sandbox may have half of them.
+ * What the kernel counts for the caller all the same: inotify instances inside come out of the 128
+ * that the namespace's owner has (inotify(7)), so a sandbox may have half of them.
  */
 static void limit_user_namespace(struct bj_builder *b)
 {

@@ -15,9 +15,10 @@ int bj_plan_none(struct bj_builder *b, struct bj_error *err)
     if (result < 0)
         return result;
     if (source == NULL || b->config->working_directory != NULL || b->config->volume_count > 0)
-        return bj_fail(err, BJ_E_LAYER, "plan",
-                       "sandbox_type none shows the host as it is: no empty or moved workspace, and "
-                       "no volumes");
+        return bj_fail(
+            err, BJ_E_LAYER, "plan",
+            "sandbox_type none shows the host as it is: no empty or moved workspace, and "
+            "no volumes");
     for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
         if (bj_config_said(b->config, limits[i]) && !b->config->allow_degraded)
             return bj_fail(err, BJ_E_LAYER, "plan", "sandbox_type none enforces no limits");

@@ -150,8 +150,8 @@ int bj_builder_cannot(struct bj_builder *b, enum bj_layer layer, bool asked, con
                       struct bj_error *err)
 {
     if ((asked || bj_builder_requires(b, layer)) && !b->config->allow_degraded)
-        return bj_fail(err, BJ_E_LAYER, bj_layer_name(layer), "%s: %s (--allow-degraded accepts less)",
-                       bj_layer_name(layer), reason);
+        return bj_fail(err, BJ_E_LAYER, bj_layer_name(layer),
+                       "%s: %s (--allow-degraded accepts less)", bj_layer_name(layer), reason);
     bj_degradations_add(b->degraded, layer, "%s", reason);
     return 0;
 }
@@ -176,8 +176,7 @@ static int check_required(const struct bj_builder *b, struct bj_error *err)
 int bj_plan_make(const struct bj_config *config, const struct bj_host *host, struct bj_plan *plan,
                  struct bj_degradations *degraded, struct bj_error *err)
 {
-    struct bj_builder b = {
-        .plan = plan, .config = config, .host = host, .degraded = degraded};
+    struct bj_builder b = {.plan = plan, .config = config, .host = host, .degraded = degraded};
     int result;
 
     memset(plan, 0, offsetof(struct bj_plan, ops));
@@ -195,10 +194,11 @@ int bj_plan_make(const struct bj_config *config, const struct bj_host *host, str
     if (result < 0)
         return result;
     if (b.full)
-        return bj_fail(err, BJ_E_LIMIT, "plan",
-                       "too many volumes or too long paths: a plan holds %d operations and %d bytes "
-                       "of text",
-                       BJ_PLAN_OPS_MAX, BJ_PLAN_TEXT_MAX);
+        return bj_fail(
+            err, BJ_E_LIMIT, "plan",
+            "too many volumes or too long paths: a plan holds %d operations and %d bytes "
+            "of text",
+            BJ_PLAN_OPS_MAX, BJ_PLAN_TEXT_MAX);
     return check_required(&b, err);
 }
 
@@ -223,10 +223,11 @@ static void print_flags(struct bj_buf *out, uint32_t flags)
         uint32_t bit;
         const char *name;
     } names[] = {
-        {BJ_FLAG_READ_ONLY, "read-only"}, {BJ_FLAG_NO_DEV, "no-dev"},     {BJ_FLAG_NO_EXEC, "no-exec"},
-        {BJ_FLAG_RECURSIVE, "recursive"}, {BJ_FLAG_OPTIONAL, "optional"}, {BJ_FLAG_OWNED, "owned"},
-        {BJ_FLAG_NO_CREATE, "no-create"}, {BJ_FLAG_OVERLAY, "overlay"},   {BJ_FLAG_DETACHED, "detached"},
-        {BJ_FLAG_DONE, "done"},
+        {BJ_FLAG_READ_ONLY, "read-only"}, {BJ_FLAG_NO_DEV, "no-dev"},
+        {BJ_FLAG_NO_EXEC, "no-exec"},     {BJ_FLAG_RECURSIVE, "recursive"},
+        {BJ_FLAG_OPTIONAL, "optional"},   {BJ_FLAG_OWNED, "owned"},
+        {BJ_FLAG_NO_CREATE, "no-create"}, {BJ_FLAG_OVERLAY, "overlay"},
+        {BJ_FLAG_DETACHED, "detached"},   {BJ_FLAG_DONE, "done"},
     };
 
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
@@ -239,9 +240,9 @@ void bj_plan_print(const struct bj_plan *plan, struct bj_buf *out)
 {
     static const char *const isolations[] = {"namespaces", "landlock", "none"};
 
-    bj_buf_printf(out, "isolation %s\n",
-                  isolations[plan->isolation <= BJ_ISOLATION_NONE ? plan->isolation
-                                                                  : BJ_ISOLATION_NONE]);
+    bj_buf_printf(
+        out, "isolation %s\n",
+        isolations[plan->isolation <= BJ_ISOLATION_NONE ? plan->isolation : BJ_ISOLATION_NONE]);
     bj_buf_printf(out, "user %u:%u inside, %u:%u on the host", plan->uid, plan->gid,
                   plan->sandbox_uid, plan->sandbox_gid);
     if (plan->id_slots > 0)
@@ -274,13 +275,14 @@ void bj_plan_print(const struct bj_plan *plan, struct bj_buf *out)
                       plan->rlimits[i].limit);
     if (plan->memory_watch != 0)
         bj_buf_printf(out, "init: watch memory <= %" PRIu64 "\n", plan->memory_watch);
-    bj_buf_printf(out, "each process: user %u:%u, capabilities 0x%" PRIx64 ",", plan->uid, plan->gid,
-                  plan->workload_caps);
+    bj_buf_printf(out, "each process: user %u:%u, capabilities 0x%" PRIx64 ",", plan->uid,
+                  plan->gid, plan->workload_caps);
     print_text(out, "directory", bj_plan_text(plan, plan->directory));
     bj_buf_puts(out, "\n");
 }
 
-/* Do the number and the slot of an operation suit its kind? Those who execute it index arrays by them. */
+/* Do the number and the slot of an operation suit its kind? Those who execute it index arrays by
+ * them. */
 static bool suits_kind(const struct bj_plan *plan, const struct bj_op *op)
 {
     switch ((enum bj_op_kind)op->kind) {

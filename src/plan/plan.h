@@ -27,48 +27,48 @@
 
 /*    kind          side, what it does */
 #define BJ_OPS(X)                                                                                  \
-    X(CGROUP,        HOST, "make cgroup")            /* source=directory slot=file to join */      \
-    X(CGROUP_SET,    HOST, "set cgroup limit")       /* source=file text=value; flag OPTIONAL */   \
-    X(ID_MAP,        HOST, "give own ids")           /* from id_first, id_slots */                 \
-    X(ID_MAP_SUB,    HOST, "map subordinate ids")    /* source, text: for newuidmap, newgidmap */ \
-    X(HOST_TREE,     HOST, "open tree as owner")     /* source slot number=host ids; idmapped */   \
-    X(UNSHARE,       INIT, "new namespaces")         /* number=CLONE_NEW* */                       \
-    X(ID_MAP_SELF,   INIT, "map own id")             /* source=uid line, text=gid line */          \
-    X(WAIT_HOST,     INIT, "wait for the host side")                                               \
-    X(JOIN_CGROUP,   INIT, "join cgroup")            /* slot */                                    \
-    X(TIME,          INIT, "new time namespace")     /* uptime from now on */                      \
-    X(CGROUP_NS,     INIT, "new cgroup namespace")                                                 \
-    X(IDENTITY,      INIT, "become root of the user namespace")                                    \
-    X(NETWORK,       INIT, "begin a network namespace") /* on the side, loopback brought up */     \
-    X(NETWORK_JOIN,  INIT, "enter the network namespace")                                          \
-    X(HOSTNAME,      INIT, "set host name")          /* text */                                    \
-    X(SYSCTL,        INIT, "set kernel parameter")   /* source=host path, before the pivot; text */ \
-    X(PRIVATE,       INIT, "keep mounts private")                                                  \
-    X(OPEN_PATH,     INIT, "open")                   /* source slot */                             \
-    X(SCRATCH,       INIT, "mount tmpfs")            /* source=mount point text=options */         \
-    X(DIR,           INIT, "make directory")         /* target number=mode; in scratch */          \
-    X(FILE,          INIT, "write file")             /* target text; in scratch */                 \
-    X(SYMLINK,       INIT, "make link")              /* target text; in scratch */                 \
-    X(SUBTREE,       INIT, "bind own directory")     /* source=in scratch target flags */          \
-    X(BIND,          INIT, "bind")                   /* slot target flags; source for messages */  \
-    X(OVERLAY,       INIT, "mount overlay")          /* slot=lower text=upper lower in scratch */  \
-    X(PROC,          INIT, "mount proc")             /* target */                                  \
-    X(DEVPTS,        INIT, "mount devpts")           /* target number=terminals */                 \
-    X(MASK,          INIT, "mask")                   /* target */                                  \
-    X(READ_ONLY,     INIT, "make read-only")         /* target */                                  \
-    X(PIVOT,         INIT, "enter the new root")                                                   \
-    X(LANDLOCK,      INIT, "allow access")           /* target number=enum bj_access */            \
-    X(LANDLOCK_ON,   INIT, "enforce access rules")                                                 \
-    X(CAPABILITIES,  INIT, "drop capabilities")      /* number=bits kept by init */                \
-    X(NO_NEW_PRIVS,  INIT, "set no_new_privs")                                                     \
-    X(SECCOMP,       INIT, "load system call filter") /* number=enum bj_seccomp_profile */         \
-    X(SUBREAPER,     INIT, "adopt orphans")
+    X(CGROUP, HOST, "make cgroup")             /* source=directory slot=file to join */            \
+    X(CGROUP_SET, HOST, "set cgroup limit")    /* source=file text=value; flag OPTIONAL */         \
+    X(ID_MAP, HOST, "give own ids")            /* from id_first, id_slots */                       \
+    X(ID_MAP_SUB, HOST, "map subordinate ids") /* source, text: for newuidmap, newgidmap */        \
+    X(HOST_TREE, HOST, "open tree as owner")   /* source slot number=host ids; idmapped */         \
+    X(UNSHARE, INIT, "new namespaces")         /* number=CLONE_NEW* */                             \
+    X(ID_MAP_SELF, INIT, "map own id")         /* source=uid line, text=gid line */                \
+    X(WAIT_HOST, INIT, "wait for the host side")                                                   \
+    X(JOIN_CGROUP, INIT, "join cgroup") /* slot */                                                 \
+    X(TIME, INIT, "new time namespace") /* uptime from now on */                                   \
+    X(CGROUP_NS, INIT, "new cgroup namespace")                                                     \
+    X(IDENTITY, INIT, "become root of the user namespace")                                         \
+    X(NETWORK, INIT, "begin a network namespace") /* on the side, loopback brought up */           \
+    X(NETWORK_JOIN, INIT, "enter the network namespace")                                           \
+    X(HOSTNAME, INIT, "set host name")      /* text */                                             \
+    X(SYSCTL, INIT, "set kernel parameter") /* source=host path, before the pivot; text */         \
+    X(PRIVATE, INIT, "keep mounts private")                                                        \
+    X(OPEN_PATH, INIT, "open")             /* source slot */                                       \
+    X(SCRATCH, INIT, "mount tmpfs")        /* source=mount point text=options */                   \
+    X(DIR, INIT, "make directory")         /* target number=mode; in scratch */                    \
+    X(FILE, INIT, "write file")            /* target text; in scratch */                           \
+    X(SYMLINK, INIT, "make link")          /* target text; in scratch */                           \
+    X(SUBTREE, INIT, "bind own directory") /* source=in scratch target flags */                    \
+    X(BIND, INIT, "bind")                  /* slot target flags; source for messages */            \
+    X(OVERLAY, INIT, "mount overlay")      /* slot=lower text=upper lower in scratch */            \
+    X(PROC, INIT, "mount proc")            /* target */                                            \
+    X(DEVPTS, INIT, "mount devpts")        /* target number=terminals */                           \
+    X(MASK, INIT, "mask")                  /* target */                                            \
+    X(READ_ONLY, INIT, "make read-only")   /* target */                                            \
+    X(PIVOT, INIT, "enter the new root")                                                           \
+    X(LANDLOCK, INIT, "allow access") /* target number=enum bj_access */                           \
+    X(LANDLOCK_ON, INIT, "enforce access rules")                                                   \
+    X(CAPABILITIES, INIT, "drop capabilities") /* number=bits kept by init */                      \
+    X(NO_NEW_PRIVS, INIT, "set no_new_privs")                                                      \
+    X(SECCOMP, INIT, "load system call filter") /* number=enum bj_seccomp_profile */               \
+    X(SUBREAPER, INIT, "adopt orphans")
 
 enum bj_op_kind {
 #define BJ_OP_ENUM(kind, side, text) BJ_OP_##kind,
     BJ_OPS(BJ_OP_ENUM)
 #undef BJ_OP_ENUM
-    BJ_OP_COUNT
+        BJ_OP_COUNT
 };
 
 enum bj_op_side { BJ_SIDE_HOST, BJ_SIDE_INIT };
@@ -82,9 +82,11 @@ enum bj_op_side { BJ_SIDE_HOST, BJ_SIDE_INIT };
 #define BJ_FLAG_OWNED     (1u << 5) /* made for the workload's user */
 #define BJ_FLAG_NO_CREATE (1u << 6) /* the mount point must exist: it lies in the user's files */
 #define BJ_FLAG_OVERLAY   (1u << 7) /* HOST_TREE: as an overlay, so that locks stay inside */
-#define BJ_FLAG_DETACHED  (1u << 8) /* BIND: the slot holds a tree of the host side's, to be moved */
+#define BJ_FLAG_DETACHED                                                                           \
+    (1u << 8) /* BIND: the slot holds a tree of the host side's, to be moved                       \
+               */
 
-#define BJ_FLAG_DONE      (1u << 9) /* NETWORK, NETWORK_JOIN: the launcher gave one of its pool */
+#define BJ_FLAG_DONE (1u << 9) /* NETWORK, NETWORK_JOIN: the launcher gave one of its pool */
 
 #define BJ_NO_SLOT UINT32_MAX
 
@@ -110,20 +112,20 @@ struct bj_plan {
     uint32_t version; /* BJ_PLAN_VERSION */
     uint32_t isolation;
     uint64_t clone_flags;
-    uint32_t uid, gid;            /* of the workload, as seen inside */
-    uint32_t init_uid, init_gid;  /* of init, as seen inside */
+    uint32_t uid, gid;                 /* of the workload, as seen inside */
+    uint32_t init_uid, init_gid;       /* of init, as seen inside */
     uint32_t sandbox_uid, sandbox_gid; /* of the workload, as seen by the host; from the base of the
                                           sandbox's own ids where id_slots is not 0 */
     uint32_t id_first, id_slots;       /* the range to take BJ_ID_SLOT host ids from */
     uint32_t id_random;                /* by chance: process ids are not unique here */
-    uint64_t workload_caps;       /* 0, or what root inside keeps */
-    uint64_t memory_watch;        /* bytes; init ends the sandbox beyond that where no cgroup does */
+    uint64_t workload_caps;            /* 0, or what root inside keeps */
+    uint64_t memory_watch; /* bytes; init ends the sandbox beyond that where no cgroup does */
     uint32_t rlimit_count;
     struct bj_rlimit rlimits[BJ_RLIMITS_MAX];
-    bj_layer_set layers;          /* that are on if every operation succeeds */
-    uint32_t directory;           /* where the workload starts; in text[] */
-    uint32_t home;                /* its home directory; in text[] */
-    uint32_t shell_user;          /* its user name; in text[] */
+    bj_layer_set layers; /* that are on if every operation succeeds */
+    uint32_t directory;  /* where the workload starts; in text[] */
+    uint32_t home;       /* its home directory; in text[] */
+    uint32_t shell_user; /* its user name; in text[] */
     uint32_t op_count;
     uint32_t slot_count;
     uint32_t text_length;
@@ -145,9 +147,10 @@ const char *bj_op_name(enum bj_op_kind kind); /* "BIND" */
 const char *bj_op_text(enum bj_op_kind kind); /* "bind" */
 
 /*
- * Makes the plan for a configuration on a host. Pure: the same arguments give the same plan. What was
- * only a default and cannot be had is added to `degraded`; what was asked for explicitly is an error
- * (BJ_E_LAYER) unless config->allow_degraded. `plan` is the caller's; large, so not on a stack.
+ * Makes the plan for a configuration on a host. Pure: the same arguments give the same plan. What
+ * was only a default and cannot be had is added to `degraded`; what was asked for explicitly is an
+ * error (BJ_E_LAYER) unless config->allow_degraded. `plan` is the caller's; large, so not on a
+ * stack.
  */
 int bj_plan_make(const struct bj_config *config, const struct bj_host *host, struct bj_plan *plan,
                  struct bj_degradations *degraded, struct bj_error *err);

@@ -1,7 +1,7 @@
 /*
  * The sandbox's /proc: knobs read-only, what tells of the host or of other tenants empty, and small
- * files of the sandbox's own where the kernel's would show the size of the host rather than the limits.
- * Those files are written once: they say what there is, not what is in use.
+ * files of the sandbox's own where the kernel's would show the size of the host rather than the
+ * limits. Those files are written once: they say what there is, not what is in use.
  */
 #include <stdio.h>
 #include <string.h>
@@ -53,23 +53,23 @@ void bj_plan_proc_files(struct bj_builder *b)
     processor_files(b);
     if (kib == 0)
         return;
-    snprintf(text, sizeof text,
-             "MemTotal:       %8llu kB\nMemFree:        %8llu kB\nMemAvailable:   %8llu kB\n"
-             "Buffers:               0 kB\nCached:                0 kB\nSwapCached:            0 kB\n"
-             "Active:                0 kB\nInactive:              0 kB\nSwapTotal:             0 kB\n"
-             "SwapFree:              0 kB\nShmem:                 0 kB\nSReclaimable:          0 kB\n"
-             "SUnreclaim:            0 kB\n",
-             kib, kib, kib);
+    snprintf(
+        text, sizeof text,
+        "MemTotal:       %8llu kB\nMemFree:        %8llu kB\nMemAvailable:   %8llu kB\n"
+        "Buffers:               0 kB\nCached:                0 kB\nSwapCached:            0 kB\n"
+        "Active:                0 kB\nInactive:              0 kB\nSwapTotal:             0 kB\n"
+        "SwapFree:              0 kB\nShmem:                 0 kB\nSReclaimable:          0 kB\n"
+        "SUnreclaim:            0 kB\n",
+        kib, kib, kib);
     bj_builder_file(b, "proc/meminfo", text);
 }
 
 /* /proc: knobs read-only, what tells of the host or of other tenants empty. */
 void bj_plan_proc_mounts(struct bj_builder *b)
 {
-    static const char *const masked[] = {"/proc/kcore",        "/proc/keys",    "/proc/key-users",
-                                         "/proc/timer_list",   "/proc/acpi",    "/proc/scsi",
-                                         "/proc/sysrq-trigger", "/proc/modules", "/proc/kallsyms",
-                                         NULL};
+    static const char *const masked[] = {
+        "/proc/kcore", "/proc/keys",          "/proc/key-users", "/proc/timer_list", "/proc/acpi",
+        "/proc/scsi",  "/proc/sysrq-trigger", "/proc/modules",   "/proc/kallsyms",   NULL};
 
     uint32_t optional = bj_builder_requires(b, BJ_LAYER_PROC) ? 0 : BJ_FLAG_OPTIONAL;
 

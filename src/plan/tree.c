@@ -1,9 +1,9 @@
 /*
  * The file tree of a sandbox, as operations.
  *
- * One tmpfs, the scratch, holds everything that is the sandbox's own: the skeleton of the root, /tmp,
- * /dev/shm, the home, an empty workspace, small files that stand in for the host's. Its directories
- * are bound to their places, so one mount, one size and one inode limit serve them all:
+ * One tmpfs, the scratch, holds everything that is the sandbox's own: the skeleton of the root,
+ * /tmp, /dev/shm, the home, an empty workspace, small files that stand in for the host's. Its
+ * directories are bound to their places, so one mount, one size and one inode limit serve them all:
  *
  *     scratch/root     the new root; read-only once built
  *     scratch/tmp …    bound writable at /tmp, /var/tmp, /dev/shm, the home
@@ -25,12 +25,13 @@
 #include "model/protected.h"
 #include "plan/plan_internal.h"
 
-#define TERMINALS_MAX 32
-#define INODES_PER_MIB 64
-#define INODES_MIN 4096
+#define TERMINALS_MAX       32
+#define INODES_PER_MIB      64
+#define INODES_MIN          4096
 #define SCRATCH_DEFAULT_MIB 1024
 
-static const char *const device_names[] = {"null", "zero", "full", "random", "urandom", "tty", NULL};
+static const char *const device_names[] = {"null",    "zero", "full", "random",
+                                           "urandom", "tty",  NULL};
 
 /* Opens a host path under a new slot. */
 static uint32_t open_path(struct bj_builder *b, const char *source, uint32_t flags)
@@ -118,10 +119,11 @@ static void etc_files(struct bj_builder *b)
     char text[1024];
 
     bj_builder_dir(b, "etc", 0755, 0);
-    snprintf(text, sizeof text,
-             "%s%s:x:%u:%u::%s:/bin/bash\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n",
-             plan->uid == 0 ? "" : "root:x:0:0:root:/root:/bin/bash\n", user, plan->uid, plan->gid,
-             bj_plan_text(plan, plan->home));
+    snprintf(
+        text, sizeof text,
+        "%s%s:x:%u:%u::%s:/bin/bash\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n",
+        plan->uid == 0 ? "" : "root:x:0:0:root:/root:/bin/bash\n", user, plan->uid, plan->gid,
+        bj_plan_text(plan, plan->home));
     bj_builder_file(b, "etc/passwd", text);
     snprintf(text, sizeof text, "%s%s:x:%u:\nnogroup:x:65534:\n",
              plan->gid == 0 ? "" : "root:x:0:\n", user, plan->gid);
@@ -149,11 +151,14 @@ static void skeleton(struct bj_builder *b)
         mode_t mode;
         uint32_t flags;
     } dirs[] = {
-        {"root", 0755, 0},      {"root/dev", 0755, 0},     {"root/dev/pts", 0755, 0},
-        {"root/dev/shm", 0755, 0}, {"root/proc", 0755, 0}, {"root/tmp", 0755, 0},
-        {"root/run", 0755, 0},  {"root/home", 0755, 0},    {"root/var", 0755, 0},
-        {"root/var/tmp", 0755, 0}, {"tmp", 01777, 0},      {"vartmp", 01777, 0},
-        {"shm", 01777, 0},      {"home", 0700, BJ_FLAG_OWNED}, {"empty", 0555, 0},
+        {"root", 0755, 0},         {"root/dev", 0755, 0},
+        {"root/dev/pts", 0755, 0}, {"root/dev/shm", 0755, 0},
+        {"root/proc", 0755, 0},    {"root/tmp", 0755, 0},
+        {"root/run", 0755, 0},     {"root/home", 0755, 0},
+        {"root/var", 0755, 0},     {"root/var/tmp", 0755, 0},
+        {"tmp", 01777, 0},         {"vartmp", 01777, 0},
+        {"shm", 01777, 0},         {"home", 0700, BJ_FLAG_OWNED},
+        {"empty", 0555, 0},
     };
 
     for (size_t i = 0; i < sizeof dirs / sizeof *dirs; i++)
@@ -195,8 +200,9 @@ static void mount_scratch(struct bj_builder *b)
 /* Directories from which no workspace is started without a flag: too much lies below them. */
 static bool is_too_wide(const char *path, const struct bj_host *host)
 {
-    static const char *const shared[] = {"/tmp", "/var/tmp", "/run", "/dev",  "/proc", "/sys",
-                                         "/etc", "/usr",     "/var", "/boot", "/home", "/root", NULL};
+    static const char *const shared[] = {"/tmp",  "/var/tmp", "/run", "/dev", "/proc",
+                                         "/sys",  "/etc",     "/usr", "/var", "/boot",
+                                         "/home", "/root",    NULL};
 
     for (size_t i = 0; shared[i] != NULL; i++) {
         if (bj_streq(path, shared[i]))
@@ -259,8 +265,8 @@ static int protect_link(struct bj_builder *b, const struct bj_protected *row, st
 }
 
 /*
- * Files of the workspace that the host would later execute: bound read-only onto themselves. A .git is
- * bound onto itself before its parts: a mount point cannot be moved away and made anew.
+ * Files of the workspace that the host would later execute: bound read-only onto themselves. A .git
+ * is bound onto itself before its parts: a mount point cannot be moved away and made anew.
  */
 static int protect(struct bj_builder *b, const char *workspace, struct bj_error *err)
 {
@@ -446,7 +452,8 @@ int bj_plan_tree(struct bj_builder *b, struct bj_error *err)
     plan_devices(b, slots.devices, device_names);
     bj_builder_subtree(b, "tmp", "/tmp", BJ_FLAG_NO_DEV, BJ_LAYER_MOUNT);
     bj_builder_subtree(b, "vartmp", "/var/tmp", BJ_FLAG_NO_DEV, BJ_LAYER_MOUNT);
-    bj_builder_subtree(b, "home", bj_plan_text(b->plan, b->plan->home), BJ_FLAG_NO_DEV, BJ_LAYER_MOUNT);
+    bj_builder_subtree(b, "home", bj_plan_text(b->plan, b->plan->home), BJ_FLAG_NO_DEV,
+                       BJ_LAYER_MOUNT);
     if (b->plan->layers & BJ_LAYER_BIT(NETWORK))
         bj_builder_op(b, BJ_OP_NETWORK_JOIN, BJ_LAYER_NETWORK);
     bj_plan_proc_mounts(b);

@@ -1,14 +1,14 @@
 /*
  * Messages between init and its host, over one SOCK_SEQPACKET pair per sandbox.
  *
- * Theory of operation. The host side asks; init answers each request with a REPLY of the same id, in
- * any order, and sends EVENT messages of its own accord. One message is one packet: a head, then a
- * body whose form depends on the type, then up to BJ_FRAME_FDS_MAX descriptors as ancillary data.
+ * Theory of operation. The host side asks; init answers each request with a REPLY of the same id,
+ * in any order, and sends EVENT messages of its own accord. One message is one packet: a head, then
+ * a body whose form depends on the type, then up to BJ_FRAME_FDS_MAX descriptors as ancillary data.
  * Numbers are the machine's own: both ends are one program on one machine.
  *
- *     host → init   GO (the host side of the plan is done; slots travel in order, several messages if
- *                   need be, the last with `value` 1), SPAWN, OPEN, CONNECT, LISTEN, SIGNAL, WAIT, LIST
- *     init → host   REPLY (value, or an error), EXITED (a process ended: said once, unasked, unless its end is
+ *     host → init   GO (the host side of the plan is done; slots travel in order, several messages
+ * if need be, the last with `value` 1), SPAWN, OPEN, CONNECT, LISTEN, SIGNAL, WAIT, LIST init →
+ * host   REPLY (value, or an error), EXITED (a process ended: said once, unasked, unless its end is
  *                   kept for WAIT), FAILED (set-up failed),
  *                   NOTE (a layer was degraded while being set up)
  *
@@ -41,11 +41,11 @@ enum bj_frame_type {
 };
 
 struct bj_frame_head {
-    uint32_t magic; /* BJ_FRAME_MAGIC */
-    uint16_t type;  /* enum bj_frame_type */
-    uint16_t fds;   /* descriptors that travel with it */
-    uint32_t id;    /* of the request; 0 in what init sends unasked */
-    int32_t value;  /* its meaning depends on the type */
+    uint32_t magic;  /* BJ_FRAME_MAGIC */
+    uint16_t type;   /* enum bj_frame_type */
+    uint16_t fds;    /* descriptors that travel with it */
+    uint32_t id;     /* of the request; 0 in what init sends unasked */
+    int32_t value;   /* its meaning depends on the type */
     uint32_t length; /* of the body */
 };
 #define BJ_FRAME_MAGIC 0x314a4c42u /* "BLJ1" */
@@ -91,14 +91,14 @@ struct bj_endpoint {
 
 /* SIGNAL: head.value = signal; body: the process. */
 struct bj_signal {
-    int32_t pid;    /* inside; 0 = the main process */
-    int32_t group;  /* not 0: its whole process group */
+    int32_t pid;   /* inside; 0 = the main process */
+    int32_t group; /* not 0: its whole process group */
 };
 
 /* EXITED, and the REPLY to WAIT: how a process ended. */
 struct bj_exited {
     int32_t pid;
-    int32_t status; /* as of waitpid(2) */
+    int32_t status;          /* as of waitpid(2) */
     int32_t memory_exceeded; /* not 0: init's watch ended the sandbox */
     uint32_t reserved;
     int64_t cpu_us;  /* of it and all that it and init reaped, when MAIN; else of it alone */
@@ -113,14 +113,16 @@ struct bj_process_entry {
     char name[19]; /* comm */
 };
 
-/* NOTE: head.value = enum bj_layer; body = text. FAILED and failing REPLY: body = struct bj_error. */
+/* NOTE: head.value = enum bj_layer; body = text. FAILED and failing REPLY: body =
+ * struct bj_error. */
 
 /*
- * Appends a whole message to `out`: type, id, value, fds and length of `head` are the caller's, and so
- * many bytes of `body` follow.
+ * Appends a whole message to `out`: type, id, value, fds and length of `head` are the caller's, and
+ * so many bytes of `body` follow.
  */
 void bj_frame_put(struct bj_buf *out, struct bj_frame_head head, const void *body);
-void bj_frame_put_spawn(struct bj_buf *out, uint32_t id, const struct bj_spawn *spawn, uint16_t fds);
+void bj_frame_put_spawn(struct bj_buf *out, uint32_t id, const struct bj_spawn *spawn,
+                        uint16_t fds);
 void bj_frame_put_open(struct bj_buf *out, uint32_t id, const struct bj_open *request);
 void bj_frame_put_endpoint(struct bj_buf *out, enum bj_frame_type type, uint32_t id,
                            const struct bj_endpoint *endpoint);

@@ -22,8 +22,7 @@ static size_t sequence_length(const unsigned char *text, size_t left)
             continue;
         if (left < forms[i].length)
             return 0;
-        if (forms[i].length > 1 &&
-            (text[1] < forms[i].second_from || text[1] > forms[i].second_to))
+        if (forms[i].length > 1 && (text[1] < forms[i].second_from || text[1] > forms[i].second_to))
             return 0;
         for (size_t k = 2; k < forms[i].length; k++) {
             if ((text[k] & 0xc0) != 0x80)

@@ -1,6 +1,6 @@
 /*
- * JSON text, outwards (RFC 8259). For the small program, which must not carry a JSON library; what is
- * read from outside goes through one.
+ * JSON text, outwards (RFC 8259). For the small program, which must not carry a JSON library; what
+ * is read from outside goes through one.
  */
 #ifndef BJ_WIRE_JSON_H
 #define BJ_WIRE_JSON_H

@@ -42,8 +42,8 @@ enum {
     DIRECT = 2,
     /* Only a caller with privileges can be protected or harmed. */
     CALLER_ROOT = 4,
-    /* Outside it would hit other people's processes as root: that half runs as the ordinary user.
-     */
+    /* Outside it would hit other people's processes as root: that half runs as the
+     * ordinary user. */
     OUTSIDE_USER = 8,
 };
 

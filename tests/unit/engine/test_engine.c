@@ -97,8 +97,7 @@ static void test_terminal_refused(void **state)
         .config = &config, .argv = argv, .terminal = true, .streams = {-1, -1, -1}};
 
     (void)state;
-    assert_int_equal(bj_engine_run(&bj_backend_fake, &request, &result, &err),
-                     -BJ_E_UNSUPPORTED);
+    assert_int_equal(bj_engine_run(&bj_backend_fake, &request, &result, &err), -BJ_E_UNSUPPORTED);
     assert_non_null(strstr(err.message, "no terminals"));
 }
 

@@ -123,18 +123,22 @@ static const char *const refused[] = {"unshare",
                                       "set_thread_area",
                                       "get_thread_area"};
 
-static const char *const missing[] = {"clone3",           "openat2",       "memfd_secret",
-                                      "remap_file_pages", "epoll_ctl_old", "epoll_wait_old",
-                                      "statmount",        "listmount",     "lsm_get_self_attr",
-                                      "lsm_list_modules", "file_getattr",  "file_setattr",
-                                      "io_setup"};
+static const char *const missing[] = {
+    "clone3",         "openat2",      "memfd_secret", "remap_file_pages",  "epoll_ctl_old",
+    "epoll_wait_old", "statmount",    "listmount",    "lsm_get_self_attr", "lsm_list_modules",
+    "file_getattr",   "file_setattr", "io_setup"};
 
-static const char *const decided_by_argument[] = {
-    "clone",         "prlimit64",     "setrlimit",          "personality", "ioctl",     "socket",
-    "socketpair",    "open",          "openat",             "creat",       "chmod",     "fchmod",
-    "fchmodat",      "fchmodat2",     "mknod",              "mknodat",     "setpriority",
-    "ioprio_set",    "sched_setattr", "sched_setaffinity",  "sched_setparam",
-    "sched_setscheduler"};
+static const char *const decided_by_argument[] = {"clone",          "prlimit64",
+                                                  "setrlimit",      "personality",
+                                                  "ioctl",          "socket",
+                                                  "socketpair",     "open",
+                                                  "openat",         "creat",
+                                                  "chmod",          "fchmod",
+                                                  "fchmodat",       "fchmodat2",
+                                                  "mknod",          "mknodat",
+                                                  "setpriority",    "ioprio_set",
+                                                  "sched_setattr",  "sched_setaffinity",
+                                                  "sched_setparam", "sched_setscheduler"};
 
 /* Of arch/x86/entry/syscalls/syscall_64.tbl in Linux 6.18; from 403 on the same on arm64. */
 static const struct {
@@ -364,7 +368,7 @@ static const struct argument_case argument_cases[] = {
     {"clone", {NEWER_FLAGS, ANY, ANY, ANY}, REFUSED, 0},
     {"clone", {UINT32_MAX, ANY, ANY, ANY}, REFUSED, 0},
 
-    {"prlimit64", {0, 7, ANY, ANY}, ALLOW, 0},          /* RLIMIT_NOFILE */
+    {"prlimit64", {0, 7, ANY, ANY}, ALLOW, 0}, /* RLIMIT_NOFILE */
     {"prlimit64", {0, 4, 1, ANY}, FAIL(0), 0}, /* RLIMIT_CORE, set: pretended */
     {"prlimit64", {1, 7, ANY, ANY}, REFUSED, 0},
     {"prlimit64", {UINT32_MAX, 7, ANY, ANY}, REFUSED, 0},
