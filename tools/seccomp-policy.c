@@ -41,9 +41,9 @@ static const struct {
     uint32_t action;
 } actions[] = {
     {"allow", SECCOMP_RET_ALLOW},
-    {"pretend", SECCOMP_RET_ERRNO}, /* errno 0: success, and nothing done */
     {"kill", SECCOMP_RET_KILL_PROCESS},
     {"EPERM", SECCOMP_RET_ERRNO | EPERM},
+    {"EINVAL", SECCOMP_RET_ERRNO | EINVAL},
     {"ENOSYS", SECCOMP_RET_ERRNO | ENOSYS},
     {"EPROTONOSUPPORT", SECCOMP_RET_ERRNO | EPROTONOSUPPORT},
 };

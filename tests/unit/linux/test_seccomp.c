@@ -368,12 +368,12 @@ static const struct argument_case argument_cases[] = {
     {"clone", {NEWER_FLAGS, ANY, ANY, ANY}, REFUSED, 0},
     {"clone", {UINT32_MAX, ANY, ANY, ANY}, REFUSED, 0},
 
-    {"prlimit64", {0, 7, ANY, ANY}, ALLOW, 0}, /* RLIMIT_NOFILE */
-    {"prlimit64", {0, 4, 1, ANY}, FAIL(0), 0}, /* RLIMIT_CORE, set: pretended */
+    {"prlimit64", {0, 7, ANY, ANY}, ALLOW, 0},      /* RLIMIT_NOFILE */
+    {"prlimit64", {0, 4, 1, ANY}, FAIL(EINVAL), 0}, /* RLIMIT_CORE, set */
     {"prlimit64", {1, 7, ANY, ANY}, REFUSED, 0},
     {"prlimit64", {UINT32_MAX, 7, ANY, ANY}, REFUSED, 0},
     {"setrlimit", {7, ANY, ANY, ANY}, ALLOW, 0},
-    {"setrlimit", {4, ANY, ANY, ANY}, FAIL(0), 0},
+    {"setrlimit", {4, ANY, ANY, ANY}, FAIL(EINVAL), 0},
 
     {"personality", {0, ANY, ANY, ANY}, ALLOW, 0},
     {"personality", {UINT32_MAX, ANY, ANY, ANY}, ALLOW, 0},
