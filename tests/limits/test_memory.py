@@ -149,8 +149,8 @@ def test_init_is_not_the_first_to_go(belljar, token):
         pid = wait_until(lambda: processes_with(token))[0]
         status = Path(f"/proc/{pid}/status").read_text()
         init = re.search(r"^PPid:\s+(\d+)", status, re.MULTILINE)[1]
-        scores = [int(Path(f"/proc/{p}/oom_score_adj").read_text()) for p in (init, pid)]
-        assert scores[0] < scores[1]
+        files = [Path(f"/proc/{p}/oom_score_adj") for p in (init, pid)]
+        assert wait_until(lambda: int(files[0].read_text()) < int(files[1].read_text()), 5)
     finally:
         run.terminate()
         run.communicate(timeout=60)
