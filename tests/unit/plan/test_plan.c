@@ -549,7 +549,7 @@ static void wide_workspaces(void **state)
         bj_str_copy(host.directory, sizeof host.directory, wide[i]);
         assert_refused(BJ_E_DENIED, "--workspace");
         /* The same by another name. */
-        bj_str_copy(host.directory, sizeof host.directory, "/work/link");
+        bj_str_copy(host.directory, sizeof host.directory, "/project/link");
         bj_str_copy(host.workspace, sizeof host.workspace, wide[i]);
         assert_refused(BJ_E_DENIED, "--workspace");
         bj_str_copy(host.workspace, sizeof host.workspace, "/srv/project");
@@ -642,11 +642,11 @@ static void printed(void **state)
     assert_non_null(strstr(bj_buf_text(&out), "capabilities 0x0, directory=/srv/project\n"));
     /* One line for each operation, and none broken by what a path may hold. */
     bj_buf_release(&out);
-    bj_str_copy(host.directory, sizeof host.directory, "/work/a\nb\x1b[1m");
+    bj_str_copy(host.directory, sizeof host.directory, "/project/a\nb\x1b[1m");
     make_well();
     bj_buf_init(&out, 1 << 20);
     bj_plan_print(plan, &out);
-    assert_non_null(strstr(bj_buf_text(&out), "/work/a\\nb\\x1b[1m"));
+    assert_non_null(strstr(bj_buf_text(&out), "/project/a\\nb\\x1b[1m"));
     assert_null(strstr(bj_buf_text(&out), "\x1b"));
     bj_buf_release(&out);
 }
