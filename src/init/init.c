@@ -80,6 +80,7 @@ static int forget_caller(struct bj_init *init, struct bj_init_wipe wipe, struct 
         return bj_fail_errno(err, "init", "cannot watch for children");
     umask(0);
     prctl(PR_SET_NAME, "belljar-init", 0, 0, 0);
+    bj_init_oom_open(init);
     return 0;
 }
 
@@ -210,7 +211,8 @@ void bj_init_run(const struct bj_plan *plan, int socket_fd, struct bj_init_wipe 
 
     init.plan = plan;
     init.socket_fd = socket_fd;
-    init.scratch_fd = init.root_fd = init.proc_fd = init.signal_fd = init.ruleset_fd = -1;
+    init.scratch_fd = init.root_fd = init.proc_fd = init.signal_fd = init.ruleset_fd = init.oom_fd =
+        -1;
     for (size_t i = 0; i < BJ_TREES_MAX; i++)
         init.slots[i] = -1;
     if (tie_to_host(plan) < 0 || forget_caller(&init, wipe, &err) < 0 || forbid_cores(&err) < 0 ||

@@ -31,6 +31,8 @@ struct bj_init {
     int landlock_abi;
     int ruleset_fd; /* while setting up */
     int proc_fd;    /* /proc inside, for the list and the watch; -1 if there is none */
+    int oom_fd;     /* init's own oom_score_adj; -1 if there is none */
+    int oom_score;  /* what it was */
     pid_t main_pid; /* of the process whose end is the sandbox's; 0 = none */
     bool memory_exceeded;
     struct bj_init_process processes[BJ_PROCESSES_MAX];
@@ -53,6 +55,12 @@ void bj_init_note(struct bj_init *init, enum bj_layer layer, const char *text);
  * be sent with the reply, and closed. */
 int bj_init_spawn(struct bj_init *init, const struct bj_spawn *spawn, const struct bj_fds *streams,
                   pid_t *ret_pid, struct bj_fds *ret_fds, struct bj_error *err);
+
+/* oom.c: finds init's own score, while its /proc entry is still its user's. */
+void bj_init_oom_open(struct bj_init *init);
+
+/* What is started between the two calls goes before init when memory ends. */
+void bj_init_oom_offer(const struct bj_init *init, bool begin);
 
 /* broker.c: answers one packet. */
 int bj_init_serve(struct bj_init *init, const struct bj_frame *frame, const struct bj_fds *fds,

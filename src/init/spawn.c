@@ -22,7 +22,6 @@
 #include "linux/landlock.h"
 #include "linux/process.h"
 
-#define OOM_SCORE    "300"
 #define PATH_DEFAULT "/usr/local/bin:/usr/bin:/bin"
 
 struct child {
@@ -218,23 +217,6 @@ static int explain(const struct child *child, struct bj_error *err)
                    strerror(child->failed));
 }
 
-/*
- * When memory ends, the kernel should choose the workload rather than init, which tells what
- * happened. From here, because nothing in the child may be written to before it has executed. Best
- * effort.
- */
-static void offer_to_oom_killer(const struct bj_init *init, pid_t pid)
-{
-    char path[48];
-
-    if (init->proc_fd < 0)
-        return;
-    snprintf(path, sizeof path, "%d/oom_score_adj", pid);
-    bj_init_act_as_workload(init, true);
-    bj_write_file_at(init->proc_fd, path, OOM_SCORE);
-    bj_init_act_as_workload(init, false);
-}
-
 int bj_init_spawn(struct bj_init *init, const struct bj_spawn *spawn, const struct bj_fds *streams,
                   pid_t *ret_pid, struct bj_fds *ret_fds, struct bj_error *err)
 {
@@ -255,7 +237,9 @@ int bj_init_spawn(struct bj_init *init, const struct bj_spawn *spawn, const stru
     }
     for (int i = 0; i < 3; i++)
         child.streams[i] = child.terminal ? slave : streams->fd[i];
+    bj_init_oom_offer(init, true);
     pid = bj_process_vfork(run_child, &child, want_pidfd ? &pidfd : NULL);
+    bj_init_oom_offer(init, false);
     if (pid < 0)
         return bj_fail_errno(err, "spawn", "cannot start a process");
     if (child.step != NULL) {
@@ -263,7 +247,6 @@ int bj_init_spawn(struct bj_init *init, const struct bj_spawn *spawn, const stru
         waitpid(pid, NULL, 0);
         return explain(&child, err);
     }
-    offer_to_oom_killer(init, pid);
     ret_fds->count = 0;
     if (child.terminal)
         ret_fds->fd[ret_fds->count++] = bj_fd_take(&master);

@@ -1,0 +1,45 @@
+/*
+ * Who goes first when memory ends: the workload, not init, which tells what happened. A process
+ * begins with its parent's score, so init has the workload's while it starts one. The child cannot
+ * set its own: until it has executed it shares init's memory, and its files are not its user's.
+ *
+ * Best effort: a host without /proc, or with a read-only one, leaves the scores as they are.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/fault.h"
+#include "init/init_internal.h"
+
+#define OFFER     300
+#define SCORE_MAX 1000 /* proc_pid_oom_score_adj(5) */
+
+void bj_init_oom_open(struct bj_init *init)
+{
+    char text[16];
+    ssize_t length;
+
+    init->oom_fd = BJ_SYS(open("/proc/self/oom_score_adj", O_RDWR | O_CLOEXEC));
+    if (init->oom_fd < 0)
+        return;
+    length = pread(init->oom_fd, text, sizeof text - 1, 0);
+    text[length > 0 ? length : 0] = '\0';
+    init->oom_score = (int)strtol(text, NULL, 10);
+}
+
+void bj_init_oom_offer(const struct bj_init *init, bool begin)
+{
+    int score = init->oom_score, saved = errno, length;
+    char text[16];
+
+    if (init->oom_fd < 0)
+        return;
+    if (begin)
+        score = score + OFFER < SCORE_MAX ? score + OFFER : SCORE_MAX;
+    length = snprintf(text, sizeof text, "%d", score);
+    (void)!BJ_SYS(pwrite(init->oom_fd, text, (size_t)length, 0));
+    errno = saved; /* of what was started between */
+}
