@@ -238,7 +238,7 @@ int bj_init_spawn(struct bj_init *init, const struct bj_spawn *spawn, const stru
     for (int i = 0; i < 3; i++)
         child.streams[i] = child.terminal ? slave : streams->fd[i];
     bj_init_oom_offer(init, true);
-    pid = bj_process_vfork(run_child, &child, want_pidfd ? &pidfd : NULL);
+    pid = bj_process_vfork(0, run_child, &child, want_pidfd ? &pidfd : NULL);
     bj_init_oom_offer(init, false);
     if (pid < 0)
         return bj_fail_errno(err, "spawn", "cannot start a process");

@@ -24,10 +24,11 @@ int bj_process_explain_namespaces(struct bj_error *err, const char *what);
 
 /*
  * vfork(2) with a stack of its own: runs function(argument) in a child that shares this process's
- * memory, and returns its pid once it has called execve or exited. *ret_pidfd (may be NULL) as
- * above.
+ * memory, and what else clone(2) shares or makes new by `flags`; returns its pid once it has called
+ * execve or exited. *ret_pidfd (may be NULL) as above.
  */
-pid_t bj_process_vfork(void (*function)(void *), void *argument, int *ret_pidfd);
+pid_t bj_process_vfork(unsigned long flags, void (*function)(void *), void *argument,
+                       int *ret_pidfd);
 
 /* Effective and permitted sets become `kept`; inheritable and ambient become empty. */
 int bj_process_keep_capabilities(uint64_t kept);

@@ -126,7 +126,7 @@ static int run_helper(const char *program, pid_t pid, const char *arguments, str
     for (word = strtok_r(text, " ", &rest); word != NULL && count < ARGUMENTS_MAX + 2;
          word = strtok_r(NULL, " ", &rest))
         call.argv[count++] = word;
-    child = bj_process_vfork(run_helper_child, &call, NULL);
+    child = bj_process_vfork(0, run_helper_child, &call, NULL);
     if (child < 0)
         return bj_fail_errno(err, "ids", "cannot start %s", program);
     while (waitpid(child, &status, 0) < 0 && errno == EINTR)

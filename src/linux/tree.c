@@ -4,49 +4,93 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/mount.h>
+#include <sched.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/fault.h"
 #include "base/fd.h"
 #include "linux/idmap.h"
 #include "linux/mount.h"
+#include "linux/process.h"
 
 #define TREE_ATTRIBUTES (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
 
-/* Lays an overlay over the mapped tree, so that locks and watches stay inside; -1 if it
- * cannot be. */
-static int overlay_over(int tree_fd)
+/* The tree and an empty one as the two lower sides of an overlay; without an upper side it wants
+ * two. */
+struct layers {
+    int empty_fd;
+    int tree_fd;
+    int overlay_fd; /* the result; -1 = the kernel refused */
+};
+
+static void make_overlay(struct layers *layers)
 {
     char lower[96];
     const struct bj_mount_option options[] = {{"lowerdir", lower}, {NULL, NULL}};
 
-    /* Twice the same: an overlay without an upper side wants two lower ones. */
+    snprintf(lower, sizeof lower, "/proc/self/fd/%d:/proc/self/fd/%d", layers->empty_fd,
+             layers->tree_fd);
+    layers->overlay_fd =
+        bj_mount_new("overlay", "belljar", options, TREE_ATTRIBUTES | MOUNT_ATTR_RDONLY);
+}
+
+static void make_overlay_child(void *data)
+{
+    struct layers *layers = data;
+    int root_fd;
+
+    if (bj_mount_make_private() < 0)
+        return;
+    root_fd = BJ_SYS(open("/", O_PATH | O_CLOEXEC));
+    if (root_fd < 0)
+        return;
+    if (bj_mount_attach(layers->empty_fd, root_fd) == 0 &&
+        bj_mount_attach(layers->tree_fd, root_fd) == 0)
+        make_overlay(layers);
+    close(root_fd);
+}
+
+/*
+ * Lays an overlay over the mapped tree, so that locks and watches stay inside; -1 if it cannot be.
+ * Older kernels take only what is attached in the caller's own mount namespace as a lower side. A
+ * child's does, and may end with it, since an overlay keeps clones of its own; the tree is of no
+ * more use then.
+ */
+static int overlay_over(int tree_fd, bool *ret_spent)
+{
     BJ_CLEANUP_CLOSE int empty_fd = bj_mount_new(
         "tmpfs", "belljar", (const struct bj_mount_option[]){{"size", "4k"}, {NULL, NULL}},
         MOUNT_ATTR_RDONLY);
+    struct layers layers = {.empty_fd = empty_fd, .tree_fd = tree_fd, .overlay_fd = -1};
+    pid_t child;
+
+    *ret_spent = false;
     if (empty_fd < 0)
         return -1;
-    snprintf(lower, sizeof lower, "/proc/self/fd/%d:/proc/self/fd/%d", empty_fd, tree_fd);
-    return bj_mount_new("overlay", "belljar", options, TREE_ATTRIBUTES | MOUNT_ATTR_RDONLY);
+    make_overlay(&layers);
+    if (layers.overlay_fd >= 0)
+        return layers.overlay_fd;
+    child = bj_process_vfork(CLONE_FILES | CLONE_NEWNS, make_overlay_child, &layers, NULL);
+    if (child < 0)
+        return -1;
+    while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
+        continue;
+    *ret_spent = true;
+    return layers.overlay_fd;
 }
 
-int bj_tree_open(const struct bj_tree_request *request, int *ret_fd, pid_t *ret_helper,
-                 struct bj_error *err)
+/* A detached copy of the tree, restricted, with its owner mapped to the sandbox's user. */
+static int clone_mapped(const struct bj_tree_request *request, int source_fd, int userns_fd,
+                        int *ret_fd, struct bj_error *err)
 {
-    BJ_CLEANUP_CLOSE int tree_fd = -1, userns_fd = -1;
     uint64_t attributes = TREE_ATTRIBUTES | (request->read_only ? MOUNT_ATTR_RDONLY : 0);
-    struct stat status;
-    int overlay_fd;
+    BJ_CLEANUP_CLOSE int tree_fd = bj_mount_clone_tree(source_fd, "", true);
 
-    *ret_helper = 0;
-    tree_fd = bj_mount_clone_tree(AT_FDCWD, request->source, true);
-    if (tree_fd < 0 || BJ_SYS(fstat(tree_fd, &status)) < 0)
+    if (tree_fd < 0)
         return bj_fail_errno(err, "mount", "cannot open %s", request->source);
-    userns_fd =
-        bj_idmap_namespace(status.st_uid, status.st_gid, request->uid, request->gid, ret_helper);
-    if (userns_fd < 0)
-        return bj_fail_errno(err, "ids", "cannot make the id map for %s", request->source);
     if (bj_mount_set_attributes(tree_fd, attributes, true, -1) < 0)
         return bj_fail_errno(err, "mount", "cannot restrict the mount of %s", request->source);
     /* The top only: file systems mounted below it may not all support mapped ids. */
@@ -59,14 +103,37 @@ int bj_tree_open(const struct bj_tree_request *request, int *ret_fd, pid_t *ret_
                                  "owns it, or with --workspace empty)");
         return result;
     }
+    *ret_fd = bj_fd_take(&tree_fd);
+    return 0;
+}
+
+int bj_tree_open(const struct bj_tree_request *request, int *ret_fd, pid_t *ret_helper,
+                 struct bj_error *err)
+{
+    BJ_CLEANUP_CLOSE int source_fd = -1, tree_fd = -1, userns_fd = -1;
+    struct stat status;
+    bool spent = false;
+    int result;
+
+    *ret_helper = 0;
+    source_fd = BJ_SYS(open(request->source, O_PATH | O_CLOEXEC));
+    if (source_fd < 0 || BJ_SYS(fstat(source_fd, &status)) < 0)
+        return bj_fail_errno(err, "mount", "cannot open %s", request->source);
+    userns_fd =
+        bj_idmap_namespace(status.st_uid, status.st_gid, request->uid, request->gid, ret_helper);
+    if (userns_fd < 0)
+        return bj_fail_errno(err, "ids", "cannot make the id map for %s", request->source);
+    result = clone_mapped(request, source_fd, userns_fd, &tree_fd, err);
+    if (result < 0)
+        return result;
     if (request->overlay && S_ISDIR(status.st_mode)) {
-        overlay_fd = overlay_over(tree_fd);
-        if (overlay_fd >= 0) {
-            *ret_fd = overlay_fd;
+        *ret_fd = overlay_over(tree_fd, &spent);
+        if (*ret_fd >= 0)
             return 0;
-        }
         *request->ret_plain = true;
     }
+    if (spent)
+        return clone_mapped(request, source_fd, userns_fd, ret_fd, err);
     *ret_fd = bj_fd_take(&tree_fd);
     return 0;
 }
