@@ -20,18 +20,19 @@
 static int janitor_main(void *data)
 {
     struct bj_janitor *janitor = data;
-    int read_fd = janitor->read_fd;
+    long read_fd = janitor->read_fd;
     sigset_t all;
     char byte;
 
-    /* A descriptor table of its own: keep nothing of the caller's but the pipe. */
+    /* Until the caller is gone errno is the caller's: what may fail calls the kernel directly. */
     sigfillset(&all);
     sigprocmask(SIG_SETMASK, &all, NULL);
-    setsid();
-    dup2(read_fd, 0);
-    bj_sys_close_range(1, ~0U);
-    prctl(PR_SET_NAME, "belljar-janitor", 0, 0, 0);
-    while (read(0, &byte, 1) < 0 && errno == EINTR)
+    bj_raw_syscall(SYS_setsid, 0, 0, 0, 0);
+    /* A descriptor table of its own: keep nothing of the caller's but the pipe. */
+    bj_raw_syscall(SYS_dup3, read_fd, 0, 0, 0);
+    bj_raw_syscall(BJ_SYS_CLOSE_RANGE, 1, ~0U, 0, 0);
+    bj_raw_syscall(SYS_prctl, PR_SET_NAME, (long)"belljar-janitor", 0, 0);
+    while (bj_raw_syscall(SYS_read, 0, (long)&byte, 1, 0) == -EINTR)
         continue;
     janitor->clean(janitor->argument);
     _exit(0);
