@@ -3,6 +3,11 @@
  * begins with its parent's score, so init has the workload's while it starts one. The child cannot
  * set its own: until it has executed it shares init's memory, and its files are not its user's.
  *
+ * The kernel gives a score to all processes that share the memory, and would take the child for one
+ * of them in the moment between its waking init and its leaving that memory. It looks for such
+ * only after a clone(2) with CLONE_VM and neither CLONE_VFORK nor CLONE_THREAD (MMF_MULTIPROCESS in
+ * fs/proc/base.c, since Linux 5.10): init must make none.
+ *
  * Best effort: a host without /proc, or with a read-only one, leaves the scores as they are.
  */
 #include <errno.h>

@@ -3,11 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <net/if.h>
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/fault.h"
@@ -22,7 +23,7 @@
                    : bj_raw_syscall((number), (long)(a), (long)(b), (long)(c), (long)(d)))
 
 /*
- * Makes the namespace and brings loopback up (netdevice(7)). It shares memory with the process it
+ * Makes the namespace and brings loopback up (netdevice(7)). It shares memory with the thread it
  * works for, errno included, and so calls the kernel directly.
  */
 static long make(struct bj_netns *netns)
@@ -39,7 +40,7 @@ static long make(struct bj_netns *netns)
     bj_raw_syscall(SYS_close, fd, 0, 0, 0);
     if (result < 0)
         return result;
-    fd = MAKER_SYS(SYS_openat, AT_FDCWD, "/proc/self/ns/net", O_RDONLY | O_CLOEXEC, 0);
+    fd = MAKER_SYS(SYS_openat, AT_FDCWD, "/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC, 0);
     if (fd < 0)
         return fd;
     netns->fd = (int)fd;
@@ -75,21 +76,27 @@ static void send_elsewhere(pid_t maker)
 int bj_netns_begin(struct bj_netns *netns)
 {
     static char stack[MAKER_STACK_SIZE] __attribute__((aligned(16)));
+    pid_t maker;
 
     *netns = (struct bj_netns){.fd = -1};
-    netns->maker = BJ_SYS(clone(maker_main, stack + sizeof stack, CLONE_VM | CLONE_FILES, netns));
-    if (netns->maker < 0)
+    /* No pthread: without thread-local storage, and so without the C library's locks. The kernel
+     * clears `running` at its end. */
+    maker = BJ_SYS(clone(maker_main, stack + sizeof stack,
+                         CLONE_VM | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD |
+                             CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID,
+                         netns, &netns->running, NULL, &netns->running));
+    if (maker < 0)
         return -1;
-    send_elsewhere(netns->maker);
+    send_elsewhere(maker);
     return 0;
 }
 
 int bj_netns_take(struct bj_netns *netns)
 {
-    while (waitpid(netns->maker, NULL, __WALL) < 0) {
-        if (errno != EINTR)
-            return -1;
-    }
+    pid_t running;
+
+    while ((running = netns->running) != 0)
+        syscall(SYS_futex, &netns->running, FUTEX_WAIT, running, NULL);
     if (netns->failed != 0) {
         if (netns->fd >= 0)
             close(netns->fd);

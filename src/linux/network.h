@@ -2,8 +2,7 @@
  * The network namespace of a sandbox, with nothing in it but loopback (network_namespaces(7)).
  *
  * Making one costs the kernel more than all other namespaces together, so it is made on the side: a
- * task that shares this process's memory and descriptors makes it and brings loopback up, while
- * this process goes on; joining waits for it.
+ * thread makes it and brings loopback up, while the caller goes on; joining waits for it.
  */
 #ifndef BJ_LINUX_NETWORK_H
 #define BJ_LINUX_NETWORK_H
@@ -11,9 +10,9 @@
 #include <sys/types.h>
 
 struct bj_netns {
-    pid_t maker;
-    volatile int fd;     /* the namespace, once made */
-    volatile int failed; /* errno of the maker */
+    volatile pid_t running; /* the maker, 0 once it has ended */
+    volatile int fd;        /* the namespace, once made */
+    volatile int failed;    /* errno of the maker */
 };
 
 /* Starts making one. `netns` must stay where it is. 0, or -1 with errno. */
