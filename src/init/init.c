@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fault.h"
 #include "base/fd.h"
 #include "init/init_internal.h"
@@ -22,7 +23,7 @@
 #include "linux/socket.h"
 
 #define SOCKET_FD         3 /* where init's end of the pair is moved to; everything above is closed */
-#define WATCH_INTERVAL_MS 10
+#define WATCH_INTERVAL_US 10000
 #define SIGNALS           64
 
 static int64_t cpu_us(const struct rusage *usage)
@@ -171,16 +172,32 @@ static bool receive(struct bj_init *init)
     return result == 0;
 }
 
+/* Where init is what limits memory: looks again when it is time to. Returns how long that is. */
+static int watch(struct bj_init *init, int64_t *next)
+{
+    int64_t now = bj_clock_us();
+
+    if (init->plan->memory_watch == 0)
+        return -1;
+    if (now >= *next && init->main_pid != 0 && bj_init_memory_exceeded(init)) {
+        init->memory_exceeded = true;
+        finish(init, SIGKILL);
+    }
+    if (now >= *next)
+        *next = now + WATCH_INTERVAL_US;
+    return (int)((*next - now + 999) / 1000);
+}
+
 static void serve(struct bj_init *init)
 {
     struct pollfd polled[2] = {
         {.fd = init->socket_fd, .events = POLLIN},
         {.fd = init->signal_fd, .events = POLLIN},
     };
-    int interval = init->plan->memory_watch != 0 ? WATCH_INTERVAL_MS : -1;
+    int64_t next = bj_clock_us() + WATCH_INTERVAL_US;
 
     for (;;) {
-        int ready = poll(polled, 2, interval);
+        int ready = poll(polled, 2, watch(init, &next));
 
         if (ready < 0 && errno != EINTR)
             return;
@@ -188,10 +205,6 @@ static void serve(struct bj_init *init)
             reap(init);
         if (ready > 0 && polled[0].revents != 0 && !receive(init))
             return;
-        if (interval > 0 && init->main_pid != 0 && bj_init_memory_exceeded(init)) {
-            init->memory_exceeded = true;
-            finish(init, SIGKILL);
-        }
     }
 }
 
