@@ -454,8 +454,6 @@ int bj_plan_tree(struct bj_builder *b, struct bj_error *err)
     bj_builder_subtree(b, "vartmp", "/var/tmp", BJ_FLAG_NO_DEV, BJ_LAYER_MOUNT);
     bj_builder_subtree(b, "home", bj_plan_text(b->plan, b->plan->home), BJ_FLAG_NO_DEV,
                        BJ_LAYER_MOUNT);
-    if (b->plan->layers & BJ_LAYER_BIT(NETWORK))
-        bj_builder_op(b, BJ_OP_NETWORK_JOIN, BJ_LAYER_NETWORK);
     bj_plan_proc_mounts(b);
     bj_plan_join_host(b);
     if (source == NULL) {
@@ -468,6 +466,9 @@ int bj_plan_tree(struct bj_builder *b, struct bj_error *err)
     if (result < 0)
         return result;
     attach_volumes(b, &slots);
+    /* As late as can be, for it waits; before the host's /proc is gone. */
+    if (b->plan->layers & BJ_LAYER_BIT(NETWORK))
+        bj_builder_op(b, BJ_OP_NETWORK_JOIN, BJ_LAYER_NETWORK);
     bj_builder_target(b, BJ_OP_READ_ONLY, BJ_LAYER_MOUNT, "/");
     bj_builder_op(b, BJ_OP_PIVOT, BJ_LAYER_MOUNT);
     b->plan->layers |= BJ_LAYER_BIT(MOUNT);
