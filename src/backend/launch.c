@@ -112,8 +112,6 @@ static int make_cgroup(struct bj_launch *launch, const struct bj_op *op, struct 
 
     /* Counted first: a directory whose file cannot be opened has to be removed as well. */
     launch->cgroups_made++;
-    if (!launch->cleaned_elsewhere && bj_janitor_start(&launch->janitor, clean, launch) < 0)
-        return bj_fail_errno(err, "cgroup", "cannot start the process that removes cgroups");
     fd = bj_cgroup_make(path);
     if (fd < 0)
         return bj_fail_errno(err, "cgroup", "cannot make the cgroup %s", path);
@@ -131,11 +129,9 @@ static int open_tree(struct bj_launch *launch, const struct bj_op *op, struct ha
         .uid = launch->id_base + launch->plan->sandbox_uid,
         .gid = launch->id_base + launch->plan->sandbox_gid,
     };
-    pid_t helper;
-    int fd, result = bj_tree_open(&request, &fd, &helper, err);
+    int fd, result = bj_tree_open(&request, &fd, &launch->holders[launch->holder_count], err);
 
-    if (helper > 0)
-        launch->helpers[launch->helper_count++] = helper;
+    launch->holder_count++;
     return result < 0 ? result : add_slot(handover, op->slot, fd, err);
 }
 
@@ -208,11 +204,24 @@ static int host_side(struct bj_launch *launch, int socket_fd, struct bj_error *e
     return result;
 }
 
+/* Before init, whose start it would hold up: both want the other processor. */
+static int start_janitor(struct bj_launch *launch, struct bj_error *err)
+{
+    for (uint32_t i = 0; i < launch->plan->op_count && !launch->cleaned_elsewhere; i++) {
+        if (launch->plan->ops[i].kind != BJ_OP_CGROUP)
+            continue;
+        if (bj_janitor_start(&launch->janitor, clean, launch) < 0)
+            return bj_fail_errno(err, "cgroup", "cannot start the process that removes cgroups");
+        return 0;
+    }
+    return 0;
+}
+
 int bj_launch_start(struct bj_launch *launch, const struct bj_plan *plan, int *ret_socket,
                     struct bj_error *err)
 {
     BJ_CLEANUP_CLOSE int host_end = -1, init_end = -1;
-    int ends[2];
+    int ends[2], result;
 
     *launch = (struct bj_launch){
         .plan = plan, .init_pidfd = -1, .cleaned_elsewhere = launch->cleaned_elsewhere};
@@ -222,6 +231,9 @@ int bj_launch_start(struct bj_launch *launch, const struct bj_plan *plan, int *r
         return bj_fail_errno(err, "launch", "cannot make a socket pair");
     host_end = ends[0];
     init_end = ends[1];
+    result = start_janitor(launch, err);
+    if (result < 0)
+        return result;
     launch->init_pid = bj_process_clone(plan->clone_flags, &launch->init_pidfd);
     if (launch->init_pid < 0) {
         launch->init_pid = 0;
@@ -272,11 +284,9 @@ void bj_launch_end(struct bj_launch *launch, struct bj_usage *ret_usage)
                             usage.ru_utime.tv_usec + usage.ru_stime.tv_usec;
         launch->init_pid = 0;
     }
-    for (uint32_t i = 0; i < launch->helper_count; i++) {
-        while (waitpid(launch->helpers[i], NULL, 0) < 0 && errno == EINTR)
-            continue;
-    }
-    launch->helper_count = 0;
+    for (uint32_t i = 0; i < launch->holder_count; i++)
+        bj_idmap_reap(&launch->holders[i]);
+    launch->holder_count = 0;
     for_each_cgroup(launch, read_memory, ret_usage);
     bj_launch_remove_cgroups(launch);
     launch->cgroups_made = 0;

@@ -107,20 +107,20 @@ static int clone_mapped(const struct bj_tree_request *request, int source_fd, in
     return 0;
 }
 
-int bj_tree_open(const struct bj_tree_request *request, int *ret_fd, pid_t *ret_helper,
-                 struct bj_error *err)
+int bj_tree_open(const struct bj_tree_request *request, int *ret_fd,
+                 struct bj_idmap_holder *ret_holder, struct bj_error *err)
 {
     BJ_CLEANUP_CLOSE int source_fd = -1, tree_fd = -1, userns_fd = -1;
     struct stat status;
     bool spent = false;
     int result;
 
-    *ret_helper = 0;
+    *ret_holder = (struct bj_idmap_holder){0};
     source_fd = BJ_SYS(open(request->source, O_PATH | O_CLOEXEC));
     if (source_fd < 0 || BJ_SYS(fstat(source_fd, &status)) < 0)
         return bj_fail_errno(err, "mount", "cannot open %s", request->source);
     userns_fd =
-        bj_idmap_namespace(status.st_uid, status.st_gid, request->uid, request->gid, ret_helper);
+        bj_idmap_namespace(status.st_uid, status.st_gid, request->uid, request->gid, ret_holder);
     if (userns_fd < 0)
         return bj_fail_errno(err, "ids", "cannot make the id map for %s", request->source);
     result = clone_mapped(request, source_fd, userns_fd, &tree_fd, err);
