@@ -47,13 +47,11 @@ static long make(struct bj_netns *netns)
     return 0;
 }
 
-static int maker_main(void *data)
+static void maker_main(void *data)
 {
     struct bj_netns *netns = data;
 
     netns->failed = (int)-make(netns);
-    bj_raw_syscall(SYS_exit, 0, 0, 0, 0);
-    __builtin_unreachable();
 }
 
 /*
@@ -73,18 +71,26 @@ static void send_elsewhere(pid_t maker)
         sched_setaffinity(maker, sizeof others, &others);
 }
 
-int bj_netns_begin(struct bj_netns *netns)
+static pid_t start_maker(struct bj_netns *netns)
 {
     static char stack[MAKER_STACK_SIZE] __attribute__((aligned(16)));
+    const long flags = CLONE_VM | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_PARENT_SETTID |
+                       CLONE_CHILD_CLEARTID;
+    long result = bj_raw_thread(flags, stack + sizeof stack, &netns->running, maker_main, netns);
+
+    if (result < 0) {
+        errno = (int)-result;
+        return -1;
+    }
+    return (pid_t)result;
+}
+
+int bj_netns_begin(struct bj_netns *netns)
+{
     pid_t maker;
 
     *netns = (struct bj_netns){.fd = -1};
-    /* No pthread: without thread-local storage, and so without the C library's locks. The kernel
-     * clears `running` at its end. */
-    maker = BJ_SYS(clone(maker_main, stack + sizeof stack,
-                         CLONE_VM | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD |
-                             CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID,
-                         netns, &netns->running, NULL, &netns->running));
+    maker = BJ_SYS(start_maker(netns));
     if (maker < 0)
         return -1;
     send_elsewhere(maker);
@@ -95,7 +101,8 @@ int bj_netns_take(struct bj_netns *netns)
 {
     pid_t running;
 
-    while ((running = netns->running) != 0)
+    /* What the maker wrote before it ended is seen after this. */
+    while ((running = __atomic_load_n(&netns->running, __ATOMIC_ACQUIRE)) != 0)
         syscall(SYS_futex, &netns->running, FUTEX_WAIT, running, NULL);
     if (netns->failed != 0) {
         if (netns->fd >= 0)

@@ -2,7 +2,9 @@
  * The network namespace of a sandbox, with nothing in it but loopback (network_namespaces(7)).
  *
  * Making one costs the kernel more than all other namespaces together, so it is made on the side: a
- * thread makes it and brings loopback up, while the caller goes on; joining waits for it.
+ * thread makes it and brings loopback up, while the caller goes on; joining waits for it. One at a
+ * time, since its stack is one. Its last steps out of the thread group may come after that: a call
+ * that wants a single thread, such as unshare(CLONE_NEWUSER), can still fail at that moment.
  */
 #ifndef BJ_LINUX_NETWORK_H
 #define BJ_LINUX_NETWORK_H

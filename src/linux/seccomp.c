@@ -3,7 +3,7 @@
  *
  * No flags: SECCOMP_FILTER_FLAG_SPEC_ALLOW would keep speculative store bypass mitigation off on
  * kernels that tie it to filters, and saves nothing when loading. TSYNC is for callers with
- * threads, which a process that clones does not have here.
+ * threads; init's only one, the maker of its network namespace, has ended by then.
  */
 #include "linux/seccomp.h"
 
