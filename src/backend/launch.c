@@ -129,9 +129,11 @@ static int open_tree(struct bj_launch *launch, const struct bj_op *op, struct ha
         .uid = launch->id_base + launch->plan->sandbox_uid,
         .gid = launch->id_base + launch->plan->sandbox_gid,
     };
-    int fd, result = bj_tree_open(&request, &fd, &launch->holders[launch->holder_count], err);
+    pid_t helper;
+    int fd, result = bj_tree_open(&request, &fd, &helper, err);
 
-    launch->holder_count++;
+    if (helper > 0)
+        launch->helpers[launch->helper_count++] = helper;
     return result < 0 ? result : add_slot(handover, op->slot, fd, err);
 }
 
@@ -284,9 +286,11 @@ void bj_launch_end(struct bj_launch *launch, struct bj_usage *ret_usage)
                             usage.ru_utime.tv_usec + usage.ru_stime.tv_usec;
         launch->init_pid = 0;
     }
-    for (uint32_t i = 0; i < launch->holder_count; i++)
-        bj_idmap_reap(&launch->holders[i]);
-    launch->holder_count = 0;
+    for (uint32_t i = 0; i < launch->helper_count; i++) {
+        while (waitpid(launch->helpers[i], NULL, 0) < 0 && errno == EINTR)
+            continue;
+    }
+    launch->helper_count = 0;
     for_each_cgroup(launch, read_memory, ret_usage);
     bj_launch_remove_cgroups(launch);
     launch->cgroups_made = 0;

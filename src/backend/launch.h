@@ -16,7 +16,6 @@
 #include <sys/types.h>
 
 #include "base/error.h"
-#include "linux/idmap.h"
 #include "linux/janitor.h"
 #include "model/result.h"
 #include "plan/plan.h"
@@ -27,9 +26,9 @@ struct bj_launch {
     bool cleaned_elsewhere; /* set before the start: somebody else has a janitor */
     pid_t init_pid;         /* 0 = none */
     int init_pidfd;
-    struct bj_idmap_holder holders[BJ_VOLUMES_MAX + 1]; /* that have done their part */
-    uint32_t holder_count;
-    bool plain_trees;      /* a read-only volume is shared with the host after all */
+    pid_t helpers[BJ_VOLUMES_MAX + 1]; /* children that have done their part, to be reaped */
+    bool plain_trees;                  /* a read-only volume is shared with the host after all */
+    uint32_t helper_count;
     uint32_t id_base;      /* first host id of this sandbox, if it has its own */
     uint32_t cgroups_made; /* of the plan's CGROUP operations, from the first */
 };

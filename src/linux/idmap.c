@@ -6,16 +6,12 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/fault.h"
 #include "base/fd.h"
-#include "base/mem.h"
-#include "linux/syscalls.h"
-
-#define HOLDER_STACK_SIZE (8 << 10)
+#include "linux/process.h"
 
 int bj_idmap_write(pid_t pid, const char *uid_lines, const char *gid_lines)
 {
@@ -36,68 +32,33 @@ int bj_idmap_write_self(const char *uid_line, const char *gid_line)
     return bj_write_file_at(AT_FDCWD, "/proc/self/gid_map", gid_line);
 }
 
-/* It shares memory with its parent, errno included, and so calls the kernel directly. */
-static int hold(void *data)
-{
-    const struct bj_idmap_holder *holder = data;
-
-    bj_raw_syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0);
-    /* Another parent: it died before it could be noticed. */
-    while (bj_raw_syscall(SYS_getppid, 0, 0, 0, 0) == holder->parent)
-        bj_raw_syscall(SYS_ppoll, 0, 0, 0, 0);
-    bj_raw_syscall(SYS_exit, 0, 0, 0, 0);
-    __builtin_unreachable();
-}
-
-/* Makes a holder in a user namespace of its own. With every signal blocked: no handler of the
- * parent's may run on its small stack. */
-static int start_holder(struct bj_idmap_holder *holder)
-{
-    sigset_t all, old;
-
-    *holder = (struct bj_idmap_holder){.parent = getpid()};
-    holder->stack = bj_alloc(HOLDER_STACK_SIZE);
-    if (holder->stack == NULL)
-        return -1;
-    sigfillset(&all);
-    sigprocmask(SIG_SETMASK, &all, &old);
-    holder->pid = BJ_SYS(clone(hold, (char *)holder->stack + HOLDER_STACK_SIZE,
-                               CLONE_VM | CLONE_NEWUSER | SIGCHLD, holder));
-    sigprocmask(SIG_SETMASK, &old, NULL);
-    if (holder->pid > 0)
-        return 0;
-    holder->pid = 0;
-    bj_free(holder->stack);
-    holder->stack = NULL;
-    return -1;
-}
-
-int bj_idmap_namespace(uid_t uid, gid_t gid, uid_t to_uid, gid_t to_gid,
-                       struct bj_idmap_holder *ret_holder)
+int bj_idmap_namespace(uid_t uid, gid_t gid, uid_t to_uid, gid_t to_gid, pid_t *ret_helper)
 {
     char uid_line[48], gid_line[48], path[64];
+    BJ_CLEANUP_CLOSE int pidfd = -1;
+    pid_t parent = getpid();
     int ns_fd = -1, saved;
+    pid_t pid = bj_process_clone(CLONE_NEWUSER, &pidfd);
 
-    if (start_holder(ret_holder) < 0)
+    *ret_helper = 0;
+    if (pid < 0)
         return -1;
+    if (pid == 0) {
+        bj_process_die_with_parent();
+        if (getppid() != parent)
+            _exit(1); /* it died before it could be noticed */
+        for (;;)
+            pause();
+    }
     snprintf(uid_line, sizeof uid_line, "%u %u 1\n", uid, to_uid);
     snprintf(gid_line, sizeof gid_line, "%u %u 1\n", gid, to_gid);
-    if (bj_idmap_write(ret_holder->pid, uid_line, gid_line) == 0) {
-        snprintf(path, sizeof path, "/proc/%d/ns/user", ret_holder->pid);
+    if (bj_idmap_write(pid, uid_line, gid_line) == 0) {
+        snprintf(path, sizeof path, "/proc/%d/ns/user", pid);
         ns_fd = BJ_SYS(open(path, O_RDONLY | O_CLOEXEC));
     }
     saved = errno;
-    kill(ret_holder->pid, SIGKILL);
+    kill(pid, SIGKILL);
+    *ret_helper = pid;
     errno = saved;
     return ns_fd;
-}
-
-void bj_idmap_reap(struct bj_idmap_holder *holder)
-{
-    if (holder->pid == 0)
-        return;
-    while (waitpid(holder->pid, NULL, 0) < 0 && errno == EINTR)
-        continue;
-    bj_free(holder->stack);
-    *holder = (struct bj_idmap_holder){0};
 }

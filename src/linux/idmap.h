@@ -12,23 +12,12 @@ int bj_idmap_write(pid_t pid, const char *uid_lines, const char *gid_lines);
 /* Writes this process's own maps: one id each, setgroups denied first. 0, or -1 with errno. */
 int bj_idmap_write_self(const char *uid_line, const char *gid_line);
 
-/* A child that held a user namespace and is on its way out; it used this process's memory. */
-struct bj_idmap_holder {
-    pid_t pid; /* 0 = none */
-    pid_t parent;
-    void *stack;
-};
-
 /*
  * A user namespace that exists only to be handed to mount_setattr(2): on-disk ids `uid`/`gid`
  * appear as host ids `to_uid`/`to_gid`. Returns a descriptor, or -1 with errno. Needs privilege.
- * *ret_holder, set in any case, is to be given to bj_idmap_reap() when there is nothing better to
- * do.
+ * *ret_helper is a child on its way out, for the caller to reap when it has nothing better to do; 0
+ * if there is none.
  */
-int bj_idmap_namespace(uid_t uid, gid_t gid, uid_t to_uid, gid_t to_gid,
-                       struct bj_idmap_holder *ret_holder);
-
-/* Waits for it and frees what it used. */
-void bj_idmap_reap(struct bj_idmap_holder *holder);
+int bj_idmap_namespace(uid_t uid, gid_t gid, uid_t to_uid, gid_t to_gid, pid_t *ret_helper);
 
 #endif

@@ -373,10 +373,11 @@ static int open_mapped_tree(const struct trial *trial)
         .gid = own_id(trial->host) + 1,
     };
     struct bj_error err = {0};
-    struct bj_idmap_holder holder;
-    int fd, result = bj_tree_open(&request, &fd, &holder, &err);
+    pid_t helper;
+    int fd, result = bj_tree_open(&request, &fd, &helper, &err);
 
-    bj_idmap_reap(&holder);
+    if (helper > 0)
+        waitpid(helper, NULL, 0);
     if (result < 0) {
         errno = err.sys_errno != 0 ? err.sys_errno : EIO;
         return -1;

@@ -8,15 +8,15 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/fault.h"
-#include "base/mem.h"
 #include "linux/syscalls.h"
 
-#define CHILD_STACK_SIZE (16 << 10)
+#define CHILD_STACK_SIZE (64 << 10)
 
 pid_t bj_process_clone(uint64_t flags, int *ret_pidfd)
 {
@@ -59,19 +59,12 @@ static int vfork_child(void *data)
 pid_t bj_process_vfork(unsigned long flags, void (*function)(void *), void *argument,
                        int *ret_pidfd)
 {
+    /* The caller sleeps until the child is gone from this memory, so one stack serves all. */
+    static char stack[CHILD_STACK_SIZE] __attribute__((aligned(16)));
     int all = (int)flags | CLONE_VM | CLONE_VFORK | SIGCHLD | (ret_pidfd != NULL ? CLONE_PIDFD : 0);
     struct vfork_call call = {function, argument};
-    char *stack = bj_alloc(CHILD_STACK_SIZE);
-    pid_t pid;
-    int saved;
 
-    if (stack == NULL)
-        return -1;
-    pid = BJ_SYS(clone(vfork_child, stack + CHILD_STACK_SIZE, all, &call, ret_pidfd));
-    saved = errno;
-    bj_free(stack); /* the child has left this memory */
-    errno = saved;
-    return pid;
+    return BJ_SYS(clone(vfork_child, stack + sizeof stack, all, &call, ret_pidfd));
 }
 
 static int set_capabilities(uint64_t effective, uint64_t inheritable)

@@ -12,7 +12,8 @@
 
 /*
  * fork(2) with namespaces: returns as fork does. In the parent *ret_pidfd is the child's pidfd, the
- * caller's to close. The process must have one thread.
+ * caller's to close. No thread of the process may hold a lock of the C library's: the maker of a
+ * network namespace, which knows none, may run.
  */
 pid_t bj_process_clone(uint64_t flags, int *ret_pidfd);
 
@@ -25,7 +26,7 @@ int bj_process_explain_namespaces(struct bj_error *err, const char *what);
 /*
  * vfork(2) with a stack of its own: runs function(argument) in a child that shares this process's
  * memory, and what else clone(2) shares or makes new by `flags`; returns its pid once it has called
- * execve or exited. *ret_pidfd (may be NULL) as above.
+ * execve or exited. *ret_pidfd (may be NULL) as above. One at a time: its stack is one.
  */
 pid_t bj_process_vfork(unsigned long flags, void (*function)(void *), void *argument,
                        int *ret_pidfd);

@@ -15,6 +15,7 @@
 #include "linux/idmap.h"
 #include "linux/mount.h"
 #include "linux/process.h"
+#include "linux/syscalls.h"
 
 #define TREE_ATTRIBUTES (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
 
@@ -23,6 +24,7 @@
 struct layers {
     int empty_fd;
     int tree_fd;
+    int root_fd;    /* where the child attaches both; -1 = nowhere yet */
     int overlay_fd; /* the result; -1 = the kernel refused */
 };
 
@@ -40,17 +42,13 @@ static void make_overlay(struct layers *layers)
 static void make_overlay_child(void *data)
 {
     struct layers *layers = data;
-    int root_fd;
 
     if (bj_mount_make_private() < 0)
         return;
-    root_fd = BJ_SYS(open("/", O_PATH | O_CLOEXEC));
-    if (root_fd < 0)
-        return;
-    if (bj_mount_attach(layers->empty_fd, root_fd) == 0 &&
-        bj_mount_attach(layers->tree_fd, root_fd) == 0)
+    layers->root_fd = BJ_SYS(open("/", O_PATH | O_CLOEXEC));
+    if (layers->root_fd >= 0 && bj_mount_attach(layers->empty_fd, layers->root_fd) == 0 &&
+        bj_mount_attach(layers->tree_fd, layers->root_fd) == 0)
         make_overlay(layers);
-    close(root_fd);
 }
 
 /*
@@ -64,7 +62,8 @@ static int overlay_over(int tree_fd, bool *ret_spent)
     BJ_CLEANUP_CLOSE int empty_fd = bj_mount_new(
         "tmpfs", "belljar", (const struct bj_mount_option[]){{"size", "4k"}, {NULL, NULL}},
         MOUNT_ATTR_RDONLY);
-    struct layers layers = {.empty_fd = empty_fd, .tree_fd = tree_fd, .overlay_fd = -1};
+    struct layers layers = {
+        .empty_fd = empty_fd, .tree_fd = tree_fd, .root_fd = -1, .overlay_fd = -1};
     pid_t child;
 
     *ret_spent = false;
@@ -78,6 +77,7 @@ static int overlay_over(int tree_fd, bool *ret_spent)
         return -1;
     while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
         continue;
+    bj_fd_close(&layers.root_fd);
     *ret_spent = true;
     return layers.overlay_fd;
 }
@@ -107,20 +107,21 @@ static int clone_mapped(const struct bj_tree_request *request, int source_fd, in
     return 0;
 }
 
-int bj_tree_open(const struct bj_tree_request *request, int *ret_fd,
-                 struct bj_idmap_holder *ret_holder, struct bj_error *err)
+int bj_tree_open(const struct bj_tree_request *request, int *ret_fd, pid_t *ret_helper,
+                 struct bj_error *err)
 {
     BJ_CLEANUP_CLOSE int source_fd = -1, tree_fd = -1, userns_fd = -1;
     struct stat status;
     bool spent = false;
     int result;
 
-    *ret_holder = (struct bj_idmap_holder){0};
-    source_fd = BJ_SYS(open(request->source, O_PATH | O_CLOEXEC));
+    *ret_helper = 0;
+    /* As open(2) with O_PATH does not, this mounts what is mounted on demand (autofs). */
+    source_fd = BJ_SYS(bj_sys_open_tree(AT_FDCWD, request->source, OPEN_TREE_CLOEXEC));
     if (source_fd < 0 || BJ_SYS(fstat(source_fd, &status)) < 0)
         return bj_fail_errno(err, "mount", "cannot open %s", request->source);
     userns_fd =
-        bj_idmap_namespace(status.st_uid, status.st_gid, request->uid, request->gid, ret_holder);
+        bj_idmap_namespace(status.st_uid, status.st_gid, request->uid, request->gid, ret_helper);
     if (userns_fd < 0)
         return bj_fail_errno(err, "ids", "cannot make the id map for %s", request->source);
     result = clone_mapped(request, source_fd, userns_fd, &tree_fd, err);

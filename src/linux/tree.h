@@ -9,7 +9,6 @@
 #include <sys/types.h>
 
 #include "base/error.h"
-#include "linux/idmap.h"
 
 struct bj_tree_request {
     const char *source;
@@ -21,10 +20,10 @@ struct bj_tree_request {
 };
 
 /*
- * A detached, id-mapped copy of the tree. *ret_fd is the caller's; *ret_holder, set in any case, is
- * to be reaped as bj_idmap_namespace()'s.
+ * A detached, id-mapped copy of the tree. *ret_fd is the caller's; *ret_helper, set in any case, a
+ * child to be reaped as in bj_idmap_namespace().
  */
-int bj_tree_open(const struct bj_tree_request *request, int *ret_fd,
-                 struct bj_idmap_holder *ret_holder, struct bj_error *err);
+int bj_tree_open(const struct bj_tree_request *request, int *ret_fd, pid_t *ret_helper,
+                 struct bj_error *err);
 
 #endif
