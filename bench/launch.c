@@ -211,6 +211,7 @@ static void measure_rate(int runs)
 {
     int64_t start = bj_clock_us(), took;
     struct bj_error err = {0};
+    int status;
 
     for (int worker = 0; worker < WORKERS; worker++) {
         pid_t pid = fork();
@@ -231,8 +232,10 @@ static void measure_rate(int runs)
             _exit(0);
         }
     }
-    while (wait(NULL) > 0)
-        continue;
+    while (wait(&status) > 0) {
+        if (status != 0)
+            exit(1); /* it has said why */
+    }
     took = bj_clock_us() - start;
     printf("%-34s %.0f a second\n", "made and destroyed, four at once",
            (double)WORKERS * runs * 1e6 / (double)took);

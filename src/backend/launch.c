@@ -160,6 +160,19 @@ static int map_ids(struct bj_launch *launch, struct bj_error *err)
     return 0;
 }
 
+/* A service may be spared when memory ends; what it runs under glass is not, and may not ask to be:
+ * with privilege, writing the score sets the least one that its processes may choose as well. */
+static int reset_oom_score(const struct bj_launch *launch, struct bj_error *err)
+{
+    char path[48];
+
+    snprintf(path, sizeof path, "/proc/%d/oom_score_adj", launch->init_pid);
+    if (bj_write_file_at(AT_FDCWD, path, "0") < 0)
+        return bj_fail_errno(err, "oom-score",
+                             "cannot take the caller's protection from the memory killer away");
+    return 0;
+}
+
 static int host_op(struct bj_launch *launch, const struct bj_op *op, struct handover *handover,
                    struct bj_error *err)
 {
@@ -176,6 +189,8 @@ static int host_op(struct bj_launch *launch, const struct bj_op *op, struct hand
             !(op->flags & BJ_FLAG_OPTIONAL && (errno == ENOENT || errno == EOPNOTSUPP)))
             return bj_fail_errno(err, "cgroup", "cannot write %s to %s", text, source);
         return 0;
+    case BJ_OP_OOM_SCORE:
+        return reset_oom_score(launch, err);
     case BJ_OP_ID_MAP:
         return map_ids(launch, err);
     case BJ_OP_ID_MAP_SUB:

@@ -8,7 +8,8 @@
  * only after a clone(2) with CLONE_VM and neither CLONE_VFORK nor CLONE_THREAD (MMF_MULTIPROCESS in
  * fs/proc/base.c, since Linux 5.10): init must make none.
  *
- * Best effort: a host without /proc, or with a read-only one, leaves the scores as they are.
+ * Best effort: a host without /proc, or with a read-only one, leaves the scores as they are; and a
+ * workload may lower its own again, as far as init's.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/fault.h"
+#include "base/fd.h"
 #include "init/init_internal.h"
 
 #define OFFER     300
@@ -31,8 +33,14 @@ void bj_init_oom_open(struct bj_init *init)
     if (init->oom_fd < 0)
         return;
     length = pread(init->oom_fd, text, sizeof text - 1, 0);
-    text[length > 0 ? length : 0] = '\0';
+    if (length <= 0) {
+        bj_fd_close(&init->oom_fd);
+        return;
+    }
+    text[length] = '\0';
     init->oom_score = (int)strtol(text, NULL, 10);
+    if (init->oom_score < 0)
+        init->oom_score = 0; /* the caller's protection is not the sandbox's */
 }
 
 void bj_init_oom_offer(const struct bj_init *init, bool begin)

@@ -239,6 +239,15 @@ static void read_kernel(struct bj_host *host)
     host->landlock_abi = bj_landlock_abi();
 }
 
+static int read_oom_score(void)
+{
+    char text[16];
+
+    if (bj_read_small_file_at(AT_FDCWD, "/proc/self/oom_score_adj", text, sizeof text) <= 0)
+        return 0;
+    return (int)strtol(text, NULL, 10);
+}
+
 int bj_host_read(const struct bj_config *config, struct bj_host *ret, struct bj_error *err)
 {
     static atomic_uint serial;
@@ -253,8 +262,10 @@ int bj_host_read(const struct bj_config *config, struct bj_host *ret, struct bj_
     ret->privileged = ret->uid == 0 && has_capabilities();
     ret->cpus = (int)sysconf(_SC_NPROCESSORS_ONLN);
     read_kernel(ret);
-    if (ret->uid == 0)
+    if (ret->uid == 0) {
         read_ids(ret);
+        ret->oom_score = read_oom_score();
+    }
     if (config->ids == BJ_IDS_SUBORDINATE && !ret->privileged) {
         int result = bj_subid_read(ret, err);
 

@@ -51,6 +51,7 @@ struct bj_host {
     bool id_random;                        /* process ids here are not unique on the machine */
     uint32_t sub_uid_first, sub_uid_count; /* the caller's subordinate ids, if asked for */
     uint32_t sub_gid_first, sub_gid_count;
+    int oom_score;        /* root's own oom_score_adj */
     uint32_t serial;      /* of this sandbox among those that this process plans */
     int kernel;           /* version, major * 1000 + minor */
     int landlock_abi;     /* 0 where there is none */

@@ -216,6 +216,8 @@ int bj_plan_namespaces(struct bj_builder *b, struct bj_error *err)
         bj_builder_op(b, BJ_OP_TIME, BJ_LAYER_TIME);
         plan->layers |= BJ_LAYER_BIT(TIME);
     }
+    if (b->host->privileged && b->host->oom_score < 0)
+        bj_builder_op(b, BJ_OP_OOM_SCORE, BJ_LAYER_USER_NAMESPACE);
     if (b->host->privileged)
         plan_own_ids(b);
     else if (b->config->ids == BJ_IDS_SUBORDINATE)

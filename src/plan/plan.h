@@ -27,9 +27,10 @@
 
 /*    kind          side, what it does */
 #define BJ_OPS(X)                                                                                  \
-    X(CGROUP, HOST, "make cgroup")             /* source=directory slot=file to join */            \
-    X(CGROUP_SET, HOST, "set cgroup limit")    /* source=file text=value; flag OPTIONAL */         \
-    X(ID_MAP, HOST, "give own ids")            /* from id_first, id_slots */                       \
+    X(CGROUP, HOST, "make cgroup")          /* source=directory slot=file to join */               \
+    X(CGROUP_SET, HOST, "set cgroup limit") /* source=file text=value; flag OPTIONAL */            \
+    X(ID_MAP, HOST, "give own ids")         /* from id_first, id_slots */                          \
+    X(OOM_SCORE, HOST, "end protection from the memory killer")                                    \
     X(ID_MAP_SUB, HOST, "map subordinate ids") /* source, text: for newuidmap, newgidmap */        \
     X(HOST_TREE, HOST, "open tree as owner")   /* source slot number=host ids; idmapped */         \
     X(UNSHARE, INIT, "new namespaces")         /* number=CLONE_NEW* */                             \

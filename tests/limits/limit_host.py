@@ -9,6 +9,7 @@ A test names what it needs by `@pytest.mark.requires("cgroup2")`:
 """
 
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -72,9 +73,15 @@ def bare_prefix():
     return ["unshare", "-m", "sh", "-c", script, "sh"]
 
 
+def has_capability(number):
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return bool(int(re.search(r"^CapEff:\s*(\w+)", status, re.MULTILINE)[1], 16) >> number & 1)
+
+
 REQUIREMENTS = {
     "cgroup": lambda: cgroup2_parent() is not None or cgroup1_writable(),
     "cgroup2": lambda: cgroup2_parent() is not None,
     "bare": lambda: not needs_mask() or (os.getuid() == 0 and shutil.which("unshare")),
     "root": lambda: os.getuid() == 0,
+    "sys-resource": lambda: has_capability(24),
 }

@@ -148,8 +148,10 @@ def test_init_is_not_the_first_to_go(belljar, token):
         pid = wait_until(lambda: processes_with(token))[0]
         status = Path(f"/proc/{pid}/status").read_text()
         init = re.search(r"^PPid:\s+(\d+)", status, re.MULTILINE)[1]
-        init, main = (int(Path(f"/proc/{p}/oom_score_adj").read_text()) for p in (init, pid))
-        assert init < main
+        init, main = (Path(f"/proc/{p}/oom_score_adj") for p in (init, pid))
+        assert int(main.read_text()) > 0
+        # Init's own is raised as well until the program runs.
+        assert wait_until(lambda: int(init.read_text()) < int(main.read_text()), 5)
     finally:
         run.terminate()
         run.communicate(timeout=60)
@@ -157,10 +159,25 @@ def test_init_is_not_the_first_to_go(belljar, token):
 
 def test_no_start_is_missed_by_the_score(belljar):
     """The very first thing a command does finds it raised, however the kernel schedules."""
-    expected = min(int(Path("/proc/self/oom_score_adj").read_text()) + 300, 1000)
+    own = int(Path("/proc/self/oom_score_adj").read_text())
+    expected = min(max(own, 0) + 300, 1000)
     scores = {belljar.run("-c", "read score </proc/self/oom_score_adj; echo $score").stdout
               for _ in range(100)}
     assert scores == {f"{expected}\n"}
+
+
+@pytest.mark.requires("root", "sys-resource")
+def test_protection_of_the_caller_is_not_passed_on(belljar):
+    """A service that is spared when memory ends must not spare what it runs."""
+    own = Path("/proc/self/oom_score_adj")
+    before = own.read_text()
+    own.write_text("-800")
+    try:
+        outcome = belljar.run("-c", "read score </proc/self/oom_score_adj; echo $score;"
+                              " echo -1 >/proc/self/oom_score_adj && echo lowered")
+    finally:
+        own.write_text(before)
+    assert outcome.stdout == "300\n", outcome
 
 
 @pytest.mark.requires("cgroup")

@@ -233,8 +233,18 @@ static void root(void **state)
     assert_true(plan->id_slots > 0);
     assert_int_equal(plan->workload_caps, 0);
     assert_int_equal(count_ops(BJ_OP_ID_MAP), 1);
+    assert_int_equal(count_ops(BJ_OP_OOM_SCORE), 0);
     assert_int_equal(count_ops(BJ_OP_IDENTITY), 1);
     assert_int_equal(count_ops(BJ_OP_HOST_TREE), 1); /* the workspace, ids mapped */
+}
+
+static void root_that_is_spared(void **state)
+{
+    (void)state;
+    be_root();
+    host.oom_score = -900;
+    make_well();
+    assert_int_equal(count_ops(BJ_OP_OOM_SCORE), 1);
 }
 
 static void root_inside(void **state)
@@ -710,6 +720,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(ordinary_user),
         CASE(root),
+        CASE(root_that_is_spared),
         CASE(root_inside),
         CASE(root_of_a_container),
         CASE(limits_by_cgroup1),
