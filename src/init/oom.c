@@ -9,7 +9,7 @@
  * fs/proc/base.c, since Linux 5.10): init must make none.
  *
  * Best effort: a host without /proc, or with a read-only one, leaves the scores as they are; and a
- * workload may lower its own again, as far as init's.
+ * workload may lower its own again, as far as its caller could have.
  */
 #include <errno.h>
 #include <fcntl.h>
