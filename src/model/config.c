@@ -23,6 +23,11 @@ int bj_config_init(struct bj_config *config, struct bj_error *err)
         .output_limit_mb = 32,
         .session_timeout_minutes = 60,
         .auto_cleanup = true,
+        .command_analysis = true,
+        .deny_risk = BJ_RISK_HIGH,
+        .ask_risk = BJ_RISK_MEDIUM,
+        .window_seconds = 60,
+        .alert_risk = BJ_RISK_HIGH,
     };
     config->hostname = bj_strdup("belljar");
     if (config->hostname == NULL)
@@ -67,6 +72,7 @@ void bj_config_release(struct bj_config *config)
         case BJ_KIND_STRING:
         case BJ_KIND_HOSTNAME:
         case BJ_KIND_SANDBOX_PATH:
+        case BJ_KIND_HOST_PATH:
         case BJ_KIND_WORKSPACE:
             bj_free(*field);
             break;
@@ -222,6 +228,8 @@ static bool is_in_use(const struct bj_config *config, enum bj_option_id id)
     case BJ_OPT_ENABLE_AUDIT_LOG:
         return config->enable_audit_log;
     default:
+        if (!is_text_list(option->kind))
+            return bj_config_said(config, id);
         list = *(char **const *)field;
         return list != NULL && list[0] != NULL;
     }

@@ -12,6 +12,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "model/verdict.h"
 
 enum bj_sandbox_type {
     BJ_SANDBOX_NATIVE,
@@ -47,6 +48,27 @@ enum bj_user {
 enum bj_ids {
     BJ_IDS_SINGLE,      /* one id is mapped */
     BJ_IDS_SUBORDINATE, /* the caller's range of /etc/subuid is mapped too, by newuidmap */
+};
+
+/* What becomes of a command that cannot be told from the text. */
+enum bj_unknown_commands {
+    BJ_UNKNOWN_JUDGED, /* denied when it could be what a blacklist forbids, asked about otherwise */
+    BJ_UNKNOWN_ASKED,
+    BJ_UNKNOWN_DENIED,
+    BJ_UNKNOWN_ALLOWED,
+};
+
+/* What becomes of a verdict that asks. */
+enum bj_on_ask {
+    BJ_ON_ASK_PROMPT, /* at the terminal; refused where there is none */
+    BJ_ON_ASK_REFUSE,
+    BJ_ON_ASK_ALLOW,
+};
+
+enum bj_audit_mode {
+    BJ_AUDIT_OFF,
+    BJ_AUDIT_ON,       /* a record that cannot be written is reported */
+    BJ_AUDIT_REQUIRED, /* and nothing runs without it */
 };
 
 /* A host path that appears inside. */
@@ -94,6 +116,19 @@ struct bj_config {
     char **denied_paths;
     bool enable_audit_log;
     bool allow_root;
+    bool command_analysis;                     /* judge command lists by the text */
+    enum bj_risk deny_risk, ask_risk;          /* of built-in rules; NONE = never */
+    enum bj_unknown_commands unknown_commands; /* under a blacklist or whitelist */
+    enum bj_on_ask on_ask;
+    enum bj_audit_mode audit; /* what holds; enable_audit_log is brought in line with it */
+    bool audit_durable;       /* wait until a record is on the disk */
+    char *audit_path;         /* database; NULL = the usual place; owned */
+    int64_t audit_max_days, audit_max_mb; /* retention; 0 = no limit */
+    int64_t max_requests;                 /* of one key within the window; 0 = no limit */
+    int64_t window_seconds;
+    enum bj_risk alert_risk; /* violations from here up are told to: */
+    char *alert_command;     /* shell text; NULL = none; owned */
+    char *alert_url;         /* web hook; owned */
 
     /* session */
     int64_t session_timeout_minutes;

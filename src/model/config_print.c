@@ -76,6 +76,7 @@ static bool is_left_out(const struct bj_config *config, const struct bj_option *
         return config->workspace == BJ_WORKSPACE_DIRECTORY && config->workspace_path == NULL;
     case BJ_KIND_STRING:
     case BJ_KIND_SANDBOX_PATH:
+    case BJ_KIND_HOST_PATH:
         return *(char *const *)field == NULL;
     default:
         return false;

@@ -100,6 +100,7 @@ static json_t *option_schema(const struct bj_option *option)
     case BJ_KIND_SANDBOX_PATH:
         return text_schema(option, WORKING_DIRECTORY);
     case BJ_KIND_WORKSPACE:
+    case BJ_KIND_HOST_PATH:
         return text_schema(option, NULL);
     case BJ_KIND_STRING_LIST:
         return list_schema(text_schema(option, PLAIN_TEXT), BJ_LIST_MAX);

@@ -217,6 +217,15 @@ static int set_workspace(struct bj_config *config, const char *text, const char 
     return 0;
 }
 
+static int set_host_path(char **field, const char *text, const char *directory,
+                         struct bj_error *err)
+{
+    char *path;
+    int result = bj_host_path(text, directory, &path, err);
+
+    return result < 0 ? result : replace_text(field, path, err);
+}
+
 static int set_preset(struct bj_config *config, const struct bj_option *option, const char *text,
                       struct bj_error *err)
 {
@@ -257,6 +266,8 @@ static int set_value(struct bj_config *config, const struct bj_option *option, v
         return set_preset(config, option, text, err);
     case BJ_KIND_SANDBOX_PATH:
         return set_sandbox_path(field, option, text, err);
+    case BJ_KIND_HOST_PATH:
+        return set_host_path(field, text, directory, err);
     case BJ_KIND_WORKSPACE:
         return set_workspace(config, text, directory, err);
     case BJ_KIND_STRING:

@@ -19,6 +19,10 @@ static const char *const bj_isolation_names[] = {"namespaces", "landlock", NULL}
 static const char *const bj_network_names[] = {"none", "host", "domains", NULL};
 static const char *const bj_user_names[] = {"ordinary", "root", NULL};
 static const char *const bj_ids_names[] = {"single", "subordinate", NULL};
+static const char *const bj_threshold_names[] = {"off", "low", "medium", "high", "critical", NULL};
+static const char *const bj_unknown_commands_names[] = {"judge", "ask", "deny", "allow", NULL};
+static const char *const bj_on_ask_names[] = {"prompt", "refuse", "allow", NULL};
+static const char *const bj_audit_mode_names[] = {"off", "on", "required", NULL};
 
 #define CONFIG(field)            .offset = offsetof(struct bj_config, field)
 #define RUN(field)               .run_only = true, .offset = offsetof(struct bj_run_options, field)
@@ -199,6 +203,8 @@ static const char *expected_text(enum bj_option_kind kind)
         return "a host name of letters, digits, hyphens and dots";
     case BJ_KIND_SANDBOX_PATH:
         return "an absolute path inside the sandbox, without . or .. and not / itself";
+    case BJ_KIND_HOST_PATH:
+        return "a path";
     case BJ_KIND_WORKSPACE:
         return "a directory, or the word empty";
     case BJ_KIND_DOMAIN_LIST:

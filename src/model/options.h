@@ -37,6 +37,7 @@ enum bj_option_kind {
     BJ_KIND_SECRET,       /* char *, never printed */
     BJ_KIND_HOSTNAME,     /* char * */
     BJ_KIND_SANDBOX_PATH, /* char *, absolute path inside */
+    BJ_KIND_HOST_PATH,    /* char *, absolute path of the host */
     BJ_KIND_WORKSPACE,    /* workspace and workspace_path */
     BJ_KIND_STRING_LIST,  /* char ** */
     BJ_KIND_DOMAIN_LIST,  /* char ** */

@@ -102,7 +102,9 @@ static void wrong_types(void **state)
         const struct bj_option *option = bj_option_get((enum bj_option_id)i);
 
         for (size_t j = 0; option->key != NULL && j < sizeof values / sizeof values[0]; j++) {
-            bool host_path = option->kind == BJ_KIND_WORKSPACE && values[j].value[0] == '"';
+            bool host_path =
+                (option->kind == BJ_KIND_WORKSPACE || option->kind == BJ_KIND_HOST_PATH) &&
+                values[j].value[0] == '"';
 
             if ((option->kind == BJ_KIND_BOOL && bj_streq(values[j].value, "true")) || host_path)
                 continue;
