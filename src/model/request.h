@@ -13,6 +13,7 @@ struct bj_request {
     /* Where it would run: absolute paths as the workload sees them. */
     const char *directory; /* NULL: unknown */
     const char *home;
+    const char *const *environment; /* NAME=VALUE, ends with NULL, if all of it is known */
 
     /* What the tool was given. */
     const char *command;     /* Bash: shell text */

@@ -1,0 +1,58 @@
+/* Escaping byte by byte over decoded UTF-8. */
+#include "base/escape.h"
+
+#include <stdint.h>
+
+/* Decodes one character (RFC 3629, section 4). Returns its length, 0 if there is none. */
+static size_t decode(const unsigned char *text, size_t left, uint32_t *ret)
+{
+    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+    size_t length = text[0] < 0x80   ? 1
+                    : text[0] < 0xc0 ? 0
+                    : text[0] < 0xe0 ? 2
+                    : text[0] < 0xf0 ? 3
+                    : text[0] < 0xf8 ? 4
+                                     : 0;
+    uint32_t point = length == 1 ? text[0] : length > 1 ? text[0] & (0xffu >> (length + 1)) : 0;
+
+    if (length == 0 || length > left)
+        return 0;
+    for (size_t i = 1; i < length; i++) {
+        if ((text[i] & 0xc0) != 0x80)
+            return 0;
+        point = point << 6 | (text[i] & 0x3f);
+    }
+    if (point < least[length] || point > 0x10ffff || (point >= 0xd800 && point <= 0xdfff))
+        return 0;
+    *ret = point;
+    return length;
+}
+
+static bool acts(uint32_t point)
+{
+    return point < 0x20 || (point >= 0x7f && point < 0xa0) || point == 0xad || point == 0x61c ||
+           (point >= 0x200b && point <= 0x200f) || (point >= 0x2028 && point <= 0x202e) ||
+           (point >= 0x2060 && point <= 0x206f) || point == 0xfeff ||
+           (point >= 0xfff9 && point <= 0xfffb) || (point >= 0xe0000 && point <= 0xe007f);
+}
+
+void bj_put_escaped(struct bj_buf *out, const char *text, size_t length)
+{
+    const unsigned char *bytes = (const unsigned char *)text;
+    size_t step;
+
+    for (size_t at = 0; at < length; at += step) {
+        uint32_t point = 0;
+
+        step = decode(bytes + at, length - at, &point);
+        if (step == 1 && point == '\\') {
+            bj_buf_puts(out, "\\\\");
+        } else if (step > 0 && !acts(point)) {
+            bj_buf_append(out, text + at, step);
+        } else {
+            step = step > 0 ? step : 1;
+            for (size_t i = 0; i < step; i++)
+                bj_buf_printf(out, "\\x%02x", bytes[at + i]);
+        }
+    }
+}

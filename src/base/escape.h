@@ -1,0 +1,15 @@
+/* Foreign text made fit for a terminal or one line of a log. */
+#ifndef BJ_BASE_ESCAPE_H
+#define BJ_BASE_ESCAPE_H
+
+#include "base/buf.h"
+
+/*
+ * Appends `length` bytes with everything that could act on a terminal, start a line or hide what
+ * stands beside it as \xNN: control characters of ASCII and of Unicode (C1, line and paragraph
+ * separators, the marks that turn the direction of text), and bytes that are no UTF-8. A backslash
+ * is doubled, so that what was escaped can be told.
+ */
+void bj_put_escaped(struct bj_buf *out, const char *text, size_t length);
+
+#endif

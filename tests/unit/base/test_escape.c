@@ -1,0 +1,71 @@
+/* Foreign text on a terminal. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "base/escape.h"
+
+static void expect(const char *text, size_t length, const char *wanted)
+{
+    struct bj_buf out;
+
+    bj_buf_init(&out, 1 << 16);
+    bj_put_escaped(&out, text, length);
+    assert_string_equal(bj_buf_text(&out), wanted);
+    bj_buf_release(&out);
+}
+
+#define EXPECT(text, wanted) expect(text, sizeof(text) - 1, wanted)
+
+static void harmless(void **state)
+{
+    (void)state;
+    EXPECT("", "");
+    EXPECT("ls -la 'a b'", "ls -la 'a b'");
+    EXPECT("gr\xc3\xbc\xc3\x9f \xe6\xb2\x99\xe7\xae\xb1 \xf0\x9f\xab\x99",
+           "gr\xc3\xbc\xc3\x9f \xe6\xb2\x99\xe7\xae\xb1 \xf0\x9f\xab\x99");
+}
+
+static void controls(void **state)
+{
+    (void)state;
+    EXPECT("a\nb\r\tc", "a\\x0ab\\x0d\\x09c");
+    EXPECT("\x1b[2J\x7f", "\\x1b[2J\\x7f");
+    EXPECT("a\0b", "a\\x00b");
+    EXPECT("\\x1b", "\\\\x1b");
+    EXPECT("\xc2\x9b"
+           "2J",
+           "\\xc2\\x9b2J");                    /* C1: the one-byte CSI */
+    EXPECT("\xe2\x80\xae", "\\xe2\\x80\\xae"); /* right-to-left override */
+    EXPECT("\xe2\x80\xa8", "\\xe2\\x80\\xa8"); /* line separator */
+    EXPECT("a\xe2\x80\x8b"
+           "b",
+           "a\\xe2\\x80\\x8b"
+           "b"); /* zero width space */
+}
+
+static void not_utf8(void **state)
+{
+    (void)state;
+    EXPECT("\xff\xfe", "\\xff\\xfe");
+    EXPECT("\xc0\x8a", "\\xc0\\x8a");          /* overlong newline */
+    EXPECT("\xed\xa0\x80", "\\xed\\xa0\\x80"); /* surrogate */
+    EXPECT("\xe2\x80", "\\xe2\\x80");          /* cut */
+    EXPECT("\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(harmless),
+        cmocka_unit_test(controls),
+        cmocka_unit_test(not_utf8),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
