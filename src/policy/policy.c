@@ -1,0 +1,81 @@
+/*
+ * The policy as a whole: a list of checks, each in a file of its own, and the strictest answer
+ * decides. A check says nothing of what does not concern it.
+ */
+#include "policy/policy.h"
+
+#include "base/mem.h"
+#include "policy/policy_internal.h"
+
+static bj_check_fn *const checks[] = {
+    bj_check_command,
+};
+
+int bj_policy_new(const struct bj_config *config, struct bj_policy **ret, struct bj_error *err)
+{
+    struct bj_policy *policy = bj_alloc(sizeof *policy);
+    int result;
+
+    if (policy == NULL)
+        return bj_fail(err, BJ_E_NO_MEMORY, "policy", "cannot make the policy: out of memory");
+    result = bj_judge_new(config, &policy->commands, err);
+    if (result < 0) {
+        bj_policy_free(policy);
+        return result;
+    }
+    *ret = policy;
+    return 0;
+}
+
+void bj_policy_free(struct bj_policy *policy)
+{
+    if (policy == NULL)
+        return;
+    bj_judge_free(policy->commands);
+    bj_free(policy);
+}
+
+/* A judgement that broke off is a refusal, with the reason it broke off for. */
+static void refuse(struct bj_verdict *verdict, const char *why)
+{
+    bj_verdict_add(verdict, &(struct bj_violation){
+                                .rule = "policy.failed",
+                                .description = why,
+                                .risk = BJ_RISK_HIGH,
+                                .decision = BJ_DENY,
+                            });
+}
+
+int bj_policy_judge(struct bj_policy *policy, const struct bj_request *request, int64_t now_us,
+                    struct bj_verdict *verdict, struct bj_error *err)
+{
+    struct bj_error own = {0};
+
+    for (size_t i = 0; i < sizeof checks / sizeof *checks; i++) {
+        int result = checks[i](policy, request, now_us, verdict, &own);
+
+        if (result < 0) {
+            refuse(verdict, own.message);
+            if (err != NULL)
+                *err = own;
+            return result;
+        }
+    }
+    return 0;
+}
+
+/* What asks for judging as soon as somebody says it. */
+static const enum bj_option_id rules[] = {
+    BJ_OPT_ALLOWED_TOOLS,     BJ_OPT_BLOCKED_TOOLS, BJ_OPT_COMMAND_BLACKLIST,
+    BJ_OPT_COMMAND_WHITELIST, BJ_OPT_ALLOWED_PATHS, BJ_OPT_DENIED_PATHS,
+    BJ_OPT_DENY_RISK,         BJ_OPT_ASK_RISK,      BJ_OPT_MAX_REQUESTS,
+};
+
+bool bj_policy_is_wanted(const struct bj_config *config)
+{
+    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
+        if (bj_config_said(config, rules[i]))
+            return true;
+    }
+    return false;
+}
