@@ -12,6 +12,7 @@
 #include "base/str.h"
 #include "model/env_file.h"
 #include "model/json_internal.h"
+#include "model/json_read.h"
 
 #define KEY_MAX 256 /* bytes of a path in a message */
 
@@ -21,26 +22,6 @@ struct load {
     const char *directory;
     struct bj_error *err;
 };
-
-static const char *type_name(const json_t *value)
-{
-    switch (json_typeof(value)) {
-    case JSON_OBJECT:
-        return "an object";
-    case JSON_ARRAY:
-        return "a list";
-    case JSON_STRING:
-        return "a text";
-    case JSON_INTEGER:
-        return "a whole number";
-    case JSON_REAL:
-        return "a number with a fraction";
-    case JSON_NULL:
-        return "null";
-    default:
-        return json_is_true(value) ? "true" : "false";
-    }
-}
 
 static bool is_list(enum bj_option_kind kind)
 {
@@ -54,11 +35,11 @@ static int fail_type(const struct bj_option *option, bool entry, const json_t *f
 {
     if (is_list(option->kind) && !entry)
         return bj_fail(err, BJ_E_INVALID, "config", "expected a list of texts; found %s",
-                       type_name(found));
+                       bj_json_type(found));
     if (option->kind == BJ_KIND_ENV_LIST)
         return bj_fail(err, BJ_E_INVALID, "config", "expected %s; found %s",
-                       entry ? "a text" : "an object of names and texts", type_name(found));
-    return bj_option_fail(option, true, type_name(found), err);
+                       entry ? "a text" : "an object of names and texts", bj_json_type(found));
+    return bj_option_fail(option, true, bj_json_type(found), err);
 }
 
 static int load_list(const struct load *load, enum bj_option_id id, const json_t *list)
@@ -210,7 +191,7 @@ static int load_section(const struct load *load, const char *section, json_t *ob
 
     if (!json_is_object(object))
         return bj_fail(load->err, BJ_E_CONFIG, "config", "%s: expected an object; found %s",
-                       section, type_name(object));
+                       section, bj_json_type(object));
     json_object_foreach(object, name, value)
     {
         char path[KEY_MAX];
@@ -237,7 +218,7 @@ static int check_network(const struct load *load, json_t *root)
         return 0;
     return bj_fail(load->err, BJ_E_CONFIG, "config",
                    "network.mode: expected what agrees with network.enabled %s; found %s",
-                   type_name(enabled), bj_quote(json_string_value(mode)).text);
+                   bj_json_type(enabled), bj_quote(json_string_value(mode)).text);
 }
 
 static int load_root(const struct load *load, json_t *root)
@@ -248,7 +229,7 @@ static int load_root(const struct load *load, json_t *root)
 
     if (!json_is_object(root))
         return bj_fail(load->err, BJ_E_CONFIG, "config", "expected an object; found %s",
-                       type_name(root));
+                       bj_json_type(root));
     if (preset != NULL && !bj_config_said(load->config, BJ_OPT_PRESET))
         result = load_key(load, "preset", preset);
     if (result < 0)
@@ -267,57 +248,15 @@ static int load_root(const struct load *load, json_t *root)
     return check_network(load, root);
 }
 
-/* Brackets inside texts do not count; whether they match is the parser's business. */
-static bool is_too_deep(const char *text, size_t length)
-{
-    int depth = 0;
-    bool in_text = false;
-
-    for (size_t i = 0; i < length; i++) {
-        if (text[i] == '\\' && in_text)
-            i++;
-        else if (text[i] == '"')
-            in_text = !in_text;
-        else if (!in_text && (text[i] == '{' || text[i] == '['))
-            depth++;
-        else if (!in_text && (text[i] == '}' || text[i] == ']'))
-            depth--;
-        if (depth > BJ_JSON_DEPTH_MAX)
-            return true;
-    }
-    return false;
-}
-
-/* jansson quotes what stands near the mistake; that may be a secret, so it is cut off. */
-static int fail_syntax(const struct load *load, const json_error_t *error)
-{
-    const char *near = strstr(error->text, " near '");
-    int length = near != NULL ? (int)(near - error->text) : (int)strlen(error->text);
-
-    if (json_error_code(error) == json_error_out_of_memory)
-        return bj_fail(load->err, BJ_E_NO_MEMORY, "config", "out of memory");
-    if (json_error_code(error) == json_error_duplicate_key)
-        return bj_fail(load->err, BJ_E_CONFIG, "config", "line %d, column %d: duplicate key",
-                       error->line, error->column);
-    return bj_fail(load->err, BJ_E_CONFIG, "config", "line %d, column %d: %.*s", error->line,
-                   error->column, length, error->text);
-}
-
 int bj_config_load_json(struct bj_config *config, const char *text, size_t length,
                         const char *directory, struct bj_error *err)
 {
     struct load load = {.config = config, .directory = directory, .err = err};
     BJ_CLEANUP_JSON json_t *root = NULL;
-    json_error_t error;
+    int result = bj_json_parse(text, length, &root, err);
 
-    if (length > BJ_CONFIG_FILE_MAX)
-        return bj_fail(err, BJ_E_CONFIG, "config", "larger than %d bytes", BJ_CONFIG_FILE_MAX);
-    if (is_too_deep(text, length))
-        return bj_fail(err, BJ_E_CONFIG, "config", "nested deeper than %d", BJ_JSON_DEPTH_MAX);
-    bj_json_setup();
-    root = json_loadb(text, length, JSON_REJECT_DUPLICATES, &error);
-    if (root == NULL)
-        return fail_syntax(&load, &error);
+    if (result < 0)
+        return result;
     return load_root(&load, root);
 }
 
