@@ -36,6 +36,7 @@ struct bj_effect {
     bool by_default;      /* the program does this by its nature, no option was needed: cp, tee */
     bool has_directory;   /* RUNS, SHELL: it changes there first: env -C, sudo -D */
     struct bj_word directory;
+    bool as_option; /* UNKNOWN: only if a word that begins with a hole turns out to be an option */
 };
 
 /* An option that was given: -r and --recursive of one program are the same one. */
@@ -48,9 +49,11 @@ struct bj_flag {
 
 /* An argument list, read. All memory is the arena's. */
 struct bj_program {
-    const char *name; /* canonical name: "rm" for /bin/rm, "python" for python3.11; "" if unknown */
-    bool known;       /* there is a row for it, and its options were read by that row */
-    bool paths;       /* its operands are paths */
+    /* Canonical: "rm" for /bin/rm, "python" for python3.11, without a row what stands behind the
+       last slash; "" if it has holes. */
+    const char *name;
+    bool known; /* there is a row for it, and its options were read by that row */
+    bool paths; /* its operands are paths */
     const struct bj_flag *flags;
     size_t flag_count;
     const struct bj_word *operands; /* without -- */

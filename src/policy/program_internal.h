@@ -1,0 +1,162 @@
+/*
+ * What the files of the reader of argument lists share: the shape of the table that
+ * tools/program-gen makes, the state of a reading, and the readers of languages.
+ */
+#ifndef BJ_POLICY_PROGRAM_INTERNAL_H
+#define BJ_POLICY_PROGRAM_INTERNAL_H
+
+#include "policy/program.h"
+
+/* ---- The table ---- */
+
+enum verb {
+#define BJ_VERB(name, function, kind) VERB_##name,
+#include "policy/program_verbs.def"
+#undef BJ_VERB
+    VERB_COUNT
+};
+
+enum { REPEAT_ONCE, REPEAT_ANY, REPEAT_MAYBE };
+enum { ARITY_NONE, ARITY_OPTIONAL, ARITY_ONE, ARITY_TWO, ARITY_THREE };
+enum { READER_NONE, READER_FIND, READER_DD, READER_GDB };
+enum {
+    IS_PATHS = 1 << 0,      /* operands are paths */
+    IS_POSIX = 1 << 1,      /* options end at the first operand */
+    IS_BUNDLE = 1 << 2,     /* a first word without a dash is a cluster: tar xf */
+    IS_ONEDASH = 1 << 3,    /* long options have one dash */
+    IS_DASH = 1 << 4,       /* a single dash ends the options, as -- does */
+    IS_DIGITS = 1 << 5,     /* digits are options: head -5 */
+    IS_STRICT = 1 << 6,     /* an option that is not listed could shift what runs */
+    IS_CLOSED = 1 << 7,     /* a subcommand that is not listed runs something of that name */
+    IS_INHERITS = 1 << 8,   /* the options of the program hold for the subcommand too */
+    IS_PRIVILEGED = 1 << 9, /* what it runs runs as another user */
+    IS_CAN_RUN = 1 << 10,   /* an option of it can run something: made by the generator */
+};
+
+/* All texts are offsets into `strings`, so that the data needs no relocation. */
+struct use_row {
+    uint8_t verb;
+    uint8_t by_default;
+    uint8_t repeat;
+    uint32_t argument;
+};
+
+struct option_row {
+    uint32_t letters; /* those that mean it; the first stands for all */
+    uint32_t names;   /* with their dashes, one after the other, then an empty one */
+    uint8_t arity;
+    uint8_t final; /* what follows is operands, whatever it looks like */
+    struct use_row use;
+};
+
+/* One way to read operands; holds if one of the options is there, or (negative) if none is. */
+struct operands_row {
+    uint32_t conditions;
+    uint8_t negative;
+    uint8_t item_count;
+    uint16_t item_first;
+};
+
+struct name_row {
+    uint32_t name;
+    uint16_t program;
+};
+
+struct program_row {
+    uint32_t name;
+    uint16_t attributes;
+    uint8_t reader;
+    uint16_t option_first, option_count;
+    uint16_t operands_first, operands_count;
+    uint16_t child_first, child_count; /* rows of names: subcommands */
+};
+
+const char *bj_table_text(uint32_t offset);
+const struct program_row *bj_table_find(const char *name, size_t length);
+const struct program_row *bj_table_child(const struct program_row *parent,
+                                         const struct bj_word *name);
+const struct option_row *bj_table_options(const struct program_row *row);
+const struct operands_row *bj_table_operands(const struct program_row *row);
+const struct use_row *bj_table_items(const struct operands_row *operands);
+
+/* ---- A reading ---- */
+
+struct reader {
+    struct bj_arena *arena;
+    struct bj_program *ret;
+    const struct program_row *row;    /* the subcommand's, once there is one */
+    const struct program_row *parent; /* the program's, where its options still hold; or NULL */
+    const struct bj_word *argv;
+    size_t argc;
+    struct bj_flag *flags;
+    struct bj_word *operands;
+    struct bj_effect *effects;
+    size_t flag_room, operand_room, effect_room;
+    size_t operand_base;    /* operands of the subcommand begin here */
+    struct bj_word *splice; /* arguments to be read next, in place of the option that gave them */
+    size_t splice_count, splices;
+    struct bj_word directory; /* of the option that changes there */
+    bool has_directory;
+};
+
+/* One use of a value, ready to be done. */
+struct use {
+    uint8_t verb;
+    bool by_default;
+    const char *argument; /* language, helper …; "" if none */
+    const char *via;
+};
+
+/* Does what the verb says with a value: adds effects. */
+void bj_reader_use(struct reader *reader, const struct use *use, const struct bj_word *value);
+
+/* Adds one effect; NULL when the arena is full. */
+struct bj_effect *bj_reader_effect(struct reader *reader, const struct use *use,
+                                   enum bj_effect_kind kind, const struct bj_word *words,
+                                   size_t count);
+/* The same for one word, which is copied. */
+struct bj_effect *bj_reader_effect_word(struct reader *reader, const struct use *use,
+                                        enum bj_effect_kind kind, const struct bj_word *word);
+
+/* A flag by one of its spellings, the last one given; NULL if it was not. */
+const struct bj_flag *bj_reader_flag(const struct reader *reader, const char *spelling);
+
+void bj_reader_add_operand(struct reader *reader, const struct bj_word *word);
+struct bj_flag *bj_reader_add_flag(struct reader *reader, char letter, const char *name,
+                                   const struct bj_word *word);
+
+/* Parts of words: same place in the analysed text. */
+struct bj_word bj_word_slice(struct reader *reader, const struct bj_word *word, size_t from,
+                             size_t length);
+struct bj_word bj_word_of(struct reader *reader, const struct bj_word *near, const char *text,
+                          size_t length);
+/* Splits at blanks, with shell-like quotes if `quotes`; the words are in the arena. */
+struct bj_word *bj_word_split(struct reader *reader, const struct bj_word *word, bool quotes,
+                              size_t *ret_count);
+struct bj_word bj_word_join(struct reader *reader, const struct bj_word *words, size_t count,
+                            char between);
+
+/* Operand lists (program_operands.c) and programs with a grammar of their own. */
+void bj_reader_operands(struct reader *reader);
+void bj_reader_command(struct reader *reader, const struct use *use, const struct bj_word *words,
+                       size_t count);
+void bj_reader_find(struct reader *reader);
+void bj_reader_dd(struct reader *reader);
+
+/* Code inside arguments. */
+void bj_code_sed(struct reader *reader, const struct use *use, const struct bj_word *code);
+void bj_code_awk(struct reader *reader, const struct use *use, const struct bj_word *code);
+void bj_code_calls(struct reader *reader, const struct use *use, const struct bj_word *code);
+
+/* One key of git's configuration gets a value. */
+void bj_git_config(struct reader *reader, const struct use *use, const struct bj_word *key,
+                   const struct bj_word *value);
+
+/* Verbs with a grammar of their own. */
+#define BJ_VERB_FUNCTION(name)                                                                     \
+    void name(struct reader *reader, const struct use *use, const struct bj_word *value)
+BJ_VERB_FUNCTION(bj_verb_git_config);
+BJ_VERB_FUNCTION(bj_verb_ssh_option);
+BJ_VERB_FUNCTION(bj_verb_env_string);
+
+#endif
