@@ -20,4 +20,12 @@
 #define BJ_PROCESSES_MAX   256         /* processes that init tracks for its host at once */
 #define BJ_CAPTURE_MAX     (64 << 20)  /* bytes of output kept by --json, per stream */
 
+#define BJ_AUDIT_TEXT_MAX   (128 << 10) /* bytes kept of one text of an audit record; cut, marked */
+#define BJ_AUDIT_NAME_MAX   256         /* bytes kept of a key, sandbox or tool there; cut */
+#define BJ_AUDIT_VALUE_MAX  (8 << 10)   /* bytes kept of one string in a tool's arguments; cut */
+#define BJ_AUDIT_RECORD_MAX (4 << 20)   /* bytes of one audit record */
+#define BJ_AUDIT_ARGS_MAX   (1 << 20)   /* bytes of a tool's arguments that are taken apart */
+#define BJ_AUDIT_LIST_MAX   256         /* entries kept of one list in an audit record; cut */
+#define BJ_SECRETS_MAX      1024        /* values that are masked wherever they show */
+
 #endif

@@ -1,0 +1,324 @@
+/*
+ * A record as one line of JSON, which is what the chain's hashes cover.
+ *
+ * A body begins with what the columns repeat, always in the same order and form. So whether the
+ * columns say the same as the body is seen by writing that beginning again from the columns and
+ * comparing bytes; nothing has to be parsed for it.
+ */
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "audit/audit_internal.h"
+#include "base/limits.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "wire/json.h"
+
+static const char *const kind_names[] = {"", "verdict", "outcome", "prune"};
+
+#define MARGIN (64 << 10) /* bytes looked at beyond what is kept */
+
+/*
+ * Masks into `scratch`, cuts, and appends as a JSON string. What is masked is cut well before the
+ * end of what was looked at, so that no half of a secret is left.
+ */
+static void put_masked(struct bj_audit *audit, const char *text, size_t length, size_t maximum)
+{
+    struct bj_buf *out = &audit->body, *scratch = &audit->scratch;
+    size_t looked_at = length < maximum + MARGIN ? length : maximum + MARGIN, kept = maximum;
+
+    scratch->length = 0;
+    bj_mask_text(&audit->mask, text, looked_at, scratch);
+    if (looked_at < length && scratch->length < kept + MARGIN / 4)
+        kept = scratch->length > MARGIN / 4 ? scratch->length - MARGIN / 4 : 0;
+    if (scratch->length > kept || looked_at < length) {
+        while (kept > 0 && ((unsigned char)scratch->data[kept] & 0xc0) == 0x80)
+            kept--;
+        scratch->length = kept;
+        bj_buf_printf(scratch, "[cut: %zu bytes in all]", length);
+    }
+    if (scratch->failed)
+        out->failed = out->no_memory = true;
+    else
+        bj_json_put_string(out, bj_buf_text(scratch), scratch->length);
+    scratch->failed = scratch->no_memory = false;
+}
+
+static void put_text(struct bj_audit *audit, const char *name, const char *text)
+{
+    if (text == NULL || text[0] == '\0')
+        return;
+    bj_buf_printf(&audit->body, ",\"%s\":", name);
+    put_masked(audit, text, strlen(text), BJ_AUDIT_TEXT_MAX);
+}
+
+static void put_number(struct bj_audit *audit, const char *name, int64_t value)
+{
+    if (value != 0)
+        bj_buf_printf(&audit->body, ",\"%s\":%" PRId64, name, value);
+}
+
+/* A list of texts. After a flag whose value is a secret that value is one, whatever it looks like.
+ */
+static void put_list(struct bj_audit *audit, const char *name, const char *const *texts, bool words)
+{
+    bool secret = false;
+
+    if (texts == NULL || texts[0] == NULL)
+        return;
+    bj_buf_printf(&audit->body, ",\"%s\":[", name);
+    for (int i = 0; texts[i] != NULL; i++) {
+        if (i > 0)
+            bj_buf_puts(&audit->body, ",");
+        if (i == BJ_AUDIT_LIST_MAX) {
+            bj_buf_puts(&audit->body, "\"[cut]\"");
+            break;
+        }
+        if (secret)
+            bj_buf_puts(&audit->body, "\"" BJ_MASKED "\"");
+        else
+            put_masked(audit, texts[i], strlen(texts[i]), BJ_AUDIT_TEXT_MAX);
+        secret = words && !secret && bj_mask_takes_next(texts[i]);
+    }
+    bj_buf_puts(&audit->body, "]");
+}
+
+/* ---- the beginning, as the columns have it ---- */
+
+static void put_time(int64_t time_ns, struct bj_buf *out)
+{
+    time_t seconds = (time_t)(time_ns / 1000000000);
+    struct tm parts;
+
+    gmtime_r(&seconds, &parts);
+    bj_buf_printf(out, ",\"time\":\"%04d-%02d-%02dT%02d:%02d:%02d.%09" PRId64 "Z\"",
+                  parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday, parts.tm_hour,
+                  parts.tm_min, parts.tm_sec, time_ns % 1000000000);
+}
+
+static void put_name(const char *name, const char *text, struct bj_buf *out)
+{
+    if (text == NULL)
+        return;
+    bj_buf_printf(out, ",\"%s\":", name);
+    bj_json_put_string(out, text, strlen(text));
+}
+
+void bj_audit_body_head(const struct bj_audit_record *record, struct bj_buf *out)
+{
+    bj_buf_printf(out, "{\"number\":%" PRId64 ",\"kind\":\"%s\"", record->number,
+                  kind_names[record->kind]);
+    put_time(record->time_ns, out);
+    if (record->kind == BJ_AUDIT_VERDICT) {
+        bj_buf_printf(out, ",\"uid\":%" PRId64, record->uid);
+        put_name("key", record->key, out);
+        put_name("sandbox", record->sandbox, out);
+        put_name("tool", record->tool, out);
+        bj_buf_printf(out, ",\"decision\":\"%s\",\"risk\":\"%s\"",
+                      bj_decision_name(record->decision), bj_risk_name(record->risk));
+    } else if (record->kind == BJ_AUDIT_OUTCOME) {
+        bj_buf_printf(out, ",\"verdict\":%" PRId64 ",\"exit_code\":%d,\"duration_us\":%" PRId64,
+                      record->verdict, record->exit_code, record->duration_us);
+    }
+}
+
+/* ---- a tool's arguments ---- */
+
+static void put_value(struct bj_audit *audit, const json_t *value);
+
+static void put_object(struct bj_audit *audit, json_t *object)
+{
+    const char *name, *comma = "";
+    json_t *value;
+
+    bj_buf_puts(&audit->body, "{");
+    json_object_foreach(object, name, value)
+    {
+        bj_buf_puts(&audit->body, comma);
+        put_masked(audit, name, strlen(name), BJ_AUDIT_VALUE_MAX);
+        bj_buf_puts(&audit->body, ":");
+        if (bj_audit_secret_name(name, strlen(name)) && !json_is_null(value) &&
+            !json_is_boolean(value))
+            bj_buf_puts(&audit->body, "\"" BJ_MASKED "\"");
+        else
+            put_value(audit, value);
+        comma = ",";
+    }
+    bj_buf_puts(&audit->body, "}");
+}
+
+/* A command may come as a list of words here too. */
+static void put_array(struct bj_audit *audit, const json_t *array)
+{
+    bool secret = false;
+
+    bj_buf_puts(&audit->body, "[");
+    for (size_t i = 0; i < json_array_size(array); i++) {
+        const json_t *item = json_array_get(array, i);
+
+        if (i > 0)
+            bj_buf_puts(&audit->body, ",");
+        if (secret && json_is_string(item))
+            bj_buf_puts(&audit->body, "\"" BJ_MASKED "\"");
+        else
+            put_value(audit, item);
+        secret = !secret && json_is_string(item) && bj_mask_takes_next(json_string_value(item));
+    }
+    bj_buf_puts(&audit->body, "]");
+}
+
+static void put_value(struct bj_audit *audit, const json_t *value)
+{
+    switch (json_typeof(value)) {
+    case JSON_OBJECT:
+        put_object(audit,
+                   (json_t *)value); /* jansson's loop wants it writable; it is not written */
+        break;
+    case JSON_ARRAY:
+        put_array(audit, value);
+        break;
+    case JSON_STRING:
+        put_masked(audit, json_string_value(value), json_string_length(value), BJ_AUDIT_VALUE_MAX);
+        break;
+    case JSON_INTEGER:
+        bj_buf_printf(&audit->body, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+        break;
+    case JSON_REAL:
+        bj_buf_printf(&audit->body, "%.17g", json_real_value(value));
+        break;
+    case JSON_TRUE:
+    case JSON_FALSE:
+        bj_buf_puts(&audit->body, json_is_true(value) ? "true" : "false");
+        break;
+    case JSON_NULL:
+        bj_buf_puts(&audit->body, "null");
+        break;
+    }
+}
+
+/* How deep brackets go, whatever they mean; a bound for what follows. */
+static int depth_of(const char *text)
+{
+    int depth = 0, deepest = 0;
+
+    for (; *text != '\0'; text++) {
+        depth += (*text == '{' || *text == '[') - (*text == '}' || *text == ']');
+        if (depth > deepest)
+            deepest = depth;
+    }
+    return deepest;
+}
+
+/*
+ * As JSON if that is what it is, each string masked by itself; otherwise as a text. Not as JSON
+ * either if it says a name twice or is deep: nothing is to get lost on the way into the record.
+ */
+static void put_arguments(struct bj_audit *audit, const char *text)
+{
+    size_t length = text != NULL ? strnlen(text, BJ_AUDIT_ARGS_MAX + 1) : 0;
+    json_error_t ignored;
+    json_t *value = NULL;
+
+    if (length == 0)
+        return;
+    if (length <= BJ_AUDIT_ARGS_MAX && depth_of(text) <= BJ_JSON_DEPTH_MAX)
+        value = json_loadb(text, length, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &ignored);
+    if (value == NULL) {
+        put_text(audit, "arguments_text", text);
+        return;
+    }
+    bj_buf_puts(&audit->body, ",\"arguments\":");
+    put_value(audit, value);
+    json_decref(value);
+}
+
+/* ---- the three kinds ---- */
+
+static void put_violation(struct bj_audit *audit, const struct bj_violation *violation)
+{
+    bj_buf_puts(&audit->body, "{\"rule\":");
+    put_masked(audit, violation->rule, strlen(violation->rule), BJ_AUDIT_TEXT_MAX);
+    bj_buf_printf(&audit->body, ",\"risk\":\"%s\",\"decision\":\"%s\"",
+                  bj_risk_name(violation->risk), bj_decision_name(violation->decision));
+    put_text(audit, "description", violation->description);
+    put_text(audit, "command", violation->command);
+    put_text(audit, "advice", violation->advice);
+    if (violation->to > violation->from)
+        bj_buf_printf(&audit->body, ",\"from\":%zu,\"to\":%zu", violation->from, violation->to);
+    bj_buf_puts(&audit->body, "}");
+}
+
+void bj_audit_body_verdict(struct bj_audit *audit, const struct bj_audit_record *record,
+                           const struct bj_request *request, const struct bj_verdict *verdict)
+{
+    bj_audit_body_head(record, &audit->body);
+    put_text(audit, "directory", request->directory);
+    put_text(audit, "command", request->command);
+    put_list(audit, "argv", request->argv, true);
+    put_text(audit, "path", request->path);
+    put_text(audit, "pattern", request->pattern);
+    put_text(audit, "url", request->url);
+    put_arguments(audit, request->arguments);
+    if (verdict->count > 0)
+        bj_buf_puts(&audit->body, ",\"reasons\":[");
+    for (int i = 0; i < verdict->count; i++) {
+        if (i > 0)
+            bj_buf_puts(&audit->body, ",");
+        put_violation(audit, &verdict->violations[i]);
+    }
+    if (verdict->count > 0)
+        bj_buf_puts(&audit->body, "]");
+    put_number(audit, "further_reasons", verdict->dropped);
+    put_number(audit, "retry_after_us", verdict->retry_after_us);
+    bj_buf_puts(&audit->body, "}");
+}
+
+static void put_limits(struct bj_audit *audit, const struct bj_audit_outcome *outcome)
+{
+    const char *hit[BJ_AUDIT_LIST_MAX + 5];
+    int count = 0;
+
+    if (outcome->timed_out)
+        hit[count++] = "timeout";
+    if (outcome->oom_killed)
+        hit[count++] = "memory";
+    if (outcome->truncated)
+        hit[count++] = "output";
+    for (int i = 0; outcome->limits != NULL && outcome->limits[i] != NULL; i++) {
+        if (i > BJ_AUDIT_LIST_MAX)
+            break; /* one too many, so that put_list() says that it was cut */
+        hit[count++] = outcome->limits[i];
+    }
+    hit[count] = NULL;
+    put_list(audit, "limits", hit, false);
+}
+
+void bj_audit_body_outcome(struct bj_audit *audit, const struct bj_audit_record *record,
+                           const struct bj_audit_outcome *outcome)
+{
+    bj_audit_body_head(record, &audit->body);
+    bj_buf_printf(&audit->body, ",\"ran\":%s", outcome->ran ? "true" : "false");
+    put_number(audit, "signal", outcome->signal);
+    put_number(audit, "cpu_us", outcome->cpu_us);
+    put_number(audit, "peak_memory_bytes", outcome->peak_memory);
+    put_number(audit, "stdout_bytes", outcome->output_bytes[0]);
+    put_number(audit, "stderr_bytes", outcome->output_bytes[1]);
+    put_text(audit, "reason", outcome->reason);
+    put_limits(audit, outcome);
+    put_list(audit, "walls", outcome->walls, false);
+    bj_buf_puts(&audit->body, "}");
+}
+
+void bj_audit_body_prune(struct bj_audit *audit, const struct bj_audit_record *record,
+                         const struct bj_audit_head *last)
+{
+    char hash[2 * BJ_AUDIT_HASH_SIZE + 1];
+
+    bj_audit_hash_text(last->hash, hash);
+    bj_audit_body_head(record, &audit->body);
+    bj_buf_printf(&audit->body, ",\"removed_through\":%" PRId64 ",\"hash\":\"%s\"}", last->number,
+                  hash);
+}

@@ -1,0 +1,281 @@
+/*
+ * Masking: the scan over a text, and the values that are known. Each place of the text is asked
+ * once whether something to mask begins there; a value is compared byte by byte with what the text
+ * says once quotes and escapes are taken off, so that neither a shell's nor JSON's nor a URL's way
+ * of writing it hides it.
+ */
+#include "audit/mask.h"
+
+#include <string.h>
+
+#include "audit/audit.h"
+#include "audit/mask_internal.h"
+#include "base/limits.h"
+#include "base/mem.h"
+
+#define VALUE_MIN   4    /* shorter ones are everywhere */
+#define VALUE_SHORT 8    /* shorter ones count as a whole word only */
+#define VALUE_MAX   4096 /* of a longer one the beginning is looked for */
+
+/* ---- the values ---- */
+
+static int add_value(struct bj_mask *mask, const char *value)
+{
+    size_t length = strnlen(value, VALUE_MAX);
+    char *copy;
+
+    if (length < VALUE_MIN || mask->count == BJ_SECRETS_MAX)
+        return 0;
+    copy = bj_strndup(value, length);
+    if (copy == NULL)
+        return -1;
+    mask->values[mask->count++] = (struct bj_mask_value){copy, length};
+    mask->first[(unsigned char)value[0]] = true;
+    mask->first['\\'] = mask->first['%'] = true;
+    return 0;
+}
+
+static size_t count_of(const char *const *list)
+{
+    size_t count = 0;
+
+    while (list != NULL && list[count] != NULL)
+        count++;
+    return count;
+}
+
+int bj_mask_init(struct bj_mask *mask, const char *const *secrets, const char *const *environment,
+                 struct bj_error *err)
+{
+    size_t named = count_of(secrets), variables = count_of(environment), room = named + variables;
+    int result = 0;
+
+    *mask = (struct bj_mask){0};
+    if (named > BJ_SECRETS_MAX)
+        return bj_fail(err, BJ_E_LIMIT, "audit", "more than %d secrets to mask", BJ_SECRETS_MAX);
+    if (room == 0)
+        return 0;
+    room = room < BJ_SECRETS_MAX ? room : BJ_SECRETS_MAX;
+    mask->values = bj_realloc_array(NULL, room, sizeof *mask->values);
+    if (mask->values == NULL)
+        return bj_fail(err, BJ_E_NO_MEMORY, "audit", "cannot keep the secrets: out of memory");
+    for (size_t i = 0; i < named && result == 0; i++)
+        result = add_value(mask, secrets[i]);
+    for (size_t i = 0; i < variables && result == 0; i++) {
+        const char *value = strchr(environment[i], '=');
+
+        if (value != NULL && bj_audit_secret_name(environment[i], (size_t)(value - environment[i])))
+            result = add_value(mask, value + 1);
+    }
+    return result == 0
+               ? 0
+               : bj_fail(err, BJ_E_NO_MEMORY, "audit", "cannot keep the secrets: out of memory");
+}
+
+void bj_mask_release(struct bj_mask *mask)
+{
+    for (size_t i = 0; i < mask->count; i++) {
+        char *text = (char *)mask->values[i].text;
+
+        explicit_bzero(text, mask->values[i].length);
+        bj_free(text);
+    }
+    bj_free(mask->values);
+    *mask = (struct bj_mask){0};
+}
+
+/* ---- one value at one place ---- */
+
+static int hex_digit(char c)
+{
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
+}
+
+/* `digits` hexadecimal digits; -1 if they are not. */
+static int hex_number(const struct bj_mask_text *text, size_t at, int digits)
+{
+    int number = 0;
+
+    for (int i = 0; i < digits; i++) {
+        int digit = hex_digit(bj_mask_byte(text, at + (size_t)i));
+
+        if (digit < 0)
+            return -1;
+        number = number * 16 + digit;
+    }
+    return number;
+}
+
+/* What is spelt at a place: its bytes, and how many bytes of the text spell them. */
+struct spelt {
+    size_t used;
+    unsigned char bytes[3];
+    size_t count;
+};
+
+static struct spelt spelt_as(size_t used, int code)
+{
+    if (code < 0x80)
+        return (struct spelt){used, {(unsigned char)code}, 1};
+    if (code < 0x800)
+        return (struct spelt){
+            used, {(unsigned char)(0xc0 | code >> 6), (unsigned char)(0x80 | (code & 0x3f))}, 2};
+    return (struct spelt){used,
+                          {(unsigned char)(0xe0 | code >> 12),
+                           (unsigned char)(0x80 | (code >> 6 & 0x3f)),
+                           (unsigned char)(0x80 | (code & 0x3f))},
+                          3};
+}
+
+/* The escape that begins here; used 0 if none does. */
+static struct spelt escape_at(const struct bj_mask_text *text, size_t at)
+{
+    static const char letters[] = "nnttrrbbff", meant[] = "\n\n\t\t\r\r\b\b\f\f";
+    char next = bj_mask_byte(text, at + 1);
+    const char *letter;
+    int code;
+
+    if (text->at[at] == '%' && (code = hex_number(text, at + 1, 2)) >= 0)
+        return (struct spelt){3, {(unsigned char)code}, 1};
+    if (text->at[at] != '\\' || at + 1 >= text->length)
+        return (struct spelt){0};
+    if (next == 'u' && (code = hex_number(text, at + 2, 4)) >= 0)
+        return spelt_as(6, code);
+    if (next == 'x' && (code = hex_number(text, at + 2, 2)) >= 0)
+        return (struct spelt){4, {(unsigned char)code}, 1};
+    letter = next != '\0' ? strchr(letters, next) : NULL;
+    return (struct spelt){2, {(unsigned char)(letter != NULL ? meant[letter - letters] : next)}, 1};
+}
+
+/*
+ * How many bytes of the text from `at` on spell the value; 0 if they do not. A quote is a byte of
+ * the value if it can be, or never one unless escaped: `quotes` chooses.
+ */
+static size_t spells(const struct bj_mask_text *text, size_t at, const struct bj_mask_value *value,
+                     bool quotes)
+{
+    size_t from = at, done = 0;
+
+    while (done < value->length) {
+        char c = bj_mask_byte(text, at);
+        bool quote = c == '"' || c == '\'';
+        struct spelt escape;
+
+        if (at >= text->length)
+            return 0;
+        if (c == value->text[done] && (quotes || !quote)) {
+            at++;
+            done++;
+            continue;
+        }
+        escape = escape_at(text, at);
+        if (escape.used > 0 && escape.count <= value->length - done &&
+            memcmp(escape.bytes, value->text + done, escape.count) == 0) {
+            at += escape.used;
+            done += escape.count;
+        } else if (done > 0 && quote) {
+            at++;
+        } else if (done > 0 && c == '\\') {
+            at += bj_mask_byte(text, at + 1) == '\n' ? 2 : 1;
+        } else if (c == '+' && value->text[done] == ' ') {
+            at++;
+            done++;
+        } else {
+            return 0;
+        }
+    }
+    return at - from;
+}
+
+struct bj_mask_span bj_mask_find_value(const struct bj_mask *mask, const struct bj_mask_text *text,
+                                       size_t at)
+{
+    struct bj_mask_span found = {at, at};
+
+    if (!mask->first[(unsigned char)text->at[at]])
+        return found;
+    for (size_t i = 0; i < mask->count; i++) {
+        const struct bj_mask_value *value = &mask->values[i];
+        size_t used = spells(text, at, value, true);
+
+        if (used == 0)
+            used = spells(text, at, value, false);
+        if (value->length < VALUE_SHORT && ((at > 0 && bj_mask_is_alnum(text->at[at - 1])) ||
+                                            bj_mask_is_alnum(bj_mask_byte(text, at + used))))
+            continue;
+        if (at + used > found.to)
+            found.to = at + used;
+    }
+    return found;
+}
+
+/* ---- the scan ---- */
+
+/* Keeps track of the quote that is open. */
+static void pass(struct bj_mask_text *text, size_t *at)
+{
+    char c = text->at[*at];
+
+    if (c == '\\' && text->quote != '\'')
+        ++*at; /* what follows is no quote */
+    else if (text->quote == c)
+        text->quote = '\0';
+    else if (text->quote == '\0' && (c == '"' || c == '\''))
+        text->quote = c;
+    ++*at;
+}
+
+static struct bj_mask_span find(const struct bj_mask *mask, const struct bj_mask_text *text,
+                                size_t at)
+{
+    struct bj_mask_span found = bj_mask_find_value(mask, text, at), known;
+
+    if (found.to == found.from)
+        found = bj_mask_find_shape(text, at);
+    if (found.to > found.from || !bj_mask_is_word(text->at[at]) ||
+        (at > 0 && bj_mask_is_word(text->at[at - 1])))
+        return found;
+    found = bj_mask_find_name(text, at);
+    if (found.to > found.from) { /* a known value may go on where a word ends */
+        known = bj_mask_find_value(mask, text, found.from);
+        found.to = known.to > found.to ? known.to : found.to;
+    }
+    return found;
+}
+
+void bj_mask_text(const struct bj_mask *mask, const char *text, size_t length, struct bj_buf *out)
+{
+    struct bj_mask_text scan = {.at = text, .length = length};
+    size_t plain = 0, at = 0;
+
+    while (at < length) {
+        struct bj_mask_span found = find(mask, &scan, at);
+
+        if (found.to == found.from) {
+            /* The place behind a backslash is asked too: a value may begin there. */
+            size_t next = at;
+
+            pass(&scan, &next);
+            if (next > at + 1 && at + 1 < length) {
+                found = find(mask, &scan, at + 1);
+                if (found.to == found.from) {
+                    at = next;
+                    continue;
+                }
+            } else {
+                at = next;
+                continue;
+            }
+        }
+        bj_buf_append(out, text + plain, found.from - plain);
+        bj_buf_puts(out, BJ_MASKED);
+        while (at < found.to)
+            pass(&scan, &at);
+        plain = at = at > length ? length : at;
+    }
+    if (plain < length)
+        bj_buf_append(out, text + plain, length - plain);
+}

@@ -1,0 +1,285 @@
+/*
+ * Reading: calls and records in order of their number, past what is damaged.
+ */
+#include <string.h>
+
+#include "audit/audit_internal.h"
+
+#define PROBES_CLOSE 4096 /* numbers tried one by one behind damage, before larger steps */
+
+/* One condition for every query: r is the record, v the verdict of its call. */
+#define WHERE_CALL                                                                                 \
+    "(?2=0 OR v.time>=?2) AND (?3=0 OR v.time<?3) AND (?4 IS NULL OR v.key=?4) "                   \
+    "AND (?5 IS NULL OR v.sandbox=?5) AND (?6 IS NULL OR v.tool=?6) "                              \
+    "AND (?7<0 OR v.decision=?7) AND (?8=0 OR v.risk>=?8)"
+
+#define CALLS                                                                                      \
+    " FROM record v LEFT JOIN record o ON o.verdict=v.number "                                     \
+    "WHERE v.kind=1 AND (v.number>?1 OR o.number>?9) AND "
+#define RECORDS                                                                                    \
+    " FROM record r LEFT JOIN record v ON v.number=ifnull(r.verdict,r.number) "                    \
+    "WHERE r.number>?1 AND "
+
+static const char calls_sql[] =
+    "SELECT " BJ_AUDIT_COLUMNS("v") "," BJ_AUDIT_COLUMNS("o") CALLS WHERE_CALL " ORDER BY v.number";
+static const char records_sql[] =
+    "SELECT " BJ_AUDIT_COLUMNS("r") RECORDS WHERE_CALL " ORDER BY r.number";
+/* Where the newest ?10 begin. */
+static const char newest_calls_sql[] = "SELECT min(number) FROM (SELECT v.number" CALLS WHERE_CALL
+                                       " ORDER BY v.number DESC LIMIT ?10)";
+static const char newest_records_sql[] =
+    "SELECT min(number) FROM (SELECT r.number" RECORDS WHERE_CALL
+    " ORDER BY r.number DESC LIMIT ?10)";
+
+/* ---- rows ---- */
+
+static const char *text_of(sqlite3_stmt *row, int column)
+{
+    return (const char *)sqlite3_column_text(row, column);
+}
+
+bool bj_audit_row(sqlite3_stmt *row, int first, struct bj_audit_record *ret)
+{
+    *ret = (struct bj_audit_record){
+        .number = sqlite3_column_int64(row, first),
+        .time_ns = sqlite3_column_int64(row, first + 1),
+        .kind = (enum bj_audit_kind)sqlite3_column_int(row, first + 2),
+        .verdict = sqlite3_column_int64(row, first + 3),
+        .uid = sqlite3_column_int64(row, first + 4),
+        .key = text_of(row, first + 5),
+        .sandbox = text_of(row, first + 6),
+        .tool = text_of(row, first + 7),
+        .decision = (enum bj_decision)sqlite3_column_int(row, first + 8),
+        .risk = (enum bj_risk)sqlite3_column_int(row, first + 9),
+        .exit_code = sqlite3_column_int(row, first + 10),
+        .duration_us = sqlite3_column_int64(row, first + 11),
+        .body = text_of(row, first + 12),
+        .body_length = (size_t)sqlite3_column_bytes(row, first + 12),
+    };
+    if (ret->body == NULL || ret->kind < BJ_AUDIT_VERDICT || ret->kind > BJ_AUDIT_PRUNE ||
+        ret->decision < BJ_ALLOW || ret->decision > BJ_DENY || ret->risk < BJ_RISK_NONE ||
+        ret->risk > BJ_RISK_CRITICAL || sqlite3_column_bytes(row, first + 13) != BJ_AUDIT_HASH_SIZE)
+        return false;
+    memcpy(ret->hash, sqlite3_column_blob(row, first + 13), BJ_AUDIT_HASH_SIZE);
+    return true;
+}
+
+/* ---- the walk ---- */
+
+struct walk {
+    struct bj_audit *audit;
+    const struct bj_audit_filter *filter;
+    bj_audit_call_fn call; /* one of the two */
+    bj_audit_record_fn record;
+    void *context;
+    int64_t last;    /* the number given last, or where to go on */
+    int64_t lost;    /* behind this number something could not be read; -1 = nothing */
+    int64_t strange; /* a row that is none of ours; 0 = none */
+};
+
+static void bind_filter(sqlite3_stmt *query, const struct bj_audit_filter *filter, int64_t after)
+{
+    const char *const texts[] = {filter->key, filter->sandbox, filter->tool};
+
+    sqlite3_bind_int64(query, 1, after);
+    sqlite3_bind_int64(query, 2, filter->since_ns);
+    sqlite3_bind_int64(query, 3, filter->until_ns);
+    for (int i = 0; i < 3; i++) {
+        if (texts[i] != NULL)
+            sqlite3_bind_text(query, 4 + i, texts[i], -1, SQLITE_STATIC);
+    }
+    sqlite3_bind_int(query, 7, filter->decision);
+    sqlite3_bind_int(query, 8, (int)filter->risk);
+    /* Calls that have ended since; only where the caller follows. */
+    if (filter->after > 0 && after == filter->after)
+        sqlite3_bind_int64(query, 9, after);
+    else
+        sqlite3_bind_int64(query, 9, INT64_MAX);
+    sqlite3_bind_int64(query, 10, filter->newest);
+}
+
+/* Gives the row. 0, or what the call back says. */
+static int give(struct walk *walk, sqlite3_stmt *row)
+{
+    struct bj_audit_record first, outcome;
+    bool ended =
+        walk->call != NULL && sqlite3_column_type(row, BJ_AUDIT_COLUMN_COUNT) != SQLITE_NULL;
+
+    walk->last = sqlite3_column_int64(row, 0);
+    if (!bj_audit_row(row, 0, &first) ||
+        (ended && !bj_audit_row(row, BJ_AUDIT_COLUMN_COUNT, &outcome))) {
+        walk->strange = walk->strange > 0 ? walk->strange : walk->last;
+        return 0;
+    }
+    return walk->call != NULL ? walk->call(walk->context, &first, ended ? &outcome : NULL)
+                              : walk->record(walk->context, &first);
+}
+
+/* Runs one query to its end or to damage. SQLITE_DONE, SQLITE_ROW when stopped, or what failed. */
+static int run(struct walk *walk, int *ret_stop)
+{
+    sqlite3_stmt *query = NULL;
+    int result = sqlite3_prepare_v2(walk->audit->db, walk->call != NULL ? calls_sql : records_sql,
+                                    -1, &query, NULL);
+
+    if (result != SQLITE_OK)
+        return result;
+    bind_filter(query, walk->filter, walk->last);
+    *ret_stop = 0;
+    while ((result = sqlite3_step(query)) == SQLITE_ROW && *ret_stop == 0)
+        *ret_stop = give(walk, query);
+    sqlite3_finalize(query);
+    return result;
+}
+
+/* The highest number there is; as far as it can be told. */
+static int64_t highest(struct bj_audit *audit)
+{
+    struct bj_audit_head head;
+    struct bj_error ignored;
+
+    return bj_audit_read_head(audit, &head, &ignored) == 0 ? head.number : (int64_t)1 << 40;
+}
+
+/* Where to begin so that the newest ones come; from the beginning if that cannot be told. */
+static int64_t begin_of_newest(struct walk *walk)
+{
+    sqlite3_stmt *query = NULL;
+    int64_t begin = walk->filter->after;
+
+    if (walk->filter->newest <= 0)
+        return begin;
+    if (sqlite3_prepare_v2(walk->audit->db,
+                           walk->call != NULL ? newest_calls_sql : newest_records_sql, -1, &query,
+                           NULL) != SQLITE_OK)
+        return begin;
+    bind_filter(query, walk->filter, walk->filter->after);
+    if (sqlite3_step(query) == SQLITE_ROW && sqlite3_column_type(query, 0) != SQLITE_NULL)
+        begin = sqlite3_column_int64(query, 0) - 1;
+    sqlite3_finalize(query);
+    return begin;
+}
+
+/*
+ * Past damage: the query is asked again from further on, number by number and then in steps that
+ * grow, until it can be read again.
+ */
+static int walk_all(struct walk *walk, struct bj_error *err)
+{
+    int64_t most = 0, step = 1, probes = 0;
+    int stop = 0, result;
+
+    walk->lost = -1;
+    walk->last = begin_of_newest(walk);
+    for (;;) {
+        int64_t before = walk->last;
+
+        result = run(walk, &stop);
+        if (stop != 0)
+            return stop;
+        if (!bj_audit_is_damage(result))
+            break;
+        most = most > 0 ? most : highest(walk->audit);
+        walk->lost = walk->lost >= 0 ? walk->lost : walk->last;
+        if (walk->last > before)
+            step = 1, probes = 0;
+        step = ++probes > PROBES_CLOSE ? step * 2 : 1;
+        if (walk->last > most - step)
+            break;
+        walk->last += step;
+    }
+    if (walk->lost >= 0)
+        return bj_fail(err, BJ_E_SYSTEM, "audit",
+                       "%s is damaged: records behind number %lld are missing above; belljar audit "
+                       "verify says more",
+                       walk->audit->path, (long long)walk->lost);
+    if (result != SQLITE_DONE)
+        return bj_audit_fail(walk->audit, "read", err);
+    if (walk->strange > 0)
+        return bj_fail(err, BJ_E_SYSTEM, "audit",
+                       "%s was changed: record %lld is not one that belljar wrote",
+                       walk->audit->path, (long long)walk->strange);
+    return 0;
+}
+
+int bj_audit_query(struct bj_audit *audit, const struct bj_audit_filter *filter,
+                   bj_audit_call_fn call, void *context, struct bj_error *err)
+{
+    struct walk walk = {.audit = audit, .filter = filter, .call = call, .context = context};
+
+    return walk_all(&walk, err);
+}
+
+int bj_audit_each(struct bj_audit *audit, const struct bj_audit_filter *filter,
+                  bj_audit_record_fn record, void *context, struct bj_error *err)
+{
+    struct walk walk = {.audit = audit, .filter = filter, .record = record, .context = context};
+
+    return walk_all(&walk, err);
+}
+
+/* ---- statistics ---- */
+
+static const char stats_sql[] =
+    "SELECT count(*),sum(v.decision=0),sum(v.decision=1),sum(v.decision=2),sum(v.risk=0),"
+    "sum(v.risk=1),sum(v.risk=2),sum(v.risk=3),sum(v.risk=4),count(DISTINCT v.tool),"
+    "count(o.number),sum(o.exit_code<>0),sum(v.decision<2 AND o.number IS NULL),"
+    "sum(o.duration_us)" CALLS WHERE_CALL;
+static const char span_sql[] =
+    "SELECT number,time FROM record WHERE number IN"
+    "((SELECT min(number) FROM record),(SELECT max(number) FROM record)) ORDER BY number";
+static const char size_sql[] =
+    "SELECT page_count*page_size FROM pragma_page_count,pragma_page_size";
+
+static void take_stats(sqlite3_stmt *row, struct bj_audit_stats *ret)
+{
+    int64_t *const places[] = {
+        &ret->calls,    &ret->decisions[0], &ret->decisions[1], &ret->decisions[2], &ret->risks[0],
+        &ret->risks[1], &ret->risks[2],     &ret->risks[3],     &ret->risks[4],     &ret->tools,
+        &ret->outcomes, &ret->failed,       &ret->open,         &ret->duration_us};
+
+    for (int i = 0; i < (int)(sizeof places / sizeof *places); i++)
+        *places[i] = sqlite3_column_int64(row, i);
+}
+
+static void take_span(sqlite3_stmt *row, struct bj_audit_stats *ret)
+{
+    ret->last = sqlite3_column_int64(row, 0);
+    ret->last_ns = sqlite3_column_int64(row, 1);
+    if (ret->first == 0) {
+        ret->first = ret->last;
+        ret->first_ns = ret->last_ns;
+    }
+}
+
+static void take_size(sqlite3_stmt *row, struct bj_audit_stats *ret)
+{
+    ret->bytes = sqlite3_column_int64(row, 0);
+}
+
+int bj_audit_stats(struct bj_audit *audit, const struct bj_audit_filter *filter,
+                   struct bj_audit_stats *ret, struct bj_error *err)
+{
+    static const struct {
+        const char *sql;
+        void (*take)(sqlite3_stmt *row, struct bj_audit_stats *ret);
+    } parts[] = {{stats_sql, take_stats}, {span_sql, take_span}, {size_sql, take_size}};
+    struct bj_audit_stats found = {0};
+
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        sqlite3_stmt *query = NULL;
+        int result = sqlite3_prepare_v2(audit->db, parts[i].sql, -1, &query, NULL);
+
+        if (result == SQLITE_OK && i == 0)
+            bind_filter(query, filter, filter->after);
+        while (result == SQLITE_OK && (result = sqlite3_step(query)) == SQLITE_ROW) {
+            parts[i].take(query, &found);
+            result = SQLITE_OK;
+        }
+        sqlite3_finalize(query);
+        if (result != SQLITE_DONE)
+            return bj_audit_fail(audit, "read", err);
+    }
+    *ret = found;
+    return 0;
+}

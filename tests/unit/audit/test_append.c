@@ -1,0 +1,137 @@
+/* Tests of src/audit/append.c and body.c: what is written, in which order, and what is refused. */
+#include "audit_test.h"
+
+struct seen {
+    int count;
+    struct bj_audit_record records[8];
+    char bodies[8][2048];
+};
+
+static int see(void *context, const struct bj_audit_record *record)
+{
+    struct seen *seen = context;
+
+    seen->records[seen->count] = *record;
+    snprintf(seen->bodies[seen->count++], sizeof *seen->bodies, "%s", record->body);
+    return 0;
+}
+
+static void read_all(struct bj_audit *audit, struct seen *seen)
+{
+    struct bj_audit_filter all = BJ_AUDIT_FILTER_ALL;
+    struct bj_error err = {0};
+
+    memset(seen, 0, sizeof *seen);
+    if (bj_audit_each(audit, &all, see, seen, &err) < 0)
+        fail_msg("%s", err.message);
+}
+
+static void verdict_then_outcome(void **state)
+{
+    struct place *place = *state;
+    struct bj_audit *audit = open_as(place, BJ_AUDIT_WRITE);
+    struct seen seen;
+
+    assert_int_equal(put_call(audit, "echo \"hi\"", BJ_ALLOW, BJ_RISK_NONE), 1);
+    assert_int_equal(put_call(audit, "rm -rf /", BJ_DENY, BJ_RISK_CRITICAL), 3);
+    read_all(audit, &seen);
+    bj_audit_close(audit);
+    assert_int_equal(seen.count, 3);
+    assert_int_equal(seen.records[1].verdict, 1);
+    assert_string_equal(
+        seen.bodies[0],
+        "{\"number\":1,\"kind\":\"verdict\",\"time\":\"2024-10-04T00:00:00.001000000Z\","
+        "\"uid\":1000,\"key\":\"alice\",\"sandbox\":\"sb1\",\"tool\":\"Bash\","
+        "\"decision\":\"allow\",\"risk\":\"none\",\"directory\":\"/w\","
+        "\"command\":\"echo \\\"hi\\\"\"}");
+    assert_string_equal(
+        seen.bodies[1],
+        "{\"number\":2,\"kind\":\"outcome\",\"time\":\"2024-10-04T00:00:00.002000000Z\","
+        "\"verdict\":1,\"exit_code\":3,\"duration_us\":1500,\"ran\":true}");
+    assert_non_null(strstr(seen.bodies[2], "\"reasons\":[{\"rule\":\"rule\",\"risk\":\"critical\","
+                                           "\"decision\":\"deny\""));
+    assert_true(verify(place, NULL).sound);
+}
+
+static void outcome_once_and_of_a_verdict(void **state)
+{
+    struct place *place = *state;
+    struct bj_audit *audit = open_as(place, BJ_AUDIT_WRITE);
+    struct bj_audit_outcome outcome = {.ran = true};
+    struct bj_audit_head head;
+    struct bj_error err;
+
+    put_call(audit, "true", BJ_ALLOW, BJ_RISK_NONE);
+    assert_int_equal(bj_audit_append_outcome(audit, 1, &outcome, &err), -BJ_E_INVALID);
+    assert_int_equal(bj_audit_append_outcome(audit, 2, &outcome, &err), -BJ_E_INVALID);
+    assert_int_equal(bj_audit_append_outcome(audit, 9, &outcome, &err), -BJ_E_INVALID);
+    assert_int_equal(bj_audit_head(audit, &head, &err), 0);
+    assert_int_equal(head.number, 2);
+    bj_audit_close(audit);
+}
+
+static void batch_is_all_or_nothing(void **state)
+{
+    struct place *place = *state;
+    struct bj_audit *audit = open_as(place, BJ_AUDIT_WRITE);
+    struct bj_audit_head head;
+    struct bj_error err;
+
+    assert_int_equal(bj_audit_begin(audit, &err), 0);
+    assert_int_equal(bj_audit_begin(audit, &err), -BJ_E_INVALID);
+    for (int i = 0; i < 100; i++)
+        put_call(audit, "true", BJ_ALLOW, BJ_RISK_NONE);
+    assert_int_equal(bj_audit_commit(audit, &err), 0);
+    assert_int_equal(bj_audit_commit(audit, &err), -BJ_E_INVALID);
+    assert_int_equal(bj_audit_begin(audit, &err), 0);
+    put_call(audit, "true", BJ_ALLOW, BJ_RISK_NONE);
+    bj_audit_close(audit);
+    audit = open_as(place, BJ_AUDIT_WRITE);
+    assert_int_equal(bj_audit_head(audit, &head, &err), 0);
+    assert_int_equal(head.number, 200);
+    bj_audit_close(audit);
+    assert_true(verify(place, NULL).sound);
+}
+
+static void long_texts_are_cut(void **state)
+{
+    struct place *place = *state;
+    struct bj_audit *audit = open_as(place, BJ_AUDIT_WRITE);
+    struct seen seen;
+    char *text = malloc(1 << 20);
+
+    memset(text, 'x', 1 << 20);
+    text[(1 << 20) - 1] = '\0';
+    put_call(audit, text, BJ_DENY, BJ_RISK_LOW);
+    read_all(audit, &seen);
+    assert_true(seen.records[0].body_length < 200000);
+    bj_audit_close(audit);
+    free(text);
+    assert_true(verify(place, NULL).sound);
+}
+
+static void reader_cannot_write(void **state)
+{
+    struct place *place = *state;
+    struct bj_audit *audit = open_as(place, BJ_AUDIT_WRITE);
+    struct bj_error err;
+
+    put_call(audit, "true", BJ_ALLOW, BJ_RISK_NONE);
+    bj_audit_close(audit);
+    audit = open_as(place, BJ_AUDIT_READ);
+    assert_int_equal(bj_audit_begin(audit, &err), -BJ_E_INVALID);
+    bj_audit_close(audit);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(verdict_then_outcome, place_setup, place_teardown),
+        cmocka_unit_test_setup_teardown(outcome_once_and_of_a_verdict, place_setup, place_teardown),
+        cmocka_unit_test_setup_teardown(batch_is_all_or_nothing, place_setup, place_teardown),
+        cmocka_unit_test_setup_teardown(long_texts_are_cut, place_setup, place_teardown),
+        cmocka_unit_test_setup_teardown(reader_cannot_write, place_setup, place_teardown),
+    };
+
+    return cmocka_run_group_tests_name("audit/append", tests, NULL, NULL);
+}
