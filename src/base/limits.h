@@ -19,6 +19,11 @@
 #define BJ_ARGC_MAX        8192        /* entries of argv or of the environment */
 #define BJ_PROCESSES_MAX   256         /* processes that init tracks for its host at once */
 #define BJ_CAPTURE_MAX     (64 << 20)  /* bytes of output kept by --json, per stream */
+#define BJ_REQUEST_MAX     (20 << 20)  /* bytes of the arguments of one tool call */
+#define BJ_COMMAND_MAX     (128 << 10) /* bytes of shell text in a tool call */
+#define BJ_CONTENT_MAX     (16 << 20)  /* bytes of a file's content in a tool call */
+#define BJ_TOOL_NAME_MAX   256         /* bytes of a tool's name */
+#define BJ_URL_MAX         8192        /* bytes of a URL */
 
 #define BJ_AUDIT_TEXT_MAX   (128 << 10) /* bytes kept of one text of an audit record; cut, marked */
 #define BJ_AUDIT_NAME_MAX   256         /* bytes kept of a key, sandbox or tool there; cut */

@@ -47,3 +47,25 @@ void bj_strv_free(char **strings)
         bj_free(strings[i]);
     bj_free(strings);
 }
+
+bool bj_strv_copy(char *const *strings, char ***ret)
+{
+    size_t count = 0;
+    char **copy;
+
+    *ret = NULL;
+    while (strings != NULL && strings[count] != NULL)
+        count++;
+    if (count == 0)
+        return true;
+    copy = bj_alloc((count + 1) * sizeof *copy);
+    for (size_t i = 0; copy != NULL && i < count; i++) {
+        copy[i] = bj_strdup(strings[i]);
+        if (copy[i] == NULL) {
+            bj_strv_free(copy);
+            return false;
+        }
+    }
+    *ret = copy;
+    return copy != NULL;
+}

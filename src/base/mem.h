@@ -5,6 +5,7 @@
 #ifndef BJ_BASE_MEM_H
 #define BJ_BASE_MEM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 void *bj_alloc(size_t size);                                  /* zeroed */
@@ -15,6 +16,9 @@ void bj_free(void *memory);
 
 /* Frees a NULL-terminated array of strings and the strings. */
 void bj_strv_free(char **strings);
+
+/* Copies such an array; NULL for NULL or an empty one. False without memory, *ret then NULL. */
+bool bj_strv_copy(char *const *strings, char ***ret);
 
 static inline void bj_cleanup_free_fn(void *pointer)
 {

@@ -62,15 +62,21 @@ static int fail_syntax(const json_error_t *error, struct bj_error *err)
                    error->column, length, error->text);
 }
 
-int bj_json_parse(const char *text, size_t length, json_t **ret_root, struct bj_error *err)
+int bj_json_parse_within(const char *text, size_t length, size_t maximum, json_t **ret_root,
+                         struct bj_error *err)
 {
     json_error_t error;
 
-    if (length > BJ_CONFIG_FILE_MAX)
-        return bj_fail(err, BJ_E_CONFIG, "config", "larger than %d bytes", BJ_CONFIG_FILE_MAX);
+    if (length > maximum)
+        return bj_fail(err, BJ_E_CONFIG, "config", "larger than %zu bytes", maximum);
     if (is_too_deep(text, length))
         return bj_fail(err, BJ_E_CONFIG, "config", "nested deeper than %d", BJ_JSON_DEPTH_MAX);
     bj_json_setup();
     *ret_root = json_loadb(text, length, JSON_REJECT_DUPLICATES, &error);
     return *ret_root == NULL ? fail_syntax(&error, err) : 0;
+}
+
+int bj_json_parse(const char *text, size_t length, json_t **ret_root, struct bj_error *err)
+{
+    return bj_json_parse_within(text, length, BJ_CONFIG_FILE_MAX, ret_root, err);
 }

@@ -16,6 +16,10 @@
  */
 int bj_json_parse(const char *text, size_t length, json_t **ret_root, struct bj_error *err);
 
+/* The same with another maximum of bytes. */
+int bj_json_parse_within(const char *text, size_t length, size_t maximum, json_t **ret_root,
+                         struct bj_error *err);
+
 /* What a value is, for messages: "a list", "a whole number", "true" … */
 const char *bj_json_type(const json_t *value);
 

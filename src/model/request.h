@@ -22,6 +22,7 @@ struct bj_request {
     const char *pattern;     /* Glob, Grep, Search */
     const char *url;         /* WebFetch */
     const char *arguments;   /* all of them as a JSON object, for the record */
+    const char *invalid;     /* what is wrong with the arguments; NULL: nothing is */
 };
 
 #endif

@@ -8,6 +8,9 @@
 #include "policy/policy_internal.h"
 
 static bj_check_fn *const checks[] = {
+    bj_check_rate,
+    bj_check_tool,
+    bj_check_paths,
     bj_check_command,
 };
 
@@ -19,6 +22,8 @@ int bj_policy_new(const struct bj_config *config, struct bj_policy **ret, struct
     if (policy == NULL)
         return bj_fail(err, BJ_E_NO_MEMORY, "policy", "cannot make the policy: out of memory");
     result = bj_judge_new(config, &policy->commands, err);
+    if (result == 0)
+        result = bj_judge_call_new(config, policy, err);
     if (result < 0) {
         bj_policy_free(policy);
         return result;
@@ -32,6 +37,10 @@ void bj_policy_free(struct bj_policy *policy)
     if (policy == NULL)
         return;
     bj_judge_free(policy->commands);
+    bj_tools_free(policy->tools);
+    bj_paths_free(policy->paths);
+    bj_rate_free(policy->rate);
+    bj_stats_free(policy->stats);
     bj_free(policy);
 }
 
@@ -50,18 +59,21 @@ int bj_policy_judge(struct bj_policy *policy, const struct bj_request *request, 
                     struct bj_verdict *verdict, struct bj_error *err)
 {
     struct bj_error own = {0};
+    int result = 0;
 
-    for (size_t i = 0; i < sizeof checks / sizeof *checks; i++) {
-        int result = checks[i](policy, request, now_us, verdict, &own);
+    for (size_t i = 0; i < sizeof checks / sizeof *checks && result == 0; i++)
+        result = checks[i](policy, request, now_us, verdict, &own);
+    if (result < 0)
+        refuse(verdict, own.message);
+    bj_stats_count(policy->stats, request, verdict, now_us);
+    if (result < 0 && err != NULL)
+        *err = own;
+    return result;
+}
 
-        if (result < 0) {
-            refuse(verdict, own.message);
-            if (err != NULL)
-                *err = own;
-            return result;
-        }
-    }
-    return 0;
+const struct bj_stats *bj_policy_stats(const struct bj_policy *policy)
+{
+    return policy->stats;
 }
 
 /* What asks for judging as soon as somebody says it. */

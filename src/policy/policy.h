@@ -26,6 +26,10 @@ void bj_policy_free(struct bj_policy *policy);
 int bj_policy_judge(struct bj_policy *policy, const struct bj_request *request, int64_t now_us,
                     struct bj_verdict *verdict, struct bj_error *err);
 
+/* What was judged so far. Lives as long as the policy. */
+struct bj_stats;
+const struct bj_stats *bj_policy_stats(const struct bj_policy *policy);
+
 /* Does the configuration ask for judging at all? `belljar run` without any rule does not. */
 bool bj_policy_is_wanted(const struct bj_config *config);
 
