@@ -42,6 +42,7 @@ static const struct {
 } actions[] = {
     {"allow", SECCOMP_RET_ALLOW},
     {"kill", SECCOMP_RET_KILL_PROCESS},
+    {"done", SECCOMP_RET_ERRNO}, /* 0 to the caller, without a call */
     {"EPERM", SECCOMP_RET_ERRNO | EPERM},
     {"EINVAL", SECCOMP_RET_ERRNO | EINVAL},
     {"ENOSYS", SECCOMP_RET_ERRNO | ENOSYS},
@@ -173,8 +174,8 @@ static struct policy_decision *add_decision(struct parser *parser)
     return &policy->decisions[policy->decision_count++];
 }
 
-/* Gives the call the newest decision, in one profile or (-1) in all. */
-static void decide_call(struct parser *parser, const char *name, int line, int profile)
+/* Gives the call the newest decision, in the profiles whose bits are set. */
+static void decide_call(struct parser *parser, const char *name, int line, uint32_t profiles)
 {
     struct policy *policy = parser->policy;
     struct policy_call *call = policy->calls;
@@ -191,7 +192,7 @@ static void decide_call(struct parser *parser, const char *name, int line, int p
             call->decisions[i] = -1;
     }
     for (unsigned i = 0; i < policy->profile_count; i++) {
-        if (profile >= 0 && i != (unsigned)profile)
+        if (!(profiles & (uint32_t)1 << i))
             continue;
         if (call->decisions[i] >= 0)
             policy_die(parser->path, line, "%s is decided twice, first in line %d", name,
@@ -207,18 +208,19 @@ static void parse_action(struct parser *parser, uint32_t action)
     decision->rule_count = 1;
     decision->rules[0] = (struct policy_rule){.action = action};
     while (has_more(parser)) {
-        decide_call(parser, parser->at->text, parser->at->line, -1);
+        decide_call(parser, parser->at->text, parser->at->line, UINT32_MAX);
         parser->at++;
     }
 }
 
-static int take_profile(struct parser *parser)
+/* The bit of a profile. */
+static uint32_t take_profile(struct parser *parser)
 {
     const char *name = take(parser, "a profile");
 
     for (unsigned i = 0; i < parser->policy->profile_count; i++) {
         if (strcmp(parser->policy->profiles[i], name) == 0)
-            return (int)i;
+            return (uint32_t)1 << i;
     }
     policy_die(parser->path, parser->at[-1].line, "%s is no profile", name);
 }
@@ -227,17 +229,20 @@ static void parse_check(struct parser *parser)
 {
     const struct word *name = parser->at, *end;
     struct policy_decision *decision = add_decision(parser);
-    int line = parser->at[-1].line, profile = -1;
+    int line = parser->at[-1].line;
+    uint32_t profiles = UINT32_MAX;
 
     while (has_more(parser) && parser->at->line == line && !next_is(parser, "in"))
         parser->at++;
     end = parser->at;
     if (next_is(parser, "in")) {
         parser->at++;
-        profile = take_profile(parser);
+        profiles = take_profile(parser);
+        while (has_more(parser) && parser->at->line == line)
+            profiles |= take_profile(parser);
     }
     for (; name < end; name++)
-        decide_call(parser, name->text, line, profile);
+        decide_call(parser, name->text, line, profiles);
 
     do {
         if (decision->rule_count == POLICY_RULES_MAX)

@@ -137,6 +137,16 @@ static int open_tree(struct bj_launch *launch, const struct bj_op *op, struct ha
     return result < 0 ? result : add_slot(handover, op->slot, fd, err);
 }
 
+/* One of this process's own descriptors. */
+static int hand_over(const struct bj_op *op, struct handover *handover, struct bj_error *err)
+{
+    int fd = BJ_SYS(fcntl((int)op->number, F_DUPFD_CLOEXEC, 0));
+
+    if (fd < 0)
+        return bj_fail_errno(err, "handover", "cannot use descriptor %d", (int)op->number);
+    return add_slot(handover, op->slot, fd, err);
+}
+
 /*
  * Ids of its own: a slot of the range by init's process id, which is unique among the sandboxes
  * alive. Init has the first; an ordinary workload the next.
@@ -197,6 +207,8 @@ static int host_op(struct bj_launch *launch, const struct bj_op *op, struct hand
         return bj_subid_map(launch->init_pid, source, text, err);
     case BJ_OP_HOST_TREE:
         return open_tree(launch, op, handover, err);
+    case BJ_OP_HOST_FD:
+        return hand_over(op, handover, err);
     default:
         return bj_fail(err, BJ_E_INTERNAL, "plan", "operation %s is not the host's",
                        bj_op_name((enum bj_op_kind)op->kind));

@@ -172,6 +172,7 @@ static int create_once(const struct bj_config *config, struct bj_launcher *launc
             "the kernel refused an overlay over a read-only volume; locks on its files "
             "reach the host");
     result->layers = sandbox->plan.layers;
+    result->init_pid = sandbox->launch.init_pid;
     *ret_sandbox = sandbox;
     return 0;
 }

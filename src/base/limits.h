@@ -10,13 +10,15 @@
 #define BJ_JSON_DEPTH_MAX  64          /* nesting of a JSON document */
 #define BJ_LIST_MAX        1024        /* entries in one list of a configuration */
 #define BJ_VOLUMES_MAX     64          /* volumes of one sandbox */
-#define BJ_PLAN_OPS_MAX    512         /* operations of one plan */
+#define BJ_PLAN_OPS_MAX    1536        /* operations of one plan */
 #define BJ_PLAN_TEXT_MAX   (128 << 10) /* bytes of all strings of one plan */
-#define BJ_TREES_MAX       96          /* file trees a launch opens before the root is built */
+#define BJ_TREES_MAX       512         /* file trees a launch opens before the root is built */
 #define BJ_FRAME_MAX       (160 << 10) /* bytes of one message to or from init */
 #define BJ_FRAME_FDS_MAX   8           /* descriptors that travel with one message */
 #define BJ_ARGS_MAX        (128 << 10) /* bytes of argv and environment of one process */
 #define BJ_ARGC_MAX        8192        /* entries of argv or of the environment */
+#define BJ_FILTERS_MAX     4           /* system call filters of others in one sandbox */
+#define BJ_FILTER_MAX      4097        /* instructions of one, and one more to notice too many */
 #define BJ_PROCESSES_MAX   256         /* processes that init tracks for its host at once */
 #define BJ_CAPTURE_MAX     (64 << 20)  /* bytes of output kept by --json, per stream */
 #define BJ_REQUEST_MAX     (20 << 20)  /* bytes of the arguments of one tool call */

@@ -66,6 +66,14 @@ static void find_caller_memory(int argc, char **argv, char **envp)
     bj_launch_set_wipe(argv[0], (size_t)(end - argv[0]));
 }
 
+/* By a link of that name. */
+static bool is_called(const char *argv0, const char *name)
+{
+    const char *slash = strrchr(argv0, '/');
+
+    return bj_streq(slash != NULL ? slash + 1 : argv0, name);
+}
+
 int main(int argc, char **argv, char **envp)
 {
     if (argc < 1)
@@ -74,6 +82,8 @@ int main(int argc, char **argv, char **envp)
 #ifdef BJ_SMALL_PROGRAM
     bj_handover_init(argv);
 #endif
+    if (is_called(argv[0], "bwrap"))
+        return bj_cli_bwrap(argc, argv);
     if (argc < 2) {
         print_usage(stderr);
         return EXIT_FAILED;

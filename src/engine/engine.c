@@ -256,12 +256,18 @@ static int start(struct run *run, struct bj_error *err)
     const struct bj_run_request *request = run->request;
     char **environment = NULL;
     struct bj_spawn spawn = {.flags = BJ_SPAWN_MAIN, .directory = "", .argv = request->argv};
-    int streams[3], result, master = -1;
+    int streams[3], result = 0, master = -1;
 
-    result = run->backend->environment(run->sandbox, request->terminal, &environment, err);
+    if (request->created != NULL)
+        result = request->created(request->context, run->result->init_pid, err);
+    if (result == 0 && request->environment == NULL)
+        result = run->backend->environment(run->sandbox, request->terminal, &environment, err);
     if (result < 0)
         return result;
-    spawn.env = (const char *const *)environment;
+    spawn.env =
+        request->environment != NULL ? request->environment : (const char *const *)environment;
+    if (request->named)
+        spawn.flags |= BJ_SPAWN_NAMED;
     for (int i = 0; i < 3; i++) {
         const struct bj_stream *stream = &run->relay.streams[i];
 

@@ -13,12 +13,19 @@
 /* What to run and where its streams go. Plain data, borrowed for the call. */
 struct bj_run_request {
     const struct bj_config *config;
-    struct bj_launcher *launcher; /* NULL: this process launches, and takes the signals */
-    const char *const *argv;      /* NULL-terminated */
-    bool terminal;                /* give it a terminal */
+    struct bj_launcher *launcher;   /* NULL: this process launches, and takes the signals */
+    const char *const *argv;        /* NULL-terminated */
+    bool named;                     /* argv[0] is the file, its arguments begin at argv[1] */
+    const char *const *environment; /* the whole of it, NULL-terminated; NULL: the usual one */
+    bool terminal;                  /* give it a terminal */
     bool interactive; /* forward a terminal's input although it gets no terminal itself */
     bool capture;     /* keep output in the result instead of relaying it */
     int streams[3];   /* the caller's; -1 = nothing to read, output thrown away */
+
+    /* Called when the sandbox is there, before the command starts, with its init's process id (0
+     * where there is none); failing ends the run. May be NULL. */
+    int (*created)(void *context, pid_t init_pid, struct bj_error *err);
+    void *context;
 };
 
 /*

@@ -48,6 +48,30 @@ typedef int (*bj_init_operation)(struct bj_init *init, const struct bj_op *op,
 /* mounts.c: the operation that builds part of the file tree; never NULL for a kind of init's. */
 bj_init_operation bj_init_mount_operation(enum bj_op_kind kind);
 
+/* mounts.c: what is made where a mount point, or a place for something else, is missing. */
+struct bj_new {
+    bool anywhere; /* also in the host's directories */
+    bool directory;
+    mode_t mode, parents; /* of itself, and of missing directories above it */
+};
+
+/* mounts.c: makes what is missing of `target`, a path below the new root. */
+int bj_init_make_place(struct bj_init *init, const char *target, const struct bj_new *last,
+                       struct bj_error *err);
+
+/* mounts.c: attaches a detached tree where the operation says, making the mount point. */
+int bj_init_attach(struct bj_init *init, const struct bj_op *op, int tree_fd, bool directory,
+                   struct bj_error *err);
+
+/* mounts.c: MOUNT_ATTR_… for the flags of an operation. */
+uint64_t bj_init_mount_attributes(uint32_t flags);
+
+/* places.c: the operation that places something in the new root; NULL for any other kind. */
+bj_init_operation bj_init_place_operation(enum bj_op_kind kind);
+
+/* spawn.c: takes over a further filter, which every process started from then on loads. */
+int bj_init_add_filter(int fd, struct bj_error *err);
+
 /* Tells the host that a layer is less than planned. */
 void bj_init_note(struct bj_init *init, enum bj_layer layer, const char *text);
 

@@ -20,7 +20,7 @@
 #include "init/init_internal.h"
 #include "linux/mount.h"
 
-static uint64_t attributes_of(uint32_t flags)
+uint64_t bj_init_mount_attributes(uint32_t flags)
 {
     uint64_t attributes = MOUNT_ATTR_NOSUID;
 
@@ -36,8 +36,14 @@ static uint64_t attributes_of(uint32_t flags)
 static int open_path(struct bj_init *init, const struct bj_op *op, struct bj_error *err)
 {
     const char *source = bj_plan_text(init->plan, op->source);
-    int fd = BJ_SYS(open(source, O_PATH | O_CLOEXEC));
+    int fd;
 
+    if (op->flags & BJ_FLAG_DETACHED)
+        fd = bj_mount_clone_tree(AT_FDCWD, source, op->flags & BJ_FLAG_RECURSIVE);
+    else
+        fd = BJ_SYS(open(source, O_PATH | O_CLOEXEC));
+    if (fd < 0 && errno == ENOENT && op->flags & BJ_FLAG_OPTIONAL)
+        return 0;
     if (fd < 0)
         return bj_fail_errno(err, "mount", "cannot open %s", source);
     init->slots[op->slot] = fd;
@@ -97,9 +103,10 @@ static int make_link(struct bj_init *init, const struct bj_op *op, struct bj_err
     return 0;
 }
 
-/* Makes one missing component of a mount point, but only in the sandbox's own tmpfs. */
+/* Makes one missing component of a mount point, but only in the sandbox's own tmpfs unless the plan
+ * says otherwise. */
 static int make_component(struct bj_init *init, const char *parent, const char *name,
-                          bool directory, struct bj_error *err)
+                          const struct bj_new *new, struct bj_error *err)
 {
     BJ_CLEANUP_CLOSE int parent_fd = bj_mount_resolve(init->root_fd, parent, O_DIRECTORY);
     BJ_CLEANUP_CLOSE int file_fd = -1;
@@ -108,25 +115,27 @@ static int make_component(struct bj_init *init, const char *parent, const char *
     if (parent_fd < 0 || BJ_SYS(fstat(parent_fd, &there)) < 0 ||
         BJ_SYS(fstat(init->scratch_fd, &own)) < 0)
         return bj_fail_errno(err, "mount", "cannot reach the mount point's parent %s", parent);
-    if (own.st_dev != there.st_dev)
+    if (own.st_dev != there.st_dev && !new->anywhere)
         return bj_fail(err, BJ_E_INVALID, "mount",
                        "%s/%s does not exist, and nothing is created in a directory of the host's: "
                        "create it first or choose another place",
                        bj_streq(parent, "/") ? "" : parent, name);
-    if (directory) {
-        if (BJ_SYS(mkdirat(parent_fd, name, 0755)) < 0)
+    if (new->directory) {
+        if (BJ_SYS(mkdirat(parent_fd, name, new->mode)) < 0)
             return bj_fail_errno(err, "mount", "cannot make the mount point %s/%s", parent, name);
         return 0;
     }
-    file_fd = BJ_SYS(openat(parent_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
+    file_fd = BJ_SYS(openat(parent_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, new->mode));
     if (file_fd < 0)
         return bj_fail_errno(err, "mount", "cannot make the mount point %s/%s", parent, name);
     return 0;
 }
 
-static int make_mount_point(struct bj_init *init, const char *target, bool directory,
-                            struct bj_error *err)
+int bj_init_make_place(struct bj_init *init, const char *target, const struct bj_new *last,
+                       struct bj_error *err)
 {
+    const struct bj_new parent = {
+        .anywhere = last->anywhere, .directory = true, .mode = last->parents};
     char path[BJ_PATH_MAX];
     size_t length = strlen(target);
 
@@ -147,7 +156,7 @@ static int make_mount_point(struct bj_init *init, const char *target, bool direc
             slash = strrchr(path, '/');
             *slash = '\0';
             result = make_component(init, slash == path ? "/" : path, slash + 1,
-                                    directory || kept == '/', err);
+                                    kept == '/' ? &parent : last, err);
             *slash = '/';
             if (result < 0)
                 return result;
@@ -163,9 +172,15 @@ static int open_mount_point(struct bj_init *init, const struct bj_op *op, bool d
 {
     const char *target = bj_plan_text(init->plan, op->target);
     int fd = bj_mount_resolve(init->root_fd, target, 0), result;
+    struct bj_new new = {
+        .anywhere = op->flags & BJ_FLAG_CREATE,
+        .directory = directory,
+        .mode = directory ? 0755 : 0444,
+        .parents = 0755,
+    };
 
     if (fd < 0 && errno == ENOENT && !(op->flags & BJ_FLAG_NO_CREATE)) {
-        result = make_mount_point(init, target, directory, err);
+        result = bj_init_make_place(init, target, &new, err);
         if (result < 0)
             return result;
         fd = bj_mount_resolve(init->root_fd, target, 0);
@@ -176,8 +191,8 @@ static int open_mount_point(struct bj_init *init, const struct bj_op *op, bool d
 }
 
 /* Sets the attributes and attaches: the end of every operation that puts a tree somewhere. */
-static int attach(struct bj_init *init, const struct bj_op *op, int tree_fd, bool directory,
-                  struct bj_error *err)
+int bj_init_attach(struct bj_init *init, const struct bj_op *op, int tree_fd, bool directory,
+                   struct bj_error *err)
 {
     const char *target = bj_plan_text(init->plan, op->target);
     BJ_CLEANUP_CLOSE int target_fd = -1;
@@ -188,6 +203,15 @@ static int attach(struct bj_init *init, const struct bj_op *op, int tree_fd, boo
     target_fd = result;
     if (bj_mount_attach(tree_fd, target_fd) < 0)
         return bj_fail_errno(err, "mount", "cannot mount on %s", target);
+    if (!bj_streq(target, "/"))
+        return 0;
+    /* It covers the root: from here on it is the root. */
+    if (!directory)
+        return bj_fail(err, BJ_E_INVALID, "mount", "a file cannot be mounted on /");
+    bj_fd_close(&init->root_fd);
+    init->root_fd = BJ_SYS(fcntl(tree_fd, F_DUPFD_CLOEXEC, 0));
+    if (init->root_fd < 0)
+        return bj_fail_errno(err, "mount", "cannot keep the new root open");
     return 0;
 }
 
@@ -212,9 +236,11 @@ static int bind_root(struct bj_init *init, const struct bj_op *op, struct bj_err
     if (place_fd < 0)
         return bj_fail_errno(err, "mount", "cannot open the new root");
     tree_fd = bj_mount_clone_tree(init->scratch_fd, source, false);
-    if (tree_fd < 0 || bj_mount_set_attributes(tree_fd, attributes_of(op->flags), false, -1) < 0 ||
+    if (tree_fd < 0 ||
+        bj_mount_set_attributes(tree_fd, bj_init_mount_attributes(op->flags), false, -1) < 0 ||
         bj_mount_attach(tree_fd, place_fd) < 0)
         return bj_fail_errno(err, "mount", "cannot make the new root a mount");
+    bj_fd_close(&init->root_fd);
     init->root_fd = bj_fd_take(&tree_fd);
     return 0;
 }
@@ -236,11 +262,11 @@ static int bind_subtree(struct bj_init *init, const struct bj_op *op, struct bj_
     } else {
         tree_fd = bj_mount_clone_tree(init->scratch_fd, source, false);
     }
-    if (tree_fd < 0 ||
-        bj_mount_set_attributes(tree_fd, attributes_of(op->flags), *source == '\0', -1) < 0)
+    if (tree_fd < 0 || bj_mount_set_attributes(tree_fd, bj_init_mount_attributes(op->flags),
+                                               *source == '\0', -1) < 0)
         return bj_fail_errno(err, "mount", "cannot bind %s", target);
     result = is_directory(tree_fd, &directory, target, err);
-    return result < 0 ? result : attach(init, op, tree_fd, directory, err);
+    return result < 0 ? result : bj_init_attach(init, op, tree_fd, directory, err);
 }
 
 static int bind(struct bj_init *init, const struct bj_op *op, struct bj_error *err)
@@ -248,19 +274,22 @@ static int bind(struct bj_init *init, const struct bj_op *op, struct bj_error *e
     const char *source = bj_plan_text(init->plan, op->source);
     BJ_CLEANUP_CLOSE int tree_fd = -1;
     bool directory = true, recursive = op->flags & BJ_FLAG_RECURSIVE;
+    bool restricted = op->flags == BJ_FLAG_DETACHED; /* by the host side */
     int result;
 
-    if (op->flags & BJ_FLAG_DETACHED) {
+    if (init->slots[op->slot] < 0 && op->flags & BJ_FLAG_OPTIONAL)
+        return 0;
+    if (op->flags & BJ_FLAG_DETACHED)
         tree_fd = bj_fd_take(&init->slots[op->slot]);
-    } else {
+    else
         tree_fd = bj_mount_clone_tree(init->slots[op->slot], "", recursive);
-        if (tree_fd < 0)
-            return bj_fail_errno(err, "mount", "cannot bind %s", source);
-        if (bj_mount_set_attributes(tree_fd, attributes_of(op->flags), recursive, -1) < 0)
-            return bj_fail_errno(err, "mount", "cannot restrict the mount of %s", source);
-    }
+    if (tree_fd < 0)
+        return bj_fail_errno(err, "mount", "cannot bind %s", source);
+    if (!restricted &&
+        bj_mount_set_attributes(tree_fd, bj_init_mount_attributes(op->flags), recursive, -1) < 0)
+        return bj_fail_errno(err, "mount", "cannot restrict the mount of %s", source);
     result = is_directory(tree_fd, &directory, source, err);
-    return result < 0 ? result : attach(init, op, tree_fd, directory, err);
+    return result < 0 ? result : bj_init_attach(init, op, tree_fd, directory, err);
 }
 
 /* An overlay with no upper side: the host's directory, with inodes of its own. */
@@ -276,7 +305,7 @@ static int new_overlay(struct bj_init *init, const struct bj_op *op)
         return -1;
     snprintf(lower, sizeof lower, "/proc/self/fd/%d:/proc/self/fd/%d", over_fd,
              init->slots[op->slot]);
-    return bj_mount_new("overlay", "belljar", options, attributes_of(op->flags));
+    return bj_mount_new("overlay", "belljar", options, bj_init_mount_attributes(op->flags));
 }
 
 static int mount_overlay(struct bj_init *init, const struct bj_op *op, struct bj_error *err)
@@ -298,7 +327,7 @@ static int mount_overlay(struct bj_init *init, const struct bj_op *op, struct bj
                      "the kernel refused an overlay; system files are shared with the host");
         return bind(init, op, err);
     }
-    return attach(init, op, tree_fd, true, err);
+    return bj_init_attach(init, op, tree_fd, true, err);
 }
 
 static int mount_proc(struct bj_init *init, const struct bj_op *op, struct bj_error *err)
@@ -318,7 +347,7 @@ static int mount_proc(struct bj_init *init, const struct bj_op *op, struct bj_er
     }
     if (tree_fd < 0)
         return bj_fail_errno(err, "proc", "cannot mount /proc");
-    return attach(init, op, tree_fd, true, err);
+    return bj_init_attach(init, op, tree_fd, true, err);
 }
 
 static int mount_devpts(struct bj_init *init, const struct bj_op *op, struct bj_error *err)
@@ -332,7 +361,7 @@ static int mount_devpts(struct bj_init *init, const struct bj_op *op, struct bj_
     tree_fd = bj_mount_new("devpts", "devpts", options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
     if (tree_fd < 0)
         return bj_fail_errno(err, "mount", "cannot mount a devpts of its own");
-    return attach(init, op, tree_fd, true, err);
+    return bj_init_attach(init, op, tree_fd, true, err);
 }
 
 /* Covers what is there with nothing: an empty directory or file, read-only. */
@@ -353,8 +382,8 @@ static int mask(struct bj_init *init, const struct bj_op *op, struct bj_error *e
         return result;
     tree_fd = bj_mount_clone_tree(init->scratch_fd, directory ? "empty" : "void", false);
     if (tree_fd < 0 ||
-        bj_mount_set_attributes(tree_fd, attributes_of(BJ_FLAG_READ_ONLY | BJ_FLAG_NO_DEV), false,
-                                -1) < 0 ||
+        bj_mount_set_attributes(
+            tree_fd, bj_init_mount_attributes(BJ_FLAG_READ_ONLY | BJ_FLAG_NO_DEV), false, -1) < 0 ||
         bj_mount_attach(tree_fd, target_fd) < 0)
         return bj_fail_errno(err, "mask", "cannot cover %s", target);
     return 0;
@@ -375,6 +404,11 @@ static int make_read_only(struct bj_init *init, const struct bj_op *op, struct b
         return 0;
     if (target_fd < 0)
         return bj_fail_errno(err, "mount", "cannot reach %s", target);
+    if (op->flags & BJ_FLAG_SELF) {
+        if (bj_mount_set_attributes(target_fd, MOUNT_ATTR_RDONLY, false, -1) < 0)
+            return bj_fail_errno(err, "mount", "cannot make the mount at %s read-only", target);
+        return 0;
+    }
     tree_fd = bj_mount_clone_tree(target_fd, "", true);
     if (tree_fd < 0 || bj_mount_set_attributes(tree_fd, MOUNT_ATTR_RDONLY, true, -1) < 0 ||
         bj_mount_attach(tree_fd, target_fd) < 0)
@@ -417,6 +451,9 @@ bj_init_operation bj_init_mount_operation(enum bj_op_kind kind)
         [BJ_OP_DEVPTS] = mount_devpts,      [BJ_OP_MASK] = mask,
         [BJ_OP_READ_ONLY] = make_read_only, [BJ_OP_PIVOT] = pivot,
     };
+    bj_init_operation operation = operations[kind];
 
-    return operations[kind] != NULL ? operations[kind] : not_ours;
+    if (operation == NULL)
+        operation = bj_init_place_operation(kind);
+    return operation != NULL ? operation : not_ours;
 }

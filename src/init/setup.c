@@ -246,6 +246,11 @@ static int load_filter(struct bj_init *init, const struct bj_op *op, struct bj_e
     return bj_seccomp_load((enum bj_seccomp_profile)op->number, err);
 }
 
+static int add_filter(struct bj_init *init, const struct bj_op *op, struct bj_error *err)
+{
+    return bj_init_add_filter(init->slots[op->slot], err);
+}
+
 static const bj_init_operation operations[BJ_OP_COUNT] = {
     [BJ_OP_UNSHARE] = new_namespaces,
     [BJ_OP_TIME] = new_time,
@@ -264,10 +269,15 @@ static const bj_init_operation operations[BJ_OP_COUNT] = {
     [BJ_OP_CAPABILITIES] = drop_capabilities,
     [BJ_OP_NO_NEW_PRIVS] = no_new_privs,
     [BJ_OP_SECCOMP] = load_filter,
+    [BJ_OP_FILTER] = add_filter,
 };
 
 static void close_slots(struct bj_init *init)
 {
+    for (uint32_t i = 0; i < init->plan->op_count; i++) {
+        if (init->plan->ops[i].kind == BJ_OP_HOST_FD && init->plan->ops[i].flags & BJ_FLAG_KEEP)
+            init->slots[init->plan->ops[i].slot] = -1; /* open as long as init lives */
+    }
     for (uint32_t i = 0; i < init->plan->slot_count; i++)
         bj_fd_close(&init->slots[i]);
     bj_fd_close(&init->scratch_fd);

@@ -21,6 +21,7 @@
 #include "init/init_internal.h"
 #include "linux/landlock.h"
 #include "linux/process.h"
+#include "linux/seccomp.h"
 
 #define PATH_DEFAULT "/usr/local/bin:/usr/bin:/bin"
 
@@ -32,6 +33,47 @@ struct child {
     const char *step; /* what failed, NULL while nothing has */
     int failed;       /* errno */
 };
+
+/* Filters that somebody else wrote: for what is started only, since init could not work under any.
+ */
+static struct {
+    struct sock_filter instructions[BJ_FILTER_MAX];
+    unsigned short length;
+} filters[BJ_FILTERS_MAX];
+static unsigned filter_count;
+
+int bj_init_add_filter(int fd, struct bj_error *err)
+{
+    size_t length = 0, size = sizeof filters[0].instructions;
+    char *at;
+    ssize_t n;
+
+    if (filter_count == BJ_FILTERS_MAX)
+        return bj_fail(err, BJ_E_LIMIT, "seccomp", "more than %d further system call filters",
+                       BJ_FILTERS_MAX);
+    at = (char *)filters[filter_count].instructions;
+    while (length < size && (n = BJ_SYS(read(fd, at + length, size - length))) != 0) {
+        if (n < 0 && errno != EINTR)
+            return bj_fail_errno(err, "seccomp", "cannot read a further system call filter");
+        length += n > 0 ? (size_t)n : 0;
+    }
+    if (length == 0 || length % sizeof(struct sock_filter) != 0 || length == size)
+        return bj_fail(err, BJ_E_INVALID, "seccomp",
+                       "a further system call filter is no whole number of instructions, or more "
+                       "than %d",
+                       BJ_FILTER_MAX - 1);
+    filters[filter_count++].length = (unsigned short)(length / sizeof(struct sock_filter));
+    return 0;
+}
+
+static int load_filters_child(void)
+{
+    for (unsigned i = 0; i < filter_count; i++) {
+        if (bj_seccomp_load_program(filters[i].instructions, filters[i].length) < 0)
+            return -1;
+    }
+    return 0;
+}
 
 /* Soft and hard limits, never above what this process may have. */
 static int set_limits_child(const struct bj_plan *plan)
@@ -69,18 +111,43 @@ static int set_identity_child(const struct bj_plan *plan)
     if (plan->uid != plan->init_uid && (BJ_SYS(setresgid(plan->gid, plan->gid, plan->gid)) < 0 ||
                                         BJ_SYS(setresuid(plan->uid, plan->uid, plan->uid)) < 0))
         return -1;
+    /* Who is not root keeps them across execve(2) only if they are ambient. */
+    if (plan->uid != 0 && plan->workload_caps != 0)
+        return bj_process_raise_ambient(plan->workload_caps);
     return bj_process_keep_capabilities(plan->workload_caps);
+}
+
+/* Enters the first directory that can be, and has PWD, if it is among the variables, say which. */
+static int enter_directory_child(const struct bj_plan *plan, const struct bj_spawn *spawn)
+{
+    static char pwd[BJ_PATH_MAX + 4] = "PWD=";
+    const char *tried[] = {bj_plan_text(plan, plan->directory), bj_plan_text(plan, plan->home),
+                           "/"};
+    const char **env = (const char **)spawn->env; /* init's own copy */
+    size_t i = 0;
+
+    if (*spawn->directory != '\0' || !plan->directory_tried)
+        return BJ_SYS(chdir(*spawn->directory != '\0' ? spawn->directory : tried[0]));
+    while (*tried[i] == '\0' || BJ_SYS(chdir(tried[i])) < 0) {
+        if (++i == sizeof tried / sizeof *tried)
+            return -1;
+    }
+    for (; *env != NULL; env++) {
+        if (strncmp(*env, "PWD=", 4) == 0 && bj_str_copy(pwd + 4, sizeof pwd - 4, tried[i]))
+            *env = pwd;
+    }
+    return 0;
 }
 
 /* A file without "#!" is a shell script, as execvp(3) has it. */
 static void execute_script_child(const struct bj_spawn *spawn, const char *path)
 {
     const char *argv[64] = {"/bin/sh", path};
-    size_t i;
+    size_t i, first = spawn->flags & BJ_SPAWN_NAMED ? 1 : 0;
 
-    for (i = 1; spawn->argv[i] != NULL && i + 2 < sizeof argv / sizeof *argv; i++)
-        argv[i + 1] = spawn->argv[i];
-    if (spawn->argv[i] != NULL) {
+    for (i = 1; spawn->argv[first + i] != NULL && i + 2 < sizeof argv / sizeof *argv; i++)
+        argv[i + 1] = spawn->argv[first + i];
+    if (spawn->argv[first + i] != NULL) {
         errno = E2BIG;
         return;
     }
@@ -89,7 +156,9 @@ static void execute_script_child(const struct bj_spawn *spawn, const char *path)
 
 static void try_child(const struct bj_spawn *spawn, const char *path)
 {
-    execve(path, (char *const *)spawn->argv, (char *const *)spawn->env);
+    const char *const *argv = spawn->argv + (spawn->flags & BJ_SPAWN_NAMED ? 1 : 0);
+
+    execve(path, (char *const *)argv, (char *const *)spawn->env);
     if (errno == ENOEXEC)
         execute_script_child(spawn, path);
 }
@@ -134,24 +203,23 @@ static void run_child(void *data)
 {
     struct child *child = data;
     const struct bj_plan *plan = child->plan;
-    const char *directory = child->spawn->directory;
     sigset_t none;
 
     sigemptyset(&none);
-    if (*directory == '\0')
-        directory = bj_plan_text(plan, plan->directory);
     if (BJ_SYS(setsid()) < 0)
         child->step = "session";
     else if (set_streams_child(child) < 0)
         child->step = "streams";
     else if (set_identity_child(plan) < 0)
         child->step = "identity";
-    else if (BJ_SYS(chdir(directory)) < 0)
+    else if (enter_directory_child(plan, child->spawn) < 0)
         child->step = "directory";
     else if (set_limits_child(plan) < 0)
         child->step = "limits";
     else if (BJ_SYS(sigprocmask(SIG_SETMASK, &none, NULL)) < 0)
         child->step = "signals";
+    else if (load_filters_child() < 0)
+        child->step = "filters";
     if (child->step == NULL) {
         umask(022);
         execute_child(child->spawn);

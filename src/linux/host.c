@@ -259,7 +259,8 @@ int bj_host_read(const struct bj_config *config, struct bj_host *ret, struct bj_
     ret->gid = getegid();
     ret->pid = getpid();
     ret->serial = atomic_fetch_add(&serial, 1) + 1;
-    ret->privileged = ret->uid == 0 && has_capabilities();
+    /* A layout shows the caller's files as they are: its workload has the caller's ids. */
+    ret->privileged = ret->uid == 0 && has_capabilities() && config->layout == NULL;
     ret->cpus = (int)sysconf(_SC_NPROCESSORS_ONLN);
     read_kernel(ret);
     if (ret->uid == 0) {
@@ -273,8 +274,10 @@ int bj_host_read(const struct bj_config *config, struct bj_host *ret, struct bj_
             return result;
     }
     bj_cgroup_find(ret);
-    read_system_dirs(ret);
-    read_system_mounts(ret);
+    if (config->layout == NULL) {
+        read_system_dirs(ret);
+        read_system_mounts(ret);
+    }
     if (config->cpu_cores > 0 && config->cpu_cores < ret->cpus)
         read_cpu_block(ret);
     for (size_t i = 0; ret->scratch_point[0] == '\0' && i < 5; i++) {

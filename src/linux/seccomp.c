@@ -49,6 +49,13 @@ int bj_seccomp_load(enum bj_seccomp_profile profile, struct bj_error *err)
     return bj_fail_errno(err, "seccomp", "cannot load the system call filter");
 }
 
+int bj_seccomp_load_program(const struct sock_filter *filter, unsigned short length)
+{
+    struct sock_fprog program = {.filter = (struct sock_filter *)filter, .len = length};
+
+    return (int)BJ_SYS(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program));
+}
+
 const struct sock_filter *bj_seccomp_program(enum bj_seccomp_profile profile,
                                              enum bj_seccomp_arch arch, size_t *ret_length)
 {

@@ -23,6 +23,9 @@ enum bj_seccomp_arch { BJ_SECCOMP_X86_64, BJ_SECCOMP_ARM64, BJ_SECCOMP_ARCH_COUN
  */
 int bj_seccomp_load(enum bj_seccomp_profile profile, struct bj_error *err);
 
+/* The same with any program, which the kernel checks. 0, or -1 with errno. Async-signal-safe. */
+int bj_seccomp_load_program(const struct sock_filter *filter, unsigned short length);
+
 /* The program itself, for tests and measurements. Any architecture's can be had on any. */
 const struct sock_filter *bj_seccomp_program(enum bj_seccomp_profile profile,
                                              enum bj_seccomp_arch arch, size_t *ret_length);

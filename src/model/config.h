@@ -71,6 +71,8 @@ enum bj_audit_mode {
     BJ_AUDIT_REQUIRED, /* and nothing runs without it */
 };
 
+struct bj_layout; /* model/layout.h */
+
 /* A host path that appears inside. */
 struct bj_volume {
     char *source; /* absolute host path; may have .. and links, the kernel resolves them; owned */
@@ -140,11 +142,12 @@ struct bj_config {
     char *working_directory; /* where the workspace appears; NULL = at its own path; owned */
     struct bj_volume *volumes;
     int64_t volume_count;
-    bool allow_home;          /* start although the workspace is the home directory or / */
-    bool allow_git_config;    /* .git/hooks, .git/config … writable */
-    bool allow_shell_config;  /* .bashrc, .envrc … writable */
-    bool allow_editor_config; /* .vscode, .claude … writable */
-    bool sysfs;               /* a read-only /sys */
+    bool allow_home;                /* start although the workspace is the home directory or / */
+    bool allow_git_config;          /* .git/hooks, .git/config … writable */
+    bool allow_shell_config;        /* .bashrc, .envrc … writable */
+    bool allow_editor_config;       /* .vscode, .claude … writable */
+    bool sysfs;                     /* a read-only /sys */
+    const struct bj_layout *layout; /* instead of all these; borrowed; NULL = none */
 
     /* process */
     char **environment; /* NAME=VALUE, NULL-terminated; owned */

@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <sys/types.h>
+
 #include "base/buf.h"
 #include "model/layer.h"
 
@@ -37,6 +39,7 @@ struct bj_result {
     int64_t cpu_us;      /* user and system time of everything it started */
     int64_t peak_memory; /* bytes; of the whole sandbox where a cgroup counts, else of the
                             largest process */
+    pid_t init_pid;      /* of the sandbox while it lives, as its caller sees it; 0 = it has none */
     bj_layer_set layers; /* that were on */
     struct bj_degradations degraded;
     struct bj_buf output[2]; /* standard output and error, when captured */

@@ -14,6 +14,7 @@ enum bj_access {
 enum bj_seccomp_profile {
     BJ_SECCOMP_SANDBOX, /* around it is a network namespace of its own, or the host's is wanted */
     BJ_SECCOMP_NO_NETWORK, /* there is none: Unix sockets only */
+    BJ_SECCOMP_NESTING,    /* as SANDBOX; a program inside may make user namespaces */
     BJ_SECCOMP_PROFILE_COUNT
 };
 

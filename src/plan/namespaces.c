@@ -45,18 +45,15 @@ static void plan_own_ids(struct bj_builder *b)
     plan->layers |= BJ_LAYER_BIT(OWN_UID);
 }
 
-/* Unprivileged: the caller's own id is the only one that may be mapped. */
-static void plan_single_id(struct bj_builder *b)
+void bj_plan_map_own_id(struct bj_builder *b)
 {
     struct bj_plan *plan = b->plan;
-    bool root = b->config->user == BJ_USER_ROOT;
     char uids[64], gids[64];
     uint32_t source, text;
     struct bj_op *op;
 
-    /* An ordinary user inside has an ordinary number, whoever started it. */
-    plan->uid = plan->init_uid = root ? 0 : b->host->uid != 0 ? b->host->uid : INSIDE_UID;
-    plan->gid = plan->init_gid = root ? 0 : b->host->gid != 0 ? b->host->gid : INSIDE_UID;
+    plan->init_uid = plan->uid;
+    plan->init_gid = plan->gid;
     plan->sandbox_uid = b->host->uid;
     plan->sandbox_gid = b->host->gid;
     snprintf(uids, sizeof uids, "%u %u 1\n", plan->uid, b->host->uid);
@@ -66,6 +63,17 @@ static void plan_single_id(struct bj_builder *b)
     op = bj_builder_op(b, BJ_OP_ID_MAP_SELF, BJ_LAYER_USER_NAMESPACE);
     op->source = source;
     op->text = text;
+}
+
+/* Unprivileged: the caller's own id is the only one that may be mapped. */
+static void plan_single_id(struct bj_builder *b)
+{
+    bool root = b->config->user == BJ_USER_ROOT;
+
+    /* An ordinary user inside has an ordinary number, whoever started it. */
+    b->plan->uid = root ? 0 : b->host->uid != 0 ? b->host->uid : INSIDE_UID;
+    b->plan->gid = root ? 0 : b->host->gid != 0 ? b->host->gid : INSIDE_UID;
+    bj_plan_map_own_id(b);
 }
 
 /*
@@ -137,7 +145,7 @@ void bj_plan_join_host(struct bj_builder *b)
     for (uint32_t i = 0; i < b->plan->op_count; i++) {
         enum bj_op_kind kind = (enum bj_op_kind)b->plan->ops[i].kind;
 
-        acted |= kind == BJ_OP_CGROUP || kind == BJ_OP_HOST_TREE;
+        acted |= kind == BJ_OP_CGROUP || kind == BJ_OP_HOST_TREE || kind == BJ_OP_HOST_FD;
     }
     if (acted)
         bj_builder_op(b, BJ_OP_WAIT_HOST, BJ_LAYER_MOUNT);
@@ -153,7 +161,7 @@ void bj_plan_join_host(struct bj_builder *b)
     }
 }
 
-static int close_doors(struct bj_builder *b, struct bj_error *err)
+int bj_plan_close_doors(struct bj_builder *b, enum bj_seccomp_profile profile, struct bj_error *err)
 {
     bool landlock = bj_builder_wants(b, BJ_LAYER_LANDLOCK) && b->host->landlock_abi > 0;
     bool own_ids = b->host->privileged;
@@ -173,7 +181,7 @@ static int close_doors(struct bj_builder *b, struct bj_error *err)
         b->plan->workload_caps | (own_ids ? INIT_CAPS : 0);
     bj_builder_op(b, BJ_OP_NO_NEW_PRIVS, BJ_LAYER_NO_NEW_PRIVS);
     if (bj_builder_wants(b, BJ_LAYER_SECCOMP)) {
-        bj_builder_op(b, BJ_OP_SECCOMP, BJ_LAYER_SECCOMP);
+        bj_builder_op(b, BJ_OP_SECCOMP, BJ_LAYER_SECCOMP)->number = profile;
         b->plan->layers |= BJ_LAYER_BIT(SECCOMP);
     }
     b->plan->layers |= BJ_LAYER_BIT(CAPABILITIES) | BJ_LAYER_BIT(NO_NEW_PRIVS) |
@@ -185,7 +193,7 @@ static int close_doors(struct bj_builder *b, struct bj_error *err)
  * What the kernel counts for the caller all the same: inotify instances inside come out of the 128
  * that the namespace's owner has (inotify(7)), so a sandbox may have half of them.
  */
-static void limit_user_namespace(struct bj_builder *b)
+void bj_plan_limit_user_namespace(struct bj_builder *b)
 {
     uint32_t source = bj_builder_text(b, "/proc/sys/user/max_inotify_instances");
     uint32_t text = bj_builder_text(b, "64");
@@ -226,7 +234,7 @@ int bj_plan_namespaces(struct bj_builder *b, struct bj_error *err)
         plan_single_id(b);
     if (b->host->privileged || b->config->ids == BJ_IDS_SUBORDINATE)
         bj_builder_op(b, BJ_OP_WAIT_HOST, BJ_LAYER_USER_NAMESPACE);
-    limit_user_namespace(b);
+    bj_plan_limit_user_namespace(b);
     if (b->host->privileged)
         bj_builder_op(b, BJ_OP_IDENTITY, BJ_LAYER_USER_NAMESPACE);
     result = bj_plan_limits(b, err);
@@ -240,5 +248,5 @@ int bj_plan_namespaces(struct bj_builder *b, struct bj_error *err)
     result = bj_plan_tree(b, err);
     if (result < 0)
         return result;
-    return close_doors(b, err);
+    return bj_plan_close_doors(b, BJ_SECCOMP_SANDBOX, err);
 }

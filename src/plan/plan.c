@@ -187,6 +187,8 @@ int bj_plan_make(const struct bj_config *config, const struct bj_host *host, str
 
     if (config->sandbox_type == BJ_SANDBOX_NONE)
         result = bj_plan_none(&b, err);
+    else if (config->layout != NULL)
+        result = bj_plan_layout(&b, err);
     else if (config->isolation == BJ_ISOLATION_LANDLOCK)
         result = bj_plan_landlock(&b, err);
     else
@@ -292,7 +294,12 @@ static bool suits_kind(const struct bj_plan *plan, const struct bj_op *op)
     case BJ_OP_OPEN_PATH:
     case BJ_OP_OVERLAY:
     case BJ_OP_BIND:
+    case BJ_OP_PLACE_FILE:
+    case BJ_OP_PLACE_DATA:
+    case BJ_OP_FILTER:
         return op->slot != BJ_NO_SLOT;
+    case BJ_OP_HOST_FD: /* a number of the planning process's own, which means nothing elsewhere */
+        return false;
     case BJ_OP_ID_MAP:
         return plan->id_slots > 0;
     case BJ_OP_SECCOMP:

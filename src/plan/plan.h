@@ -33,6 +33,7 @@
     X(OOM_SCORE, HOST, "end protection from the memory killer")                                    \
     X(ID_MAP_SUB, HOST, "map subordinate ids") /* source, text: for newuidmap, newgidmap */        \
     X(HOST_TREE, HOST, "open tree as owner")   /* source slot number=host ids; idmapped */         \
+    X(HOST_FD, HOST, "hand over")              /* number=descriptor slot */                        \
     X(UNSHARE, INIT, "new namespaces")         /* number=CLONE_NEW* */                             \
     X(ID_MAP_SELF, INIT, "map own id")         /* source=uid line, text=gid line */                \
     X(WAIT_HOST, INIT, "wait for the host side")                                                   \
@@ -45,24 +46,32 @@
     X(HOSTNAME, INIT, "set host name")      /* text */                                             \
     X(SYSCTL, INIT, "set kernel parameter") /* source=host path, before the pivot; text */         \
     X(PRIVATE, INIT, "keep mounts private")                                                        \
-    X(OPEN_PATH, INIT, "open")             /* source slot */                                       \
-    X(SCRATCH, INIT, "mount tmpfs")        /* source=mount point text=options */                   \
-    X(DIR, INIT, "make directory")         /* target number=mode; in scratch */                    \
-    X(FILE, INIT, "write file")            /* target text; in scratch */                           \
-    X(SYMLINK, INIT, "make link")          /* target text; in scratch */                           \
-    X(SUBTREE, INIT, "bind own directory") /* source=in scratch target flags */                    \
-    X(BIND, INIT, "bind")                  /* slot target flags; source for messages */            \
-    X(OVERLAY, INIT, "mount overlay")      /* slot=lower text=upper lower in scratch */            \
-    X(PROC, INIT, "mount proc")            /* target */                                            \
-    X(DEVPTS, INIT, "mount devpts")        /* target number=terminals */                           \
-    X(MASK, INIT, "mask")                  /* target */                                            \
-    X(READ_ONLY, INIT, "make read-only")   /* target */                                            \
+    X(OPEN_PATH, INIT, "open")              /* source slot */                                      \
+    X(SCRATCH, INIT, "mount tmpfs")         /* source=mount point text=options */                  \
+    X(DIR, INIT, "make directory")          /* target number=mode; in scratch */                   \
+    X(FILE, INIT, "write file")             /* target text; in scratch */                          \
+    X(SYMLINK, INIT, "make link")           /* target text; in scratch */                          \
+    X(SUBTREE, INIT, "bind own directory")  /* source=in scratch target flags */                   \
+    X(BIND, INIT, "bind")                   /* slot target flags; source for messages */           \
+    X(OVERLAY, INIT, "mount overlay")       /* slot=lower text=upper lower in scratch */           \
+    X(PROC, INIT, "mount proc")             /* target */                                           \
+    X(DEVPTS, INIT, "mount devpts")         /* target number=terminals */                          \
+    X(MASK, INIT, "mask")                   /* target */                                           \
+    X(READ_ONLY, INIT, "make read-only")    /* target */                                           \
+    X(TMPFS, INIT, "mount tmpfs at")        /* target text=options */                              \
+    X(MQUEUE, INIT, "mount mqueue")         /* target */                                           \
+    X(PLACE_DIR, INIT, "make directory at") /* target number=mode */                               \
+    X(PLACE_FILE, INIT, "write file at")    /* target slot=content number=mode */                  \
+    X(PLACE_DATA, INIT, "bind content")     /* target slot=content number=mode flags */            \
+    X(PLACE_LINK, INIT, "make link at")     /* target text */                                      \
+    X(PLACE_MODE, INIT, "set mode")         /* target number=mode */                               \
     X(PIVOT, INIT, "enter the new root")                                                           \
     X(LANDLOCK, INIT, "allow access") /* target number=enum bj_access */                           \
     X(LANDLOCK_ON, INIT, "enforce access rules")                                                   \
     X(CAPABILITIES, INIT, "drop capabilities") /* number=bits kept by init */                      \
     X(NO_NEW_PRIVS, INIT, "set no_new_privs")                                                      \
     X(SECCOMP, INIT, "load system call filter") /* number=enum bj_seccomp_profile */               \
+    X(FILTER, INIT, "take over a filter")       /* slot; loaded by what is started */              \
     X(SUBREAPER, INIT, "adopt orphans")
 
 enum bj_op_kind {
@@ -88,6 +97,11 @@ enum bj_op_side { BJ_SIDE_HOST, BJ_SIDE_INIT };
                */
 
 #define BJ_FLAG_DONE (1u << 9) /* NETWORK, NETWORK_JOIN: the launcher gave one of its pool */
+
+#define BJ_FLAG_CREATE                                                                             \
+    (1u << 10)                  /* a missing mount point is made, also in the host's directories */
+#define BJ_FLAG_SELF (1u << 11) /* READ_ONLY: this mount itself, and not those below it */
+#define BJ_FLAG_KEEP (1u << 12) /* HOST_FD: open until init ends */
 
 #define BJ_NO_SLOT UINT32_MAX
 
@@ -123,10 +137,11 @@ struct bj_plan {
     uint64_t memory_watch; /* bytes; init ends the sandbox beyond that where no cgroup does */
     uint32_t rlimit_count;
     struct bj_rlimit rlimits[BJ_RLIMITS_MAX];
-    bj_layer_set layers; /* that are on if every operation succeeds */
-    uint32_t directory;  /* where the workload starts; in text[] */
-    uint32_t home;       /* its home directory; in text[] */
-    uint32_t shell_user; /* its user name; in text[] */
+    bj_layer_set layers;  /* that are on if every operation succeeds */
+    uint32_t directory;   /* where the workload starts; in text[] */
+    uint32_t home;        /* its home directory; in text[] */
+    bool directory_tried; /* if it cannot be entered, home and / are tried; PWD says which it was */
+    uint32_t shell_user;  /* its user name; in text[] */
     uint32_t op_count;
     uint32_t slot_count;
     uint32_t text_length;

@@ -49,6 +49,7 @@ int bj_builder_cannot(struct bj_builder *b, enum bj_layer layer, bool asked, con
 int bj_plan_namespaces(struct bj_builder *b, struct bj_error *err);
 int bj_plan_landlock(struct bj_builder *b, struct bj_error *err);
 int bj_plan_none(struct bj_builder *b, struct bj_error *err);
+int bj_plan_layout(struct bj_builder *b, struct bj_error *err);
 
 /* Parts shared by both: resource limits (src/plan/limits.c) and the file tree (src/plan/tree.c). */
 int bj_plan_limits(struct bj_builder *b, struct bj_error *err);
@@ -56,11 +57,36 @@ int bj_plan_workspace(const struct bj_builder *b, const char **ret_source, const
                       struct bj_error *err);
 int bj_plan_tree(struct bj_builder *b, struct bj_error *err);
 
+/* Parts of the tree that every kind of it has. */
+uint32_t bj_plan_open(struct bj_builder *b, const char *source, uint32_t flags);
+void bj_plan_bind(struct bj_builder *b, uint32_t slot, const char *source, const char *target,
+                  uint32_t flags);
+void bj_plan_scratch(struct bj_builder *b, const char *size, uint64_t inodes);
+void bj_plan_access(struct bj_builder *b, const char *target, enum bj_access access);
+
+/* The nodes of a /dev: their names, ending with NULL; files and links for one in a directory of the
+ * scratch; the mounts on it once that is bound at `target`. */
+#define BJ_DEVICES_MAX 8
+extern const char *const bj_plan_device_names[];
+void bj_plan_dev_files(struct bj_builder *b, const char *directory);
+void bj_plan_dev_mounts(struct bj_builder *b, const uint32_t *slots, const char *target);
+
+/* Maps one id, the caller's, as plan->uid and gid (src/plan/namespaces.c). */
+void bj_plan_map_own_id(struct bj_builder *b);
+void bj_plan_limit_user_namespace(struct bj_builder *b);
+
+/* The last operations: after them nothing more can be done to the sandbox from inside. */
+int bj_plan_close_doors(struct bj_builder *b, enum bj_seccomp_profile profile,
+                        struct bj_error *err);
+
 /* Waits for what the host side made and opened, and joins the cgroups (src/plan/namespaces.c). */
 void bj_plan_join_host(struct bj_builder *b);
 
 /* The sandbox's /proc: files made beforehand, and mounts (src/plan/procfs.c). */
 void bj_plan_proc_files(struct bj_builder *b);
 void bj_plan_proc_mounts(struct bj_builder *b);
+
+/* A fresh /proc at `target`, what tells of the host covered. `flags`: of the PROC operation. */
+void bj_plan_proc_at(struct bj_builder *b, const char *target, uint32_t flags);
 
 #endif

@@ -64,21 +64,28 @@ void bj_plan_proc_files(struct bj_builder *b)
     bj_builder_file(b, "proc/meminfo", text);
 }
 
+void bj_plan_proc_at(struct bj_builder *b, const char *target, uint32_t flags)
+{
+    static const char *const masked[] = {"kcore",    "keys", "key-users",     "timer_list",
+                                         "acpi",     "scsi", "sysrq-trigger", "modules",
+                                         "kallsyms", NULL};
+    char path[BJ_PATH_MAX];
+
+    bj_builder_target(b, BJ_OP_PROC, BJ_LAYER_PROC, target)->flags = flags;
+    for (size_t i = 0; masked[i] != NULL; i++) {
+        snprintf(path, sizeof path, "%s/%s", target, masked[i]);
+        bj_builder_target(b, BJ_OP_MASK, BJ_LAYER_PROC, path);
+    }
+    snprintf(path, sizeof path, "%s/sys", target);
+    bj_builder_target(b, BJ_OP_READ_ONLY, BJ_LAYER_PROC, path)->flags = flags & BJ_FLAG_OPTIONAL;
+}
+
 /* /proc: knobs read-only, what tells of the host or of other tenants empty. */
 void bj_plan_proc_mounts(struct bj_builder *b)
 {
-    static const char *const masked[] = {
-        "/proc/kcore", "/proc/keys",          "/proc/key-users", "/proc/timer_list", "/proc/acpi",
-        "/proc/scsi",  "/proc/sysrq-trigger", "/proc/modules",   "/proc/kallsyms",   NULL};
-
-    uint32_t optional = bj_builder_requires(b, BJ_LAYER_PROC) ? 0 : BJ_FLAG_OPTIONAL;
-
     if (!bj_builder_wants(b, BJ_LAYER_PROC))
         return;
-    bj_builder_target(b, BJ_OP_PROC, BJ_LAYER_PROC, "/proc")->flags = optional;
-    for (size_t i = 0; masked[i] != NULL; i++)
-        bj_builder_target(b, BJ_OP_MASK, BJ_LAYER_PROC, masked[i]);
-    bj_builder_target(b, BJ_OP_READ_ONLY, BJ_LAYER_PROC, "/proc/sys")->flags = optional;
+    bj_plan_proc_at(b, "/proc", bj_builder_requires(b, BJ_LAYER_PROC) ? 0 : BJ_FLAG_OPTIONAL);
     if (b->config->memory_mb > 0)
         bj_builder_subtree(b, "proc/meminfo", "/proc/meminfo", BJ_FLAG_READ_ONLY, BJ_LAYER_PROC);
     if (processors_shown(b) > 0 && b->host->cpu_block[0] != '\0') {

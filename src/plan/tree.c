@@ -30,11 +30,11 @@
 #define INODES_MIN          4096
 #define SCRATCH_DEFAULT_MIB 1024
 
-static const char *const device_names[] = {"null",    "zero", "full", "random",
-                                           "urandom", "tty",  NULL};
+const char *const bj_plan_device_names[] = {"null",    "zero", "full", "random",
+                                            "urandom", "tty",  NULL};
 
 /* Opens a host path under a new slot. */
-static uint32_t open_path(struct bj_builder *b, const char *source, uint32_t flags)
+uint32_t bj_plan_open(struct bj_builder *b, const char *source, uint32_t flags)
 {
     uint32_t text = bj_builder_text(b, source), slot = bj_builder_slot(b);
     struct bj_op *op = bj_builder_op(b, BJ_OP_OPEN_PATH, BJ_LAYER_MOUNT);
@@ -45,8 +45,8 @@ static uint32_t open_path(struct bj_builder *b, const char *source, uint32_t fla
     return slot;
 }
 
-static void bind(struct bj_builder *b, uint32_t slot, const char *source, const char *target,
-                 uint32_t flags)
+void bj_plan_bind(struct bj_builder *b, uint32_t slot, const char *source, const char *target,
+                  uint32_t flags)
 {
     uint32_t from = bj_builder_text(b, source), to = bj_builder_text(b, target);
     struct bj_op *op = bj_builder_op(b, BJ_OP_BIND, BJ_LAYER_MOUNT);
@@ -86,7 +86,7 @@ static uint32_t open_owned_tree(struct bj_builder *b, const char *source, uint32
     struct bj_op *op;
 
     if (!b->host->privileged)
-        return open_path(b, source, flags);
+        return bj_plan_open(b, source, flags);
     text = bj_builder_text(b, source);
     slot = bj_builder_slot(b);
     op = bj_builder_op(b, BJ_OP_HOST_TREE, BJ_LAYER_OWN_UID);
@@ -96,20 +96,45 @@ static uint32_t open_owned_tree(struct bj_builder *b, const char *source, uint32
     return slot;
 }
 
-static void plan_devices(struct bj_builder *b, const uint32_t *slots, const char *const *names)
+void bj_plan_dev_files(struct bj_builder *b, const char *directory)
 {
-    char target[64];
+    static const char *const links[][2] = {{"fd", "/proc/self/fd"},
+                                           {"stdin", "/proc/self/fd/0"},
+                                           {"stdout", "/proc/self/fd/1"},
+                                           {"stderr", "/proc/self/fd/2"},
+                                           {"ptmx", "pts/ptmx"}};
+    static const char *const dirs[] = {"pts", "shm"};
+    char path[BJ_PATH_MAX];
 
-    for (size_t i = 0; names[i] != NULL; i++) {
-        snprintf(target, sizeof target, "/dev/%s", names[i]);
-        bind(b, slots[i], target, target, BJ_FLAG_NO_EXEC);
+    for (size_t i = 0; i < sizeof dirs / sizeof *dirs; i++) {
+        snprintf(path, sizeof path, "%s/%s", directory, dirs[i]);
+        bj_builder_dir(b, path, 0755, 0);
     }
-    uint32_t text = bj_builder_text(b, "/dev/pts");
-    struct bj_op *op = bj_builder_op(b, BJ_OP_DEVPTS, BJ_LAYER_SESSION);
+    for (size_t i = 0; bj_plan_device_names[i] != NULL; i++) {
+        snprintf(path, sizeof path, "%s/%s", directory, bj_plan_device_names[i]);
+        bj_builder_file(b, path, "");
+    }
+    for (size_t i = 0; i < sizeof links / sizeof *links; i++) {
+        snprintf(path, sizeof path, "%s/%s", directory, links[i][0]);
+        bj_builder_link(b, path, links[i][1]);
+    }
+}
 
-    op->target = text;
+void bj_plan_dev_mounts(struct bj_builder *b, const uint32_t *slots, const char *target)
+{
+    char source[64], path[BJ_PATH_MAX];
+    struct bj_op *op;
+
+    for (size_t i = 0; bj_plan_device_names[i] != NULL; i++) {
+        snprintf(source, sizeof source, "/dev/%s", bj_plan_device_names[i]);
+        snprintf(path, sizeof path, "%s/%s", target, bj_plan_device_names[i]);
+        bj_plan_bind(b, slots[i], source, path, BJ_FLAG_NO_EXEC);
+    }
+    snprintf(path, sizeof path, "%s/pts", target);
+    op = bj_builder_target(b, BJ_OP_DEVPTS, BJ_LAYER_SESSION, path);
     op->number = TERMINALS_MAX;
-    bj_builder_subtree(b, "shm", "/dev/shm", BJ_FLAG_NO_DEV | BJ_FLAG_NO_EXEC, BJ_LAYER_MOUNT);
+    snprintf(path, sizeof path, "%s/shm", target);
+    bj_builder_subtree(b, "shm", path, BJ_FLAG_NO_DEV | BJ_FLAG_NO_EXEC, BJ_LAYER_MOUNT);
 }
 
 static void etc_files(struct bj_builder *b)
@@ -151,50 +176,43 @@ static void skeleton(struct bj_builder *b)
         mode_t mode;
         uint32_t flags;
     } dirs[] = {
-        {"root", 0755, 0},         {"root/dev", 0755, 0},
-        {"root/dev/pts", 0755, 0}, {"root/dev/shm", 0755, 0},
-        {"root/proc", 0755, 0},    {"root/tmp", 0755, 0},
-        {"root/run", 0755, 0},     {"root/home", 0755, 0},
-        {"root/var", 0755, 0},     {"root/var/tmp", 0755, 0},
-        {"tmp", 01777, 0},         {"vartmp", 01777, 0},
-        {"shm", 01777, 0},         {"home", 0700, BJ_FLAG_OWNED},
+        {"root", 0755, 0},     {"root/dev", 0755, 0},     {"root/proc", 0755, 0},
+        {"root/tmp", 0755, 0}, {"root/run", 0755, 0},     {"root/home", 0755, 0},
+        {"root/var", 0755, 0}, {"root/var/tmp", 0755, 0}, {"tmp", 01777, 0},
+        {"vartmp", 01777, 0},  {"shm", 01777, 0},         {"home", 0700, BJ_FLAG_OWNED},
         {"empty", 0555, 0},
     };
 
     for (size_t i = 0; i < sizeof dirs / sizeof *dirs; i++)
         bj_builder_dir(b, dirs[i].path, dirs[i].mode, dirs[i].flags);
     bj_builder_file(b, "void", "");
-    for (size_t i = 0; device_names[i] != NULL; i++) {
-        char path[32];
-
-        snprintf(path, sizeof path, "root/dev/%s", device_names[i]);
-        bj_builder_file(b, path, "");
-    }
-    bj_builder_link(b, "root/dev/fd", "/proc/self/fd");
-    bj_builder_link(b, "root/dev/stdin", "/proc/self/fd/0");
-    bj_builder_link(b, "root/dev/stdout", "/proc/self/fd/1");
-    bj_builder_link(b, "root/dev/stderr", "/proc/self/fd/2");
-    bj_builder_link(b, "root/dev/ptmx", "pts/ptmx");
+    bj_plan_dev_files(b, "root/dev");
     bj_builder_link(b, "root/var/run", "/run");
+}
+
+void bj_plan_scratch(struct bj_builder *b, const char *size, uint64_t inodes)
+{
+    char options[96];
+    uint32_t source, text;
+    struct bj_op *op;
+
+    snprintf(options, sizeof options, "size=%s,nr_inodes=%llu,mode=755", size,
+             (unsigned long long)inodes);
+    source = bj_builder_text(b, b->host->scratch_point);
+    text = bj_builder_text(b, options);
+    op = bj_builder_op(b, BJ_OP_SCRATCH, BJ_LAYER_MOUNT);
+    op->source = source;
+    op->text = text;
 }
 
 static void mount_scratch(struct bj_builder *b)
 {
     uint64_t mib = b->config->disk_mb > 0 ? (uint64_t)b->config->disk_mb : SCRATCH_DEFAULT_MIB;
     uint64_t inodes = mib * INODES_PER_MIB;
-    char options[96];
-    uint32_t source, text;
-    struct bj_op *op;
+    char size[32];
 
-    if (inodes < INODES_MIN)
-        inodes = INODES_MIN;
-    snprintf(options, sizeof options, "size=%lluk,nr_inodes=%llu,mode=755",
-             (unsigned long long)mib * 1024, (unsigned long long)inodes);
-    source = bj_builder_text(b, b->host->scratch_point);
-    text = bj_builder_text(b, options);
-    op = bj_builder_op(b, BJ_OP_SCRATCH, BJ_LAYER_MOUNT);
-    op->source = source;
-    op->text = text;
+    snprintf(size, sizeof size, "%lluk", (unsigned long long)mib * 1024);
+    bj_plan_scratch(b, size, inodes < INODES_MIN ? INODES_MIN : inodes);
 }
 
 /* Directories from which no workspace is started without a flag: too much lies below them. */
@@ -297,7 +315,7 @@ static int protect(struct bj_builder *b, const char *workspace, struct bj_error 
 }
 
 /* The places that the workload sees and may write, as Landlock rules. */
-static void access_rule(struct bj_builder *b, const char *target, enum bj_access access)
+void bj_plan_access(struct bj_builder *b, const char *target, enum bj_access access)
 {
     uint32_t text = bj_builder_text(b, target);
     struct bj_op *op = bj_builder_op(b, BJ_OP_LANDLOCK, BJ_LAYER_LANDLOCK);
@@ -310,24 +328,24 @@ static void plan_landlock_rules(struct bj_builder *b, const char *workspace)
 {
     if (!bj_builder_wants(b, BJ_LAYER_LANDLOCK) || b->host->landlock_abi == 0)
         return;
-    access_rule(b, "/", BJ_ACCESS_READ);
-    access_rule(b, "/dev", BJ_ACCESS_DEVICE);
-    access_rule(b, "/proc", BJ_ACCESS_DEVICE);
-    access_rule(b, "/dev/shm", BJ_ACCESS_WRITE);
-    access_rule(b, "/tmp", BJ_ACCESS_WRITE);
-    access_rule(b, "/var/tmp", BJ_ACCESS_WRITE);
-    access_rule(b, bj_plan_text(b->plan, b->plan->home), BJ_ACCESS_WRITE);
-    access_rule(b, workspace, BJ_ACCESS_WRITE);
+    bj_plan_access(b, "/", BJ_ACCESS_READ);
+    bj_plan_access(b, "/dev", BJ_ACCESS_DEVICE);
+    bj_plan_access(b, "/proc", BJ_ACCESS_DEVICE);
+    bj_plan_access(b, "/dev/shm", BJ_ACCESS_WRITE);
+    bj_plan_access(b, "/tmp", BJ_ACCESS_WRITE);
+    bj_plan_access(b, "/var/tmp", BJ_ACCESS_WRITE);
+    bj_plan_access(b, bj_plan_text(b->plan, b->plan->home), BJ_ACCESS_WRITE);
+    bj_plan_access(b, workspace, BJ_ACCESS_WRITE);
     for (int64_t i = 0; i < b->config->volume_count; i++) {
         if (!b->config->volumes[i].read_only)
-            access_rule(b, b->config->volumes[i].target, BJ_ACCESS_WRITE);
+            bj_plan_access(b, b->config->volumes[i].target, BJ_ACCESS_WRITE);
     }
 }
 
 struct tree_slots {
     uint32_t system[BJ_SYSTEM_DIRS_MAX];
     uint32_t system_mounts[BJ_SYSTEM_MOUNTS_MAX];
-    uint32_t devices[sizeof device_names / sizeof *device_names];
+    uint32_t devices[BJ_DEVICES_MAX];
     uint32_t workspace;
     uint32_t volumes[BJ_VOLUMES_MAX];
     uint32_t sysfs;
@@ -339,20 +357,20 @@ static void open_sources(struct bj_builder *b, struct tree_slots *slots, const c
 
     for (int i = 0; i < b->host->system_count; i++) {
         if (b->host->system[i].kind == BJ_SYSTEM_DIRECTORY)
-            slots->system[i] = open_path(b, b->host->system[i].path, 0);
+            slots->system[i] = bj_plan_open(b, b->host->system[i].path, 0);
     }
     for (int i = 0; i < b->host->system_mount_count; i++)
-        slots->system_mounts[i] = open_path(b, b->host->system_mounts[i], 0);
-    for (int i = 0; device_names[i] != NULL; i++) {
-        snprintf(path, sizeof path, "/dev/%s", device_names[i]);
-        slots->devices[i] = open_path(b, path, 0);
+        slots->system_mounts[i] = bj_plan_open(b, b->host->system_mounts[i], 0);
+    for (int i = 0; bj_plan_device_names[i] != NULL; i++) {
+        snprintf(path, sizeof path, "/dev/%s", bj_plan_device_names[i]);
+        slots->devices[i] = bj_plan_open(b, path, 0);
     }
     if (b->config->sysfs)
-        slots->sysfs = open_path(b, "/sys", 0);
+        slots->sysfs = bj_plan_open(b, "/sys", 0);
     if (workspace != NULL && !b->host->privileged)
-        slots->workspace = open_path(b, workspace, 0);
+        slots->workspace = bj_plan_open(b, workspace, 0);
     for (int64_t i = 0; i < b->config->volume_count && !b->host->privileged; i++)
-        slots->volumes[i] = open_path(b, b->config->volumes[i].source, 0);
+        slots->volumes[i] = bj_plan_open(b, b->config->volumes[i].source, 0);
 }
 
 /* Privileged: the host side opens what belongs to users, so these come before init's operations. */
@@ -399,12 +417,12 @@ static void attach_volumes(struct bj_builder *b, const struct tree_slots *slots)
         const struct bj_volume *volume = &b->config->volumes[i];
 
         if (b->host->privileged)
-            bind(b, slots->volumes[i], volume->source, volume->target, BJ_FLAG_DETACHED);
+            bj_plan_bind(b, slots->volumes[i], volume->source, volume->target, BJ_FLAG_DETACHED);
         else if (volume->read_only)
             read_only_tree(b, slots->volumes[i], volume->source, volume->target, "");
         else
-            bind(b, slots->volumes[i], volume->source, volume->target,
-                 BJ_FLAG_NO_DEV | BJ_FLAG_RECURSIVE);
+            bj_plan_bind(b, slots->volumes[i], volume->source, volume->target,
+                         BJ_FLAG_NO_DEV | BJ_FLAG_RECURSIVE);
     }
 }
 
@@ -421,8 +439,8 @@ static void attach_system(struct bj_builder *b, const struct tree_slots *slots)
         read_only_tree(b, slots->system_mounts[i], b->host->system_mounts[i],
                        b->host->system_mounts[i], "");
     if (b->config->sysfs)
-        bind(b, slots->sysfs, "/sys", "/sys",
-             BJ_FLAG_READ_ONLY | BJ_FLAG_NO_DEV | BJ_FLAG_NO_EXEC | BJ_FLAG_RECURSIVE);
+        bj_plan_bind(b, slots->sysfs, "/sys", "/sys",
+                     BJ_FLAG_READ_ONLY | BJ_FLAG_NO_DEV | BJ_FLAG_NO_EXEC | BJ_FLAG_RECURSIVE);
 }
 
 int bj_plan_tree(struct bj_builder *b, struct bj_error *err)
@@ -449,7 +467,7 @@ int bj_plan_tree(struct bj_builder *b, struct bj_error *err)
 
     bj_builder_subtree(b, "root", "/", BJ_FLAG_NO_DEV, BJ_LAYER_MOUNT);
     attach_system(b, &slots);
-    plan_devices(b, slots.devices, device_names);
+    bj_plan_dev_mounts(b, slots.devices, "/dev");
     bj_builder_subtree(b, "tmp", "/tmp", BJ_FLAG_NO_DEV, BJ_LAYER_MOUNT);
     bj_builder_subtree(b, "vartmp", "/var/tmp", BJ_FLAG_NO_DEV, BJ_LAYER_MOUNT);
     bj_builder_subtree(b, "home", bj_plan_text(b->plan, b->plan->home), BJ_FLAG_NO_DEV,
@@ -459,8 +477,8 @@ int bj_plan_tree(struct bj_builder *b, struct bj_error *err)
     if (source == NULL) {
         bj_builder_subtree(b, "work", target, BJ_FLAG_NO_DEV, BJ_LAYER_MOUNT);
     } else {
-        bind(b, slots.workspace, source, target,
-             b->host->privileged ? BJ_FLAG_DETACHED : BJ_FLAG_NO_DEV | BJ_FLAG_RECURSIVE);
+        bj_plan_bind(b, slots.workspace, source, target,
+                     b->host->privileged ? BJ_FLAG_DETACHED : BJ_FLAG_NO_DEV | BJ_FLAG_RECURSIVE);
         result = protect(b, target, err);
     }
     if (result < 0)

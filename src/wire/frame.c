@@ -161,7 +161,8 @@ int bj_frame_get_spawn(const struct bj_frame *frame, const char **strings, size_
 
     if (result < 0)
         return result;
-    if (fixed.argc == 0 || (uint64_t)fixed.argc + fixed.envc + 2 > capacity)
+    if (fixed.argc < (fixed.flags & BJ_SPAWN_NAMED ? 2 : 1) ||
+        (uint64_t)fixed.argc + fixed.envc + 2 > capacity)
         return bj_fail(err, BJ_E_PROTOCOL, "frame",
                        "%u arguments and %u variables are out of range", fixed.argc, fixed.envc);
     result = take_string(&cursor, &spawn.directory, err);

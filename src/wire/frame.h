@@ -73,6 +73,7 @@ struct bj_spawn {
 #define BJ_SPAWN_PIDFD    (1u << 2) /* the REPLY carries a pidfd */
 #define BJ_SPAWN_REPLY    (1u << 3) /* MAIN, but reply all the same */
 #define BJ_SPAWN_KEEP     (1u << 4) /* its end is kept for WAIT instead of being said unasked */
+#define BJ_SPAWN_NAMED    (1u << 5) /* argv[0] is the file, its arguments begin at argv[1] */
 
 /* OPEN: open(2) inside, as the workload's user. REPLY: one descriptor. */
 struct bj_open {

@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -47,9 +48,7 @@ static const struct {
     [BJ_SECCOMP_ARM64] = {AUDIT_ARCH_AARCH64, SCMP_ARCH_AARCH64, false},
 };
 
-static const char *const refused[] = {"unshare",
-                                      "setns",
-                                      "mount",
+static const char *const refused[] = {"setns",
                                       "umount2",
                                       "pivot_root",
                                       "chroot",
@@ -138,7 +137,8 @@ static const char *const decided_by_argument[] = {"clone",          "prlimit64",
                                                   "mknod",          "mknodat",
                                                   "setpriority",    "ioprio_set",
                                                   "sched_setattr",  "sched_setaffinity",
-                                                  "sched_setparam", "sched_setscheduler"};
+                                                  "sched_setparam", "sched_setscheduler",
+                                                  "unshare",        "mount"};
 
 /* Of arch/x86/entry/syscalls/syscall_64.tbl in Linux 6.18; from 403 on the same on arm64. */
 static const struct {
@@ -349,16 +349,29 @@ struct argument_case {
     int64_t args[4]; /* 32 bits each, or ANY */
     uint32_t expected;
     uint32_t no_network; /* the expectation there, if it is another one; else 0 */
+    uint32_t nesting;    /* the same for that profile */
 };
 
 #define REFUSED     FAIL(EPERM)
 #define NO_PROTOCOL FAIL(EPROTONOSUPPORT)
+#define DONE        FAIL(0)
 
 static const struct argument_case argument_cases[] = {
     {"clone", {SIGCHLD, ANY, ANY, ANY}, ALLOW, 0},
     {"clone", {EVERY_FLAG_BUT_NEW, ANY, ANY, ANY}, ALLOW, 0},
     {"clone", {0x003d0f00, ANY, ANY, ANY}, ALLOW, 0}, /* glibc's pthread_create */
     {"clone", {CLONE_NEWNS, ANY, ANY, ANY}, REFUSED, 0},
+    {"unshare", {CLONE_NEWUSER, ANY, ANY, ANY}, REFUSED, 0, ALLOW},
+    {"unshare", {CLONE_NEWPID | CLONE_NEWNS, ANY, ANY, ANY}, REFUSED, 0, ALLOW},
+    {"unshare", {CLONE_NEWUSER | CLONE_NEWNET, ANY, ANY, ANY}, REFUSED, 0},
+    {"unshare", {CLONE_NEWNET, ANY, ANY, ANY}, REFUSED, 0},
+    {"unshare", {CLONE_NEWNS, ANY, ANY, ANY}, REFUSED, 0},
+    {"unshare", {CLONE_FILES, ANY, ANY, ANY}, REFUSED, 0},
+    {"mount", {ANY, ANY, ANY, MS_REC | MS_PRIVATE}, REFUSED, 0, DONE},
+    {"mount", {ANY, ANY, ANY, MS_REC | MS_SHARED}, REFUSED, 0},
+    {"mount", {ANY, ANY, ANY, MS_BIND}, REFUSED, 0},
+    {"mount", {ANY, ANY, ANY, MS_NOSUID | MS_NODEV | MS_NOEXEC}, REFUSED, 0},
+    {"mount", {ANY, ANY, ANY, 0}, REFUSED, 0},
     {"clone", {CLONE_NEWCGROUP, ANY, ANY, ANY}, REFUSED, 0},
     {"clone", {CLONE_NEWUTS | SIGCHLD, ANY, ANY, ANY}, REFUSED, 0},
     {"clone", {CLONE_NEWIPC, ANY, ANY, ANY}, REFUSED, 0},
@@ -498,6 +511,8 @@ static void check_case(enum bj_seccomp_profile profile, enum bj_seccomp_arch arc
         return;
     if (profile == BJ_SECCOMP_NO_NETWORK && row->no_network != 0)
         expected = row->no_network;
+    if (profile == BJ_SECCOMP_NESTING && row->nesting != 0)
+        expected = row->nesting;
     for (size_t i = 0; i < COUNT(garbage); i++) {
         for (size_t j = 0; j < COUNT(data.args); j++) {
             data.args[j] = garbage[i];

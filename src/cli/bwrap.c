@@ -1,0 +1,219 @@
+/*
+ * belljar bwrap: bubblewrap's command line on Belljar's layers, for programs that know only that.
+ *
+ * This is a front door like the others: it turns the command line into a config with a layout, and
+ * has the engine run it. Its own are only what bubblewrap tells its caller: descriptors to write
+ * what runs to, and to wait on before it does.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "backend/backend.h"
+#include "base/fd.h"
+#include "base/str.h"
+#include "cli/bwrap_options.h"
+#include "cli/cli.h"
+#include "engine/engine.h"
+#include "linux/process.h"
+#include "model/options.h"
+#include "version.h"
+
+#define EXIT_FAILED 1       /* as bubblewrap */
+#define SPOKEN      "0.8.0" /* whose command line this is */
+
+static int fail(const struct bj_error *err)
+{
+    /* Callers look for these words to find out that /proc is not to be had where they are. */
+    if (bj_streq(err->step, "proc"))
+        fprintf(stderr, "bwrap: Can't mount proc on /newroot/proc: %s\n", err->message);
+    else
+        fprintf(stderr, "bwrap: %s\n", err->message);
+    return EXIT_FAILED;
+}
+
+/* Waits until the caller says so, by a byte or by closing its end. Signals end it, as ever. */
+static int wait_for(int fd, struct bj_error *err)
+{
+    struct pollfd ready = {.fd = fd, .events = POLLIN};
+    sigset_t none;
+
+    sigemptyset(&none);
+    while (ppoll(&ready, 1, NULL, &none) < 0) {
+        if (errno != EINTR)
+            return bj_fail_errno(err, "bwrap", "--block-fd: cannot wait for descriptor %d", fd);
+    }
+    close(fd);
+    return 0;
+}
+
+static int tell(int fd, const char *option, const char *text, struct bj_error *err)
+{
+    if (fd >= 0 && bj_fd_write_all(fd, text, strlen(text)) < 0)
+        return bj_fail_errno(err, "bwrap", "%s: cannot write to descriptor %d", option, fd);
+    return 0;
+}
+
+/* The sandbox is there, its command not yet. */
+static int created(void *context, pid_t init_pid, struct bj_error *err)
+{
+    struct bj_bwrap *bwrap = context;
+    char text[64];
+    int result;
+
+    snprintf(text, sizeof text, "{\n    \"child-pid\": %d\n}\n", (int)init_pid);
+    result = tell(bwrap->info_fd, "--info-fd", text, err);
+    bj_fd_close(&bwrap->info_fd);
+    snprintf(text, sizeof text, "{ \"child-pid\": %d }\n", (int)init_pid);
+    if (result == 0)
+        result = tell(bwrap->status_fd, "--json-status-fd", text, err);
+    if (result == 0 && bwrap->block_fd >= 0)
+        result = wait_for(bwrap->block_fd, err);
+    return result;
+}
+
+/* A terminal of its own where all streams are the caller's, who is in front of it, and the layout
+ * has devices to open one with. */
+static bool wants_terminal(const struct bj_layout *layout)
+{
+    bool devices = false;
+
+    for (size_t i = 0; i < layout->step_count; i++)
+        devices |=
+            layout->steps[i].kind == BJ_STEP_DEV && bj_streq(layout->steps[i].target, "/dev");
+    return devices && isatty(0) && isatty(1) && isatty(2) && tcgetpgrp(0) == getpgrp();
+}
+
+/*
+ * Limits are what the environment says (BELLJAR_MEMORY_MB, …): a caller that speaks to bubblewrap
+ * expects none.
+ */
+static void lift_unsaid_limits(struct bj_config *config)
+{
+    if (!bj_config_said(config, BJ_OPT_OUTPUT_LIMIT_MB))
+        config->output_limit_mb = 0;
+    if (!bj_config_said(config, BJ_OPT_SESSION_TIMEOUT))
+        config->session_timeout_minutes = 0;
+    if (!bj_config_said(config, BJ_OPT_MAX_OPEN_FILES))
+        config->max_open_files = 1 << 20; /* the caller's own limit holds */
+    if (bj_config_said(config, BJ_OPT_PRESET))
+        return;
+    if (!bj_config_said(config, BJ_OPT_CPU_CORES))
+        config->cpu_cores = 0;
+    if (!bj_config_said(config, BJ_OPT_MEMORY_MB))
+        config->memory_mb = 0;
+    if (!bj_config_said(config, BJ_OPT_DISK_MB))
+        config->disk_mb = 0;
+    if (!bj_config_said(config, BJ_OPT_MAX_PROCESSES))
+        config->max_processes = 0;
+    if (!bj_config_said(config, BJ_OPT_TIMEOUT_SECONDS))
+        config->timeout_seconds = 0;
+}
+
+static int settle(struct bj_config *config, const struct bj_bwrap *bwrap, struct bj_error *err)
+{
+    if (config->sandbox_type != BJ_SANDBOX_NATIVE || config->isolation != BJ_ISOLATION_NAMESPACES)
+        return bj_fail(err, BJ_E_UNSUPPORTED, "bwrap",
+                       "a file tree of one's own needs sandbox_type native and isolation "
+                       "namespaces; BELLJAR_… variables say something else");
+    lift_unsaid_limits(config);
+    config->layout = &bwrap->layout;
+    config->workspace = BJ_WORKSPACE_EMPTY;
+    config->network = bwrap->layout.own_network ? BJ_NETWORK_NONE : BJ_NETWORK_HOST;
+    return bj_config_check_enforced(config, err);
+}
+
+static int run(const struct bj_config *config, struct bj_bwrap *bwrap)
+{
+    struct bj_run_request request = {
+        .config = config,
+        .argv = bwrap->command,
+        .named = bwrap->named,
+        .environment = bwrap->environment,
+        .terminal = wants_terminal(&bwrap->layout),
+        .interactive = isatty(0) && tcgetpgrp(0) == getpgrp(),
+        .created = created,
+        .context = bwrap,
+    };
+    struct bj_error err = {0};
+    struct bj_result result;
+    int status = EXIT_FAILED;
+    char text[64];
+
+    for (int i = 0; i < 3; i++)
+        request.streams[i] = fcntl(i, F_GETFD) < 0 ? -1 : i;
+    bj_result_init(&result);
+    if (bj_engine_run(&bj_backend_native, &request, &result, &err) < 0) {
+        fail(&err);
+    } else {
+        status = result.exit_code;
+        if (result.reason[0] != '\0')
+            fprintf(stderr, "bwrap: %s\n", result.reason);
+        snprintf(text, sizeof text, "{ \"exit-code\": %d }\n", status);
+        tell(bwrap->status_fd, "--json-status-fd", text, NULL);
+    }
+    bj_result_release(&result);
+    return status;
+}
+
+static int print_help(void)
+{
+    struct bj_buf text;
+
+    bj_buf_init(&text, 1 << 20);
+    bj_bwrap_help(&text);
+    bj_fd_write_all(STDOUT_FILENO, bj_buf_text(&text), text.length);
+    bj_buf_release(&text);
+    return 0;
+}
+
+/* Callers want to read bubblewrap and a number they know; people want to know what it is. */
+static int print_version(void)
+{
+    printf("bubblewrap " SPOKEN "\nbelljar " BJ_VERSION
+           " in its place: belljar-bwrap(1) says what differs\n");
+    return 0;
+}
+
+static int run_parsed(struct bj_bwrap *bwrap)
+{
+    char *no_arguments[] = {(char *)"bwrap", NULL};
+    struct bj_run_options ignored;
+    struct bj_config config;
+    struct bj_error err = {0};
+    pid_t parent = getppid();
+    int first, status;
+
+    if (bwrap->die_with_parent && (bj_process_die_with_parent() < 0 || getppid() != parent))
+        return EXIT_FAILED;
+    if (bj_options_parse(1, no_arguments, &config, &ignored, &first, &err) < 0 ||
+        settle(&config, bwrap, &err) < 0)
+        status = fail(&err);
+    else
+        status = run(&config, bwrap);
+    bj_config_release(&config);
+    return status;
+}
+
+int bj_cli_bwrap(int argc, char **argv)
+{
+    const struct bj_bwrap_caller caller = {
+        .uid = geteuid(), .gid = getegid(), .environment = environ};
+    static struct bj_bwrap bwrap; /* large */
+    struct bj_error err = {0};
+    int status;
+
+    if (bj_bwrap_parse(argc, argv, &caller, &bwrap, &err) < 0)
+        status = fail(&err);
+    else if (bwrap.help)
+        status = print_help();
+    else if (bwrap.version)
+        status = print_version();
+    else
+        status = run_parsed(&bwrap);
+    bj_bwrap_release(&bwrap);
+    return status;
+}
