@@ -72,7 +72,7 @@ static void create(struct sandbox *s)
     memset(&s->degraded, 0, sizeof s->degraded);
     s->channel = (struct bj_channel){.degraded = &s->degraded};
     if (bj_host_read(&config, &host, &err) < 0 ||
-        bj_plan_make(&config, &host, &s->plan, &s->degraded, &err) < 0 ||
+        bj_plan_make(&config, &host, NULL, &s->plan, &s->degraded, &err) < 0 ||
         bj_launcher_launch(&launcher, &s->plan, &s->number, &s->channel.fd, &s->pidfd, &err) < 0)
         die("create", &err);
 }

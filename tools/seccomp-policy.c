@@ -214,13 +214,13 @@ static void parse_action(struct parser *parser, uint32_t action)
 }
 
 /* The bit of a profile. */
-static uint32_t take_profile(struct parser *parser)
+static unsigned take_profile(struct parser *parser)
 {
     const char *name = take(parser, "a profile");
 
     for (unsigned i = 0; i < parser->policy->profile_count; i++) {
         if (strcmp(parser->policy->profiles[i], name) == 0)
-            return (uint32_t)1 << i;
+            return i;
     }
     policy_die(parser->path, parser->at[-1].line, "%s is no profile", name);
 }
@@ -237,9 +237,9 @@ static void parse_check(struct parser *parser)
     end = parser->at;
     if (next_is(parser, "in")) {
         parser->at++;
-        profiles = take_profile(parser);
+        profiles = (uint32_t)1 << take_profile(parser);
         while (has_more(parser) && parser->at->line == line)
-            profiles |= take_profile(parser);
+            profiles |= (uint32_t)1 << take_profile(parser);
     }
     for (; name < end; name++)
         decide_call(parser, name->text, line, profiles);
@@ -303,7 +303,26 @@ static void parse_profile(struct parser *parser)
 
     if (policy->profile_count == POLICY_PROFILES_MAX || policy->call_count > 0)
         policy_die(parser->path, parser->at->line, "too many profiles, or after the first call");
-    policy->profiles[policy->profile_count++] = take(parser, "a profile");
+    policy->profiles[policy->profile_count] = take(parser, "a profile");
+    policy->like[policy->profile_count] = -1;
+    if (next_is(parser, "like")) {
+        parser->at++;
+        policy->like[policy->profile_count] = (int)take_profile(parser);
+    }
+    policy->profile_count++;
+}
+
+/* What a profile does not decide itself it has from the one that it is like. */
+static void inherit_decisions(struct policy *policy)
+{
+    for (unsigned i = 0; i < policy->call_count; i++) {
+        int *decisions = policy->calls[i].decisions;
+
+        for (unsigned j = 0; j < policy->profile_count; j++) {
+            if (decisions[j] < 0 && policy->like[j] >= 0)
+                decisions[j] = decisions[policy->like[j]];
+        }
+    }
 }
 
 static void parse_statement(struct parser *parser)
@@ -392,6 +411,7 @@ void policy_read(struct policy *policy, const char *path)
     if (policy->profile_count == 0 || policy->foreign == 0 || policy->x32 == 0 ||
         policy->skipped == 0 || policy->unlisted == 0 || policy->unknown == 0)
         policy_die(path, 0, "a profile or one of the defaults is missing");
+    inherit_decisions(policy);
     for (unsigned i = 0; i < policy->call_count; i++) {
         for (unsigned j = 0; j < policy->profile_count; j++) {
             if (policy->calls[i].decisions[j] < 0)

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define POLICY_PROFILES_MAX  4
+#define POLICY_PROFILES_MAX  8
 #define POLICY_CALLS_MAX     1024
 #define POLICY_DECISIONS_MAX 128
 #define POLICY_RULES_MAX     8
@@ -52,6 +52,7 @@ struct policy_number {
 struct policy {
     unsigned profile_count;
     const char *profiles[POLICY_PROFILES_MAX];
+    int like[POLICY_PROFILES_MAX]; /* the profile whose decisions it has but for its own, or -1 */
     unsigned decision_count;
     struct policy_decision decisions[POLICY_DECISIONS_MAX];
     unsigned call_count;

@@ -10,8 +10,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "backend/environment.h"
-
-#define PATH_INSIDE "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#include "model/programs.h"
 
 static const char *const passed_on[] = {
     "LANG",        "LANGUAGE",   "LC_ALL",  "LC_CTYPE", "LC_COLLATE", "LC_MESSAGES",
@@ -78,7 +77,7 @@ int bj_environment_build(const struct bj_environment_base *base, char ***ret, st
     list.items = bj_alloc(list.capacity * sizeof *list.items);
     if (list.items == NULL)
         return bj_fail(err, BJ_E_NO_MEMORY, "environment", "out of memory");
-    set_pair(&list, "PATH", PATH_INSIDE);
+    set_pair(&list, "PATH", BJ_PATH_INSIDE);
     set_pair(&list, "HOME", base->home);
     set_pair(&list, "USER", base->user);
     set_pair(&list, "LOGNAME", base->user);

@@ -124,6 +124,7 @@ static int open_tree(struct bj_launch *launch, const struct bj_op *op, struct ha
     struct bj_tree_request request = {
         .source = bj_plan_text(launch->plan, op->source),
         .read_only = op->flags & BJ_FLAG_READ_ONLY,
+        .no_exec = op->flags & BJ_FLAG_NO_EXEC,
         .overlay = op->flags & BJ_FLAG_OVERLAY,
         .ret_plain = &launch->plain_trees,
         .uid = launch->id_base + launch->plan->sandbox_uid,

@@ -20,6 +20,7 @@
 #include "linux/git.h"
 #include "linux/host.h"
 #include "linux/process.h"
+#include "linux/programs.h"
 #include "plan/plan.h"
 
 struct bj_sandbox {
@@ -102,12 +103,19 @@ static int make_plan(const struct bj_config *config, struct bj_plan *plan,
                      struct bj_degradations *degraded, struct bj_error *err)
 {
     BJ_CLEANUP_FREE struct bj_host *host = bj_alloc(sizeof *host); /* large, and needed only here */
+    bool listed = config->command_whitelist != NULL && config->layout == NULL;
+    struct bj_programs programs = {0};
     int result;
 
     if (host == NULL)
         return bj_fail(err, BJ_E_NO_MEMORY, "plan", "out of memory");
     result = bj_host_read(config, host, err);
-    return result < 0 ? result : bj_plan_make(config, host, plan, degraded, err);
+    if (result == 0 && listed)
+        result = bj_programs_find(config, host, &programs, err);
+    if (result == 0)
+        result = bj_plan_make(config, host, listed ? &programs : NULL, plan, degraded, err);
+    bj_arena_release(&programs.arena);
+    return result;
 }
 
 /* If init failed first, its word is the better one. */

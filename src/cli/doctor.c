@@ -56,7 +56,7 @@ static void try_plan(const struct bj_config *config, const struct bj_host *host,
 
     if (plan == NULL)
         return;
-    ret->planned = bj_plan_make(config, host, plan, &ret->degraded, NULL) == 0;
+    ret->planned = bj_plan_make(config, host, NULL, plan, &ret->degraded, NULL) == 0;
     ret->layers = plan->layers;
     bj_free(plan);
 }

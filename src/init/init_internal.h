@@ -69,6 +69,13 @@ uint64_t bj_init_mount_attributes(uint32_t flags);
 /* places.c: the operation that places something in the new root; NULL for any other kind. */
 bj_init_operation bj_init_place_operation(enum bj_op_kind kind);
 
+/* programs.c: where only listed programs run. */
+int bj_init_keep_only(struct bj_init *init, const struct bj_op *op, struct bj_error *err);
+int bj_init_let_execute(struct bj_init *init, const struct bj_op *op, struct bj_error *err);
+
+/* programs.c: takes the next line off a list of an operation's; false at its end. */
+bool bj_init_next_line(const char **list, char ret_line[BJ_PATH_MAX]);
+
 /* spawn.c: takes over a further filter, which every process started from then on loads. */
 int bj_init_add_filter(int fd, struct bj_error *err);
 

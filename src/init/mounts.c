@@ -383,7 +383,8 @@ static int mask(struct bj_init *init, const struct bj_op *op, struct bj_error *e
     tree_fd = bj_mount_clone_tree(init->scratch_fd, directory ? "empty" : "void", false);
     if (tree_fd < 0 ||
         bj_mount_set_attributes(
-            tree_fd, bj_init_mount_attributes(BJ_FLAG_READ_ONLY | BJ_FLAG_NO_DEV), false, -1) < 0 ||
+            tree_fd, bj_init_mount_attributes(BJ_FLAG_READ_ONLY | BJ_FLAG_NO_DEV | BJ_FLAG_NO_EXEC),
+            false, -1) < 0 ||
         bj_mount_attach(tree_fd, target_fd) < 0)
         return bj_fail_errno(err, "mask", "cannot cover %s", target);
     return 0;
@@ -443,13 +444,22 @@ static int not_ours(struct bj_init *init, const struct bj_op *op, struct bj_erro
 bj_init_operation bj_init_mount_operation(enum bj_op_kind kind)
 {
     static const bj_init_operation operations[BJ_OP_COUNT] = {
-        [BJ_OP_PRIVATE] = make_private,     [BJ_OP_OPEN_PATH] = open_path,
-        [BJ_OP_SCRATCH] = mount_scratch,    [BJ_OP_DIR] = make_dir,
-        [BJ_OP_FILE] = make_file,           [BJ_OP_SYMLINK] = make_link,
-        [BJ_OP_SUBTREE] = bind_subtree,     [BJ_OP_BIND] = bind,
-        [BJ_OP_OVERLAY] = mount_overlay,    [BJ_OP_PROC] = mount_proc,
-        [BJ_OP_DEVPTS] = mount_devpts,      [BJ_OP_MASK] = mask,
-        [BJ_OP_READ_ONLY] = make_read_only, [BJ_OP_PIVOT] = pivot,
+        [BJ_OP_PRIVATE] = make_private,
+        [BJ_OP_OPEN_PATH] = open_path,
+        [BJ_OP_SCRATCH] = mount_scratch,
+        [BJ_OP_DIR] = make_dir,
+        [BJ_OP_FILE] = make_file,
+        [BJ_OP_SYMLINK] = make_link,
+        [BJ_OP_SUBTREE] = bind_subtree,
+        [BJ_OP_BIND] = bind,
+        [BJ_OP_OVERLAY] = mount_overlay,
+        [BJ_OP_PROC] = mount_proc,
+        [BJ_OP_DEVPTS] = mount_devpts,
+        [BJ_OP_MASK] = mask,
+        [BJ_OP_READ_ONLY] = make_read_only,
+        [BJ_OP_PIVOT] = pivot,
+        [BJ_OP_KEEP_ONLY] = bj_init_keep_only,
+        [BJ_OP_EXECUTABLE] = bj_init_let_execute,
     };
     bj_init_operation operation = operations[kind];
 

@@ -18,6 +18,7 @@
 #include "init/init_internal.h"
 #include "linux/idmap.h"
 #include "linux/landlock.h"
+#include "linux/mount.h"
 #include "linux/network.h"
 #include "linux/process.h"
 #include "linux/seccomp.h"
@@ -128,10 +129,30 @@ static int landlock_rule(struct bj_init *init, const struct bj_op *op, struct bj
         return 0;
     if (path_fd < 0)
         return bj_fail_errno(err, "landlock", "cannot open %s for its access rule", target);
-    if (bj_landlock_allow(init->ruleset_fd, init->landlock_abi, path_fd,
-                          (enum bj_access)op->number) < 0)
+    if (bj_landlock_allow(init->ruleset_fd, init->landlock_abi, path_fd, (enum bj_access)op->number,
+                          !(op->flags & BJ_FLAG_NO_EXEC)) < 0)
         return bj_fail_errno(err, "landlock", "cannot add an access rule for %s", target);
     return 0;
+}
+
+/* A list of paths without links, each as an access rule that lets it be executed. */
+static int landlock_run(struct bj_init *init, const struct bj_op *op, struct bj_error *err)
+{
+    BJ_CLEANUP_CLOSE int root_fd = BJ_SYS(open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
+    const char *list = bj_plan_text(init->plan, op->text);
+    int result = init->ruleset_fd < 0 ? landlock_begin(init, err) : 0;
+    char path[BJ_PATH_MAX];
+
+    if (root_fd < 0)
+        return bj_fail_errno(err, "landlock", "cannot open the root");
+    while (result == 0 && bj_init_next_line(&list, path)) {
+        BJ_CLEANUP_CLOSE int path_fd = bj_mount_resolve_plain(root_fd, path);
+
+        if (path_fd < 0 || bj_landlock_allow(init->ruleset_fd, init->landlock_abi, path_fd,
+                                             BJ_ACCESS_READ, true) < 0)
+            result = bj_fail_errno(err, "landlock", "cannot let %s be executed", path);
+    }
+    return result;
 }
 
 static int landlock_on(struct bj_init *init, const struct bj_op *op, struct bj_error *err)
@@ -265,6 +286,7 @@ static const bj_init_operation operations[BJ_OP_COUNT] = {
     [BJ_OP_SYSCTL] = set_sysctl,
     [BJ_OP_SUBREAPER] = adopt_orphans,
     [BJ_OP_LANDLOCK] = landlock_rule,
+    [BJ_OP_LANDLOCK_RUN] = landlock_run,
     [BJ_OP_LANDLOCK_ON] = landlock_on,
     [BJ_OP_CAPABILITIES] = drop_capabilities,
     [BJ_OP_NO_NEW_PRIVS] = no_new_privs,

@@ -128,6 +128,8 @@ int bj_run(struct bj_runner *runner, struct bj_config *config, const char *const
 
     if (result < 0)
         return result;
+    config->program = argv[0];
+    config->program_is_shell = false;
     outcome = bj_alloc(sizeof *outcome);
     if (outcome == NULL)
         return bj_fail(err, BJ_E_NO_MEMORY, "run", "out of memory");
@@ -235,6 +237,7 @@ int bj_sandbox_new(struct bj_runner *runner, struct bj_config *config,
                          "them, a sandbox's owner has to");
     if (failed < 0)
         return failed;
+    config->program = NULL;
     bj_result_init(&result);
     failed = bj_backend_native.create(config, &runner->launcher, &result, ret_sandbox, err);
     bj_result_release(&result);

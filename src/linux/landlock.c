@@ -84,7 +84,7 @@ int bj_landlock_new(int abi, bool no_tcp)
     return (int)BJ_SYS(syscall(BJ_SYS_LANDLOCK_CREATE_RULESET, &attr, size, 0));
 }
 
-int bj_landlock_allow(int ruleset_fd, int abi, int path_fd, enum bj_access access)
+int bj_landlock_allow(int ruleset_fd, int abi, int path_fd, enum bj_access access, bool execute)
 {
     struct path_beneath_attr attr = {.parent_fd = path_fd};
     struct stat status;
@@ -103,6 +103,8 @@ int bj_landlock_allow(int ruleset_fd, int abi, int path_fd, enum bj_access acces
         break;
     }
     attr.allowed &= handled_by(abi);
+    if (!execute)
+        attr.allowed &= ~(uint64_t)FS_EXECUTE;
     if (!S_ISDIR(status.st_mode))
         attr.allowed &= FILE_ACCESSES;
     return (int)BJ_SYS(syscall(BJ_SYS_LANDLOCK_ADD_RULE, ruleset_fd, RULE_PATH_BENEATH, &attr, 0));

@@ -47,6 +47,14 @@ int bj_mount_set_attributes(int tree_fd, uint64_t attributes, bool recursive, in
                                AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), &attr, sizeof attr));
 }
 
+int bj_mount_allow_execution(int tree_fd)
+{
+    struct mount_attr attr = {.attr_clr = MOUNT_ATTR_NOEXEC};
+
+    return (int)BJ_SYS(
+        syscall(BJ_SYS_MOUNT_SETATTR, tree_fd, "", AT_EMPTY_PATH, &attr, sizeof attr));
+}
+
 int bj_mount_attach(int tree_fd, int target_fd)
 {
     return BJ_SYS(bj_sys_move_mount(tree_fd, "", target_fd, "",
@@ -95,17 +103,27 @@ void bj_mount_split_options(char *text, struct bj_mount_option *ret, size_t capa
     ret[count] = (struct bj_mount_option){0};
 }
 
-int bj_mount_resolve(int root_fd, const char *path, int flags)
+static int resolve(int root_fd, const char *path, int flags, uint64_t how_to)
 {
     struct open_how how = {
         .flags = (uint64_t)(O_PATH | O_CLOEXEC | flags),
-        .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
+        .resolve = RESOLVE_IN_ROOT | how_to,
     };
 
     while (*path == '/')
         path++;
     return (int)BJ_SYS(
         syscall(BJ_SYS_OPENAT2, root_fd, *path != '\0' ? path : ".", &how, sizeof how));
+}
+
+int bj_mount_resolve(int root_fd, const char *path, int flags)
+{
+    return resolve(root_fd, path, flags, RESOLVE_NO_MAGICLINKS);
+}
+
+int bj_mount_resolve_plain(int root_fd, const char *path)
+{
+    return resolve(root_fd, path, 0, RESOLVE_NO_SYMLINKS);
 }
 
 int bj_mount_pivot(int root_fd)

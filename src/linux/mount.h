@@ -18,6 +18,9 @@ int bj_mount_clone_tree(int dir_fd, const char *path, bool recursive);
 /* Sets MOUNT_ATTR_… on a tree; `userns_fd` >= 0 also maps its ids (MOUNT_ATTR_IDMAP). */
 int bj_mount_set_attributes(int tree_fd, uint64_t attributes, bool recursive, int userns_fd);
 
+/* Takes MOUNT_ATTR_NOEXEC from the tree's top mount. */
+int bj_mount_allow_execution(int tree_fd);
+
 /* Attaches a detached tree where `target_fd` (O_PATH) points. */
 int bj_mount_attach(int tree_fd, int target_fd);
 
@@ -41,6 +44,9 @@ void bj_mount_split_options(char *text, struct bj_mount_option *ret, size_t capa
  * as of openat2(2), for instance O_DIRECTORY.
  */
 int bj_mount_resolve(int root_fd, const char *path, int flags);
+
+/* The same, but a link anywhere in the path is an error (ELOOP). */
+int bj_mount_resolve_plain(int root_fd, const char *path);
 
 /* pivot_root(2) into the mount at `root_fd`, the old root detached, working directory "/". */
 int bj_mount_pivot(int root_fd);

@@ -19,9 +19,16 @@
 
 #define TREE_ATTRIBUTES (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
 
+static uint64_t attributes_of(const struct bj_tree_request *request)
+{
+    return TREE_ATTRIBUTES | (request->read_only ? MOUNT_ATTR_RDONLY : 0) |
+           (request->no_exec ? MOUNT_ATTR_NOEXEC : 0);
+}
+
 /* The tree and an empty one as the two lower sides of an overlay; without an upper side it wants
  * two. */
 struct layers {
+    uint64_t attributes;
     int empty_fd;
     int tree_fd;
     int root_fd;    /* where the child attaches both; -1 = nowhere yet */
@@ -36,7 +43,7 @@ static void make_overlay(struct layers *layers)
     snprintf(lower, sizeof lower, "/proc/self/fd/%d:/proc/self/fd/%d", layers->empty_fd,
              layers->tree_fd);
     layers->overlay_fd =
-        bj_mount_new("overlay", "belljar", options, TREE_ATTRIBUTES | MOUNT_ATTR_RDONLY);
+        bj_mount_new("overlay", "belljar", options, layers->attributes | MOUNT_ATTR_RDONLY);
 }
 
 static void make_overlay_child(void *data)
@@ -57,13 +64,16 @@ static void make_overlay_child(void *data)
  * child's does, and may end with it, since an overlay keeps clones of its own; the tree is of no
  * more use then.
  */
-static int overlay_over(int tree_fd, bool *ret_spent)
+static int overlay_over(int tree_fd, uint64_t attributes, bool *ret_spent)
 {
     BJ_CLEANUP_CLOSE int empty_fd = bj_mount_new(
         "tmpfs", "belljar", (const struct bj_mount_option[]){{"size", "4k"}, {NULL, NULL}},
         MOUNT_ATTR_RDONLY);
-    struct layers layers = {
-        .empty_fd = empty_fd, .tree_fd = tree_fd, .root_fd = -1, .overlay_fd = -1};
+    struct layers layers = {.attributes = attributes,
+                            .empty_fd = empty_fd,
+                            .tree_fd = tree_fd,
+                            .root_fd = -1,
+                            .overlay_fd = -1};
     pid_t child;
 
     *ret_spent = false;
@@ -86,7 +96,7 @@ static int overlay_over(int tree_fd, bool *ret_spent)
 static int clone_mapped(const struct bj_tree_request *request, int source_fd, int userns_fd,
                         int *ret_fd, struct bj_error *err)
 {
-    uint64_t attributes = TREE_ATTRIBUTES | (request->read_only ? MOUNT_ATTR_RDONLY : 0);
+    uint64_t attributes = attributes_of(request);
     BJ_CLEANUP_CLOSE int tree_fd = bj_mount_clone_tree(source_fd, "", true);
 
     if (tree_fd < 0)
@@ -128,7 +138,7 @@ int bj_tree_open(const struct bj_tree_request *request, int *ret_fd, pid_t *ret_
     if (result < 0)
         return result;
     if (request->overlay && S_ISDIR(status.st_mode)) {
-        *ret_fd = overlay_over(tree_fd, &spent);
+        *ret_fd = overlay_over(tree_fd, attributes_of(request), &spent);
         if (*ret_fd >= 0)
             return 0;
         *request->ret_plain = true;

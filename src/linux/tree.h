@@ -13,6 +13,7 @@
 struct bj_tree_request {
     const char *source;
     bool read_only;
+    bool no_exec;
     bool overlay;    /* inodes of its own, where the kernel can */
     bool *ret_plain; /* set when an overlay was wanted and refused: locks reach the host's files */
     uid_t uid;       /* host ids that the tree's owner is shown as */

@@ -165,6 +165,10 @@ struct bj_config {
     char *e2b_template;
     char *e2b_domain;
     char *daytona_api_key;
+
+    /* What is to run, as far as a command_whitelist asks; no options, borrowed. */
+    const char *program;   /* argv[0] of the command; NULL: not known yet */
+    bool program_is_shell; /* that is the shell of -c, which need not be listed */
 };
 
 /*

@@ -20,6 +20,7 @@
     X(PROC, "proc", "own /proc; kernel knobs masked")                                              \
     X(SHARED_TREES, "shared-trees", "locks and watches on system files do not reach the host")     \
     X(LANDLOCK, "landlock", "kernel access rules over files, sockets and signals")                 \
+    X(COMMANDS, "commands", "only listed programs can be executed")                                \
     X(SECCOMP, "seccomp", "allow-list of system calls")                                            \
     X(NO_NEW_PRIVS, "no-new-privs", "set-user-id programs gain nothing")                           \
     X(CAPABILITIES, "capabilities", "no capabilities")                                             \

@@ -13,8 +13,10 @@ enum bj_access {
 /* Which system call filter. */
 enum bj_seccomp_profile {
     BJ_SECCOMP_SANDBOX, /* around it is a network namespace of its own, or the host's is wanted */
-    BJ_SECCOMP_NO_NETWORK, /* there is none: Unix sockets only */
-    BJ_SECCOMP_NESTING,    /* as SANDBOX; a program inside may make user namespaces */
+    BJ_SECCOMP_NO_NETWORK,     /* there is none: Unix sockets only */
+    BJ_SECCOMP_NESTING,        /* as SANDBOX; a program inside may make user namespaces */
+    BJ_SECCOMP_SANDBOX_LISTED, /* as SANDBOX; only listed programs run */
+    BJ_SECCOMP_NO_NETWORK_LISTED,
     BJ_SECCOMP_PROFILE_COUNT
 };
 

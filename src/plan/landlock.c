@@ -15,7 +15,7 @@ static void allow(struct bj_builder *b, const char *target, enum bj_access acces
 
     op->target = text;
     op->number = access;
-    op->flags = flags;
+    op->flags = flags | bj_plan_no_exec(b);
 }
 
 static int check(const struct bj_builder *b, struct bj_error *err)
@@ -123,11 +123,12 @@ int bj_plan_landlock(struct bj_builder *b, struct bj_error *err)
     note_missing(b);
     bj_builder_op(b, BJ_OP_SUBREAPER, BJ_LAYER_SESSION);
     allow_files(b, target);
+    bj_plan_programs_rules(b);
     bj_builder_op(b, BJ_OP_NO_NEW_PRIVS, BJ_LAYER_NO_NEW_PRIVS);
     bj_builder_op(b, BJ_OP_LANDLOCK_ON, BJ_LAYER_LANDLOCK)->number =
         b->config->network == BJ_NETWORK_HOST ? 0 : 1;
-    bj_builder_op(b, BJ_OP_SECCOMP, BJ_LAYER_SECCOMP)->number =
-        b->config->network == BJ_NETWORK_HOST ? BJ_SECCOMP_SANDBOX : BJ_SECCOMP_NO_NETWORK;
+    bj_builder_op(b, BJ_OP_SECCOMP, BJ_LAYER_SECCOMP)->number = bj_plan_profile(
+        b, b->config->network == BJ_NETWORK_HOST ? BJ_SECCOMP_SANDBOX : BJ_SECCOMP_NO_NETWORK);
     plan->layers |= BJ_LAYER_BIT(LANDLOCK) | BJ_LAYER_BIT(SECCOMP) | BJ_LAYER_BIT(NO_NEW_PRIVS) |
                     BJ_LAYER_BIT(SESSION) | BJ_LAYER_BIT(DESCRIPTORS) | BJ_LAYER_BIT(CAPABILITIES);
     if (b->config->network != BJ_NETWORK_HOST)

@@ -181,7 +181,7 @@ int bj_plan_close_doors(struct bj_builder *b, enum bj_seccomp_profile profile, s
         b->plan->workload_caps | (own_ids ? INIT_CAPS : 0);
     bj_builder_op(b, BJ_OP_NO_NEW_PRIVS, BJ_LAYER_NO_NEW_PRIVS);
     if (bj_builder_wants(b, BJ_LAYER_SECCOMP)) {
-        bj_builder_op(b, BJ_OP_SECCOMP, BJ_LAYER_SECCOMP)->number = profile;
+        bj_builder_op(b, BJ_OP_SECCOMP, BJ_LAYER_SECCOMP)->number = bj_plan_profile(b, profile);
         b->plan->layers |= BJ_LAYER_BIT(SECCOMP);
     }
     b->plan->layers |= BJ_LAYER_BIT(CAPABILITIES) | BJ_LAYER_BIT(NO_NEW_PRIVS) |

@@ -173,7 +173,8 @@ static int check_required(const struct bj_builder *b, struct bj_error *err)
     return 0;
 }
 
-int bj_plan_make(const struct bj_config *config, const struct bj_host *host, struct bj_plan *plan,
+int bj_plan_make(const struct bj_config *config, const struct bj_host *host,
+                 const struct bj_programs *programs, struct bj_plan *plan,
                  struct bj_degradations *degraded, struct bj_error *err)
 {
     struct bj_builder b = {.plan = plan, .config = config, .host = host, .degraded = degraded};
@@ -185,6 +186,9 @@ int bj_plan_make(const struct bj_config *config, const struct bj_host *host, str
     plan->text[0] = '\0';
     plan->text_length = 1;
 
+    result = bj_plan_programs_take(&b, programs, err);
+    if (result < 0)
+        return result;
     if (config->sandbox_type == BJ_SANDBOX_NONE)
         result = bj_plan_none(&b, err);
     else if (config->layout != NULL)
@@ -193,14 +197,16 @@ int bj_plan_make(const struct bj_config *config, const struct bj_host *host, str
         result = bj_plan_landlock(&b, err);
     else
         result = bj_plan_namespaces(&b, err);
+    if (result == 0)
+        result = bj_plan_programs_check(&b, err);
     if (result < 0)
         return result;
     if (b.full)
-        return bj_fail(
-            err, BJ_E_LIMIT, "plan",
-            "too many volumes or too long paths: a plan holds %d operations and %d bytes "
-            "of text",
-            BJ_PLAN_OPS_MAX, BJ_PLAN_TEXT_MAX);
+        return bj_fail(err, BJ_E_LIMIT, "plan",
+                       "too many volumes or programs, or too long paths: a plan holds %d "
+                       "operations and %d bytes "
+                       "of text",
+                       BJ_PLAN_OPS_MAX, BJ_PLAN_TEXT_MAX);
     return check_required(&b, err);
 }
 

@@ -22,6 +22,7 @@
 #include "model/config.h"
 #include "model/host.h"
 #include "model/layer.h"
+#include "model/programs.h"
 #include "model/result.h"
 #include "model/rights.h"
 
@@ -65,8 +66,11 @@
     X(PLACE_DATA, INIT, "bind content")     /* target slot=content number=mode flags */            \
     X(PLACE_LINK, INIT, "make link at")     /* target text */                                      \
     X(PLACE_MODE, INIT, "set mode")         /* target number=mode */                               \
+    X(KEEP_ONLY, INIT, "show only")         /* target=directory source=cover text=names by line */ \
+    X(EXECUTABLE, INIT, "let be executed")  /* text=paths by line; flags */                        \
     X(PIVOT, INIT, "enter the new root")                                                           \
-    X(LANDLOCK, INIT, "allow access") /* target number=enum bj_access */                           \
+    X(LANDLOCK, INIT, "allow access")         /* target number=enum bj_access */                   \
+    X(LANDLOCK_RUN, INIT, "allow to execute") /* text=paths by line */                             \
     X(LANDLOCK_ON, INIT, "enforce access rules")                                                   \
     X(CAPABILITIES, INIT, "drop capabilities") /* number=bits kept by init */                      \
     X(NO_NEW_PRIVS, INIT, "set no_new_privs")                                                      \
@@ -163,12 +167,13 @@ const char *bj_op_name(enum bj_op_kind kind); /* "BIND" */
 const char *bj_op_text(enum bj_op_kind kind); /* "bind" */
 
 /*
- * Makes the plan for a configuration on a host. Pure: the same arguments give the same plan. What
- * was only a default and cannot be had is added to `degraded`; what was asked for explicitly is an
- * error (BJ_E_LAYER) unless config->allow_degraded. `plan` is the caller's; large, so not on a
- * stack.
+ * Makes the plan for a configuration on a host. `programs` is what its command_whitelist comes to,
+ * NULL where that is empty. Pure: the same arguments give the same plan. What was only a default
+ * and cannot be had is added to `degraded`; what was asked for explicitly is an error (BJ_E_LAYER)
+ * unless config->allow_degraded. `plan` is the caller's; large, so not on a stack.
  */
-int bj_plan_make(const struct bj_config *config, const struct bj_host *host, struct bj_plan *plan,
+int bj_plan_make(const struct bj_config *config, const struct bj_host *host,
+                 const struct bj_programs *programs, struct bj_plan *plan,
                  struct bj_degradations *degraded, struct bj_error *err);
 
 /* Prints one operation a line, for --dry-run. */

@@ -10,6 +10,7 @@ struct bj_builder {
     struct bj_plan *plan;
     const struct bj_config *config;
     const struct bj_host *host;
+    const struct bj_programs *programs; /* NULL: all may run */
     struct bj_degradations *degraded;
     bool full; /* an operation or a string did not fit */
 };
@@ -81,6 +82,21 @@ int bj_plan_close_doors(struct bj_builder *b, enum bj_seccomp_profile profile,
 
 /* Waits for what the host side made and opened, and joins the cgroups (src/plan/namespaces.c). */
 void bj_plan_join_host(struct bj_builder *b);
+
+/*
+ * Only listed programs run (src/plan/programs.c): take over what there is to enforce. NO_EXEC for
+ * every mount of a sandbox that knows such a list, else 0; what the listed need, in the tree once
+ * it stands; as access rules; the filter's profile; and whether all of it holds.
+ */
+int bj_plan_programs_take(struct bj_builder *b, const struct bj_programs *programs,
+                          struct bj_error *err);
+uint32_t bj_plan_no_exec(const struct bj_builder *b);
+void bj_plan_programs_cover(struct bj_builder *b);
+void bj_plan_programs_mounts(struct bj_builder *b);
+void bj_plan_programs_rules(struct bj_builder *b);
+enum bj_seccomp_profile bj_plan_profile(const struct bj_builder *b,
+                                        enum bj_seccomp_profile profile);
+int bj_plan_programs_check(struct bj_builder *b, struct bj_error *err);
 
 /* The sandbox's /proc: files made beforehand, and mounts (src/plan/procfs.c). */
 void bj_plan_proc_files(struct bj_builder *b);

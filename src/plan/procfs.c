@@ -83,14 +83,16 @@ void bj_plan_proc_at(struct bj_builder *b, const char *target, uint32_t flags)
 /* /proc: knobs read-only, what tells of the host or of other tenants empty. */
 void bj_plan_proc_mounts(struct bj_builder *b)
 {
+    uint32_t flags = BJ_FLAG_READ_ONLY | bj_plan_no_exec(b);
+
     if (!bj_builder_wants(b, BJ_LAYER_PROC))
         return;
     bj_plan_proc_at(b, "/proc", bj_builder_requires(b, BJ_LAYER_PROC) ? 0 : BJ_FLAG_OPTIONAL);
     if (b->config->memory_mb > 0)
-        bj_builder_subtree(b, "proc/meminfo", "/proc/meminfo", BJ_FLAG_READ_ONLY, BJ_LAYER_PROC);
+        bj_builder_subtree(b, "proc/meminfo", "/proc/meminfo", flags, BJ_LAYER_PROC);
     if (processors_shown(b) > 0 && b->host->cpu_block[0] != '\0') {
-        bj_builder_subtree(b, "proc/cpuinfo", "/proc/cpuinfo", BJ_FLAG_READ_ONLY, BJ_LAYER_PROC);
-        bj_builder_subtree(b, "proc/stat", "/proc/stat", BJ_FLAG_READ_ONLY, BJ_LAYER_PROC);
+        bj_builder_subtree(b, "proc/cpuinfo", "/proc/cpuinfo", flags, BJ_LAYER_PROC);
+        bj_builder_subtree(b, "proc/stat", "/proc/stat", flags, BJ_LAYER_PROC);
     }
     b->plan->layers |= BJ_LAYER_BIT(PROC);
 }

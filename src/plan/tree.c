@@ -71,7 +71,7 @@ static void read_only_tree(struct bj_builder *b, uint32_t slot, const char *sour
     op->source = from;
     op->target = to;
     op->text = over;
-    op->flags = BJ_FLAG_READ_ONLY | BJ_FLAG_NO_DEV | BJ_FLAG_RECURSIVE;
+    op->flags = BJ_FLAG_READ_ONLY | BJ_FLAG_NO_DEV | BJ_FLAG_RECURSIVE | bj_plan_no_exec(b);
     if (overlay && !bj_builder_requires(b, BJ_LAYER_SHARED_TREES))
         op->flags |= BJ_FLAG_OPTIONAL;
 }
@@ -92,7 +92,7 @@ static uint32_t open_owned_tree(struct bj_builder *b, const char *source, uint32
     op = bj_builder_op(b, BJ_OP_HOST_TREE, BJ_LAYER_OWN_UID);
     op->source = text;
     op->slot = slot;
-    op->flags = flags | BJ_FLAG_RECURSIVE;
+    op->flags = flags | BJ_FLAG_RECURSIVE | bj_plan_no_exec(b);
     return slot;
 }
 
@@ -322,6 +322,7 @@ void bj_plan_access(struct bj_builder *b, const char *target, enum bj_access acc
 
     op->target = text;
     op->number = access;
+    op->flags = bj_plan_no_exec(b);
 }
 
 static void plan_landlock_rules(struct bj_builder *b, const char *workspace)
@@ -340,6 +341,7 @@ static void plan_landlock_rules(struct bj_builder *b, const char *workspace)
         if (!b->config->volumes[i].read_only)
             bj_plan_access(b, b->config->volumes[i].target, BJ_ACCESS_WRITE);
     }
+    bj_plan_programs_rules(b);
 }
 
 struct tree_slots {
@@ -422,7 +424,7 @@ static void attach_volumes(struct bj_builder *b, const struct tree_slots *slots)
             read_only_tree(b, slots->volumes[i], volume->source, volume->target, "");
         else
             bj_plan_bind(b, slots->volumes[i], volume->source, volume->target,
-                         BJ_FLAG_NO_DEV | BJ_FLAG_RECURSIVE);
+                         BJ_FLAG_NO_DEV | BJ_FLAG_RECURSIVE | bj_plan_no_exec(b));
     }
 }
 
@@ -447,6 +449,7 @@ int bj_plan_tree(struct bj_builder *b, struct bj_error *err)
 {
     struct tree_slots slots = {0};
     const char *source, *target;
+    uint32_t own_flags = BJ_FLAG_NO_DEV | bj_plan_no_exec(b);
     int result = bj_plan_workspace(b, &source, &target, err);
 
     if (result < 0)
@@ -462,28 +465,29 @@ int bj_plan_tree(struct bj_builder *b, struct bj_error *err)
     etc_files(b);
     machine_id_file(b);
     bj_plan_proc_files(b);
+    bj_plan_programs_cover(b);
     if (source == NULL)
         bj_builder_dir(b, "work", 0755, BJ_FLAG_OWNED);
 
-    bj_builder_subtree(b, "root", "/", BJ_FLAG_NO_DEV, BJ_LAYER_MOUNT);
+    bj_builder_subtree(b, "root", "/", own_flags, BJ_LAYER_MOUNT);
     attach_system(b, &slots);
     bj_plan_dev_mounts(b, slots.devices, "/dev");
-    bj_builder_subtree(b, "tmp", "/tmp", BJ_FLAG_NO_DEV, BJ_LAYER_MOUNT);
-    bj_builder_subtree(b, "vartmp", "/var/tmp", BJ_FLAG_NO_DEV, BJ_LAYER_MOUNT);
-    bj_builder_subtree(b, "home", bj_plan_text(b->plan, b->plan->home), BJ_FLAG_NO_DEV,
-                       BJ_LAYER_MOUNT);
+    bj_builder_subtree(b, "tmp", "/tmp", own_flags, BJ_LAYER_MOUNT);
+    bj_builder_subtree(b, "vartmp", "/var/tmp", own_flags, BJ_LAYER_MOUNT);
+    bj_builder_subtree(b, "home", bj_plan_text(b->plan, b->plan->home), own_flags, BJ_LAYER_MOUNT);
     bj_plan_proc_mounts(b);
     bj_plan_join_host(b);
     if (source == NULL) {
-        bj_builder_subtree(b, "work", target, BJ_FLAG_NO_DEV, BJ_LAYER_MOUNT);
+        bj_builder_subtree(b, "work", target, own_flags, BJ_LAYER_MOUNT);
     } else {
         bj_plan_bind(b, slots.workspace, source, target,
-                     b->host->privileged ? BJ_FLAG_DETACHED : BJ_FLAG_NO_DEV | BJ_FLAG_RECURSIVE);
+                     b->host->privileged ? BJ_FLAG_DETACHED : own_flags | BJ_FLAG_RECURSIVE);
         result = protect(b, target, err);
     }
     if (result < 0)
         return result;
     attach_volumes(b, &slots);
+    bj_plan_programs_mounts(b);
     /* As late as can be, for it waits; before the host's /proc is gone. */
     if (b->plan->layers & BJ_LAYER_BIT(NETWORK))
         bj_builder_op(b, BJ_OP_NETWORK_JOIN, BJ_LAYER_NETWORK);

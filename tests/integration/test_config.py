@@ -346,7 +346,7 @@ def test_bad_variable(tmp_path, name, value, words):
 
 @pytest.mark.parametrize(("key", "value"), [
     ("security.allowed_tools", ["Bash"]), ("security.blocked_tools", ["WebFetch"]),
-    ("security.command_blacklist", ["sudo"]), ("security.command_whitelist", ["ls"]),
+    ("security.command_blacklist", ["sudo"]),
     ("security.allowed_paths", ["/a"]), ("security.denied_paths", ["/b"]),
     ("security.enable_audit_log", True), ("auto_cleanup", False), ("preset", "development"),
     ("network", {"enabled": True, "allowed_domains": ["example.com"]}),

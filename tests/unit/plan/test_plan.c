@@ -96,7 +96,7 @@ static int make(void)
     struct bj_warnings warnings = {0};
 
     assert_int_equal(bj_config_settle(&config, &warnings, &err), 0);
-    return bj_plan_make(&config, &host, plan, &degraded, &err);
+    return bj_plan_make(&config, &host, NULL, plan, &degraded, &err);
 }
 
 static void make_well(void)
@@ -612,7 +612,7 @@ static void too_many_volumes_say_so(void **state)
         snprintf(text + length + 3000, sizeof text - (size_t)length - 3000, ":/v%d", i);
         say(BJ_OPT_VOLUMES, text);
     }
-    assert_refused(BJ_E_LIMIT, "too many volumes or too long paths");
+    assert_refused(BJ_E_LIMIT, "too many volumes or programs, or too long paths");
 }
 
 static void own_files_hide_the_host(void **state)
@@ -669,7 +669,7 @@ static void same_again(void **state)
     (void)state;
     assert_non_null(other);
     make_well();
-    assert_int_equal(bj_plan_make(&config, &host, other, &more, &err), 0);
+    assert_int_equal(bj_plan_make(&config, &host, NULL, other, &more, &err), 0);
     assert_int_equal(bj_plan_size(plan), bj_plan_size(other));
     assert_memory_equal(plan, other, offsetof(struct bj_plan, ops));
     assert_memory_equal(plan->ops, other->ops, plan->op_count * sizeof *plan->ops);
