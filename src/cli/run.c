@@ -12,6 +12,7 @@
 #include "base/fd.h"
 #include "base/str.h"
 #include "cli/cli.h"
+#include "cli/log.h"
 #include "cli/option_text.h"
 #include "cli/result_json.h"
 #include "engine/engine.h"
@@ -76,9 +77,11 @@ static int dry_run(const struct bj_backend *backend, const struct bj_config *con
 }
 
 static int run_command(const struct bj_backend *backend, const struct bj_config *config,
-                       const struct bj_run_options *run, const char *const *argv)
+                       const struct bj_run_options *run, const struct bj_log *log,
+                       const char *const *argv)
 {
     struct bj_run_request request = {
+        .log = log,
         .config = config,
         .argv = argv,
         .terminal = run->tty,
@@ -116,7 +119,10 @@ static int run_parsed(struct bj_config *config, const struct bj_run_options *run
     const char *const *command = (const char *const *)argv + first;
     const struct bj_backend *backend;
     struct bj_error err = {0};
+    struct bj_log log;
 
+    if (bj_cli_log(run, &log, &err) < 0)
+        return fail(&err);
     if (run->command_text != NULL && first < argc)
         return fprintf(stderr, "belljar: both -c and a command were given; one is enough\n"),
                EXIT_FAILED;
@@ -135,7 +141,8 @@ static int run_parsed(struct bj_config *config, const struct bj_run_options *run
         return fail(&err);
     for (int i = 0; i < run->warnings.count && !run->quiet; i++)
         fprintf(stderr, "belljar: %s\n", run->warnings.texts[i]);
-    return run->dry_run ? dry_run(backend, config) : run_command(backend, config, run, command);
+    return run->dry_run ? dry_run(backend, config)
+                        : run_command(backend, config, run, &log, command);
 }
 
 static int print_help(void)

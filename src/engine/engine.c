@@ -323,7 +323,12 @@ int bj_engine_run(const struct bj_backend *backend, const struct bj_run_request 
     if (failed == 0)
         failed = backend->create(request->config, request->launcher, result, &run.sandbox, err);
     if (failed == 0)
+        bj_log_made(request->log, backend, result, run.started);
+    if (failed == 0)
         failed = start(&run, err);
+    if (failed == 0)
+        BJ_LOG(request->log, SANDBOX, DEBUG, "command started after %lld us",
+               (long long)(bj_clock_us() - run.started));
     if (failed == 0)
         failed = loop(&run, err);
     bj_terminal_restore(&run.terminal);
@@ -332,6 +337,7 @@ int bj_engine_run(const struct bj_backend *backend, const struct bj_run_request 
     restore_signals(&run);
     if (failed == 0)
         conclude(&run);
+    bj_log_ended(request->log, result, failed < 0 ? err : NULL);
     if (failed == 0 && !run.exited && !result->timed_out && result->signal == 0)
         return bj_fail(err, BJ_E_ENDED, "relay", "the sandbox ended without saying how");
     return failed;

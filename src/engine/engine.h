@@ -7,6 +7,7 @@
 #include <stdbool.h>
 
 #include "backend/backend.h"
+#include "base/log.h"
 #include "model/config.h"
 #include "model/result.h"
 
@@ -18,9 +19,10 @@ struct bj_run_request {
     bool named;                     /* argv[0] is the file, its arguments begin at argv[1] */
     const char *const *environment; /* the whole of it, NULL-terminated; NULL: the usual one */
     bool terminal;                  /* give it a terminal */
-    bool interactive; /* forward a terminal's input although it gets no terminal itself */
-    bool capture;     /* keep output in the result instead of relaying it */
-    int streams[3];   /* the caller's; -1 = nothing to read, output thrown away */
+    bool interactive;         /* forward a terminal's input although it gets no terminal itself */
+    bool capture;             /* keep output in the result instead of relaying it */
+    const struct bj_log *log; /* NULL = none */
+    int streams[3];           /* the caller's; -1 = nothing to read, output thrown away */
 
     /* Called when the sandbox is there, before the command starts, with its init's process id (0
      * where there is none); failing ends the run. May be NULL. */

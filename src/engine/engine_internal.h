@@ -59,4 +59,10 @@ void bj_relay_end_input(struct bj_relay *relay);
 /* Is there output that the caller has not taken yet? */
 bool bj_relay_holds(const struct bj_relay *relay);
 
+/* Tell the log of a sandbox that is made, and of a run that is over; err NULL = it did not fail. */
+void bj_log_made(const struct bj_log *log, const struct bj_backend *backend,
+                 const struct bj_result *result, int64_t started_us);
+void bj_log_ended(const struct bj_log *log, const struct bj_result *result,
+                  const struct bj_error *err);
+
 #endif

@@ -22,6 +22,7 @@ static const char *const bj_ids_names[] = {"single", "subordinate", NULL};
 static const char *const bj_threshold_names[] = {"off", "low", "medium", "high", "critical", NULL};
 static const char *const bj_unknown_commands_names[] = {"judge", "ask", "deny", "allow", NULL};
 static const char *const bj_on_ask_names[] = {"prompt", "refuse", "allow", NULL};
+static const char *const bj_log_format_names[] = {"text", "json", NULL};
 static const char *const bj_audit_mode_names[] = {"off", "on", "required", NULL};
 
 #define CONFIG(field)            .offset = offsetof(struct bj_config, field)

@@ -87,6 +87,8 @@ struct bj_option {
     bool later;
 };
 
+enum bj_log_format { BJ_LOG_TEXT, BJ_LOG_JSON };
+
 /* What one command line asks for beside the config. Texts are borrowed from argv or environ. */
 struct bj_run_options {
     bool dry_run;
@@ -97,6 +99,8 @@ struct bj_run_options {
     bool help;                /* set alone: nothing else of the command line was looked at */
     const char *command_text; /* NULL unless -c was given */
     const char *config_path;  /* NULL when no file was named */
+    const char *log_levels;   /* as bj_log_choose() takes them; NULL: the usual ones */
+    enum bj_log_format log_format;
     struct bj_warnings warnings;
 };
 

@@ -129,6 +129,9 @@ FLAGS = {
     "json": SWITCH,
     "dry-run": SWITCH,
     "quiet": SWITCH,
+    "log": [("", "expected a text"), ("loud", "expected CATEGORY=LEVEL"),
+            ("sandbox=loud", "expected CATEGORY=LEVEL")],
+    "log-format": [("xml", "expected text or json"), ("", "expected text")],
     "help": [],  # nothing after it is looked at
 }
 
