@@ -43,6 +43,36 @@ bool bj_path_is_below(const char *path, const char *dir)
     return strncmp(path, dir, length) == 0 && (path[length] == '/' || path[length] == '\0');
 }
 
+bool bj_path_normalise(const char *path, char *ret, size_t size)
+{
+    bool absolute = path[0] == '/';
+    size_t length = 0;
+
+    if (strlen(path) >= size)
+        return false;
+    for (const char *at = path; *at != '\0';) {
+        size_t part = strcspn(at, "/");
+
+        if (part == 2 && at[0] == '.' && at[1] == '.') {
+            if (length == 0 && !absolute)
+                return false;
+            while (length > 0 && ret[--length] != '/')
+                continue;
+        } else if (part > 0 && !(part == 1 && at[0] == '.')) {
+            if (length > 0 || absolute)
+                ret[length++] = '/';
+            memcpy(ret + length, at, part);
+            length += part;
+        }
+        at += part;
+        at += *at == '/';
+    }
+    if (length == 0)
+        ret[length++] = absolute ? '/' : '.';
+    ret[length] = '\0';
+    return true;
+}
+
 size_t bj_str_distance(const char *a, const char *b)
 {
     size_t row[DISTANCE_MAX + 1], a_length = strlen(a), b_length = strlen(b);

@@ -26,6 +26,12 @@ bool bj_str_copy(char *dst, size_t size, const char *src);
 /* Is `path` the directory `dir` or below it? Both absolute and without trailing slash. */
 bool bj_path_is_below(const char *path, const char *dir);
 
+/*
+ * Takes . and .. and double slashes out, by the text alone. False when a relative path leaves where
+ * it starts, or when it may not fit into `size` bytes.
+ */
+bool bj_path_normalise(const char *path, char *ret, size_t size);
+
 /* Edit distance, for "did you mean". Long strings count as far. */
 size_t bj_str_distance(const char *a, const char *b);
 

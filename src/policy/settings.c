@@ -61,54 +61,20 @@ static bool fits(const char *pattern, size_t pattern_length, const char *text, s
     return p == pattern_length;
 }
 
-/*
- * Takes . and .. and double slashes out, by the text alone. False for a path that leaves where it
- * starts, or that is too long: it is then a path that no pattern can be trusted with.
- */
-static bool normalise(const char *path, char ret[BJ_PATH_MAX])
-{
-    bool absolute = path[0] == '/';
-    size_t length = 0;
-
-    if (strlen(path) >= BJ_PATH_MAX)
-        return false;
-    for (const char *at = path; *at != '\0';) {
-        size_t part = strcspn(at, "/");
-
-        if (part == 2 && at[0] == '.' && at[1] == '.') {
-            if (length == 0 && !absolute)
-                return false;
-            while (length > 0 && ret[--length] != '/')
-                continue;
-        } else if (part > 0 && !(part == 1 && at[0] == '.')) {
-            if (length > 0 || absolute)
-                ret[length++] = '/';
-            memcpy(ret + length, at, part);
-            length += part;
-        }
-        at += part;
-        at += *at == '/';
-    }
-    if (length == 0)
-        ret[length++] = absolute ? '/' : '.';
-    ret[length] = '\0';
-    return true;
-}
-
 static bool fits_path(const char *pattern, const char *path)
 {
     char wanted[BJ_PATH_MAX];
 
     if (strchr(pattern, '*') != NULL)
         return fits(pattern, strlen(pattern), path, strlen(path));
-    return normalise(pattern, wanted) && bj_path_is_below(path, wanted);
+    return bj_path_normalise(pattern, wanted, sizeof wanted) && bj_path_is_below(path, wanted);
 }
 
 bool bj_settings_ignores_file(const struct bj_settings *settings, const char *path)
 {
     char used[BJ_PATH_MAX];
 
-    if (*path == '\0' || !normalise(path, used))
+    if (*path == '\0' || !bj_path_normalise(path, used, sizeof used))
         return false;
     for (char **pattern = settings->ignore_file_violations; pattern != NULL && *pattern != NULL;
          pattern++) {
