@@ -99,7 +99,7 @@ int bj_plan_landlock(struct bj_builder *b, struct bj_error *err)
     int result = check(b, err);
 
     if (result == 0)
-        result = bj_plan_workspace(b, &source, &target, err);
+        result = bj_plan_workspace(b->config, b->host, &source, &target, err);
     if (result < 0)
         return result;
     plan->uid = plan->init_uid = plan->sandbox_uid = b->host->uid;

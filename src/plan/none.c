@@ -10,7 +10,7 @@ int bj_plan_none(struct bj_builder *b, struct bj_error *err)
                                                BJ_OPT_MAX_PROCESSES};
     struct bj_plan *plan = b->plan;
     const char *source, *target;
-    int result = bj_plan_workspace(b, &source, &target, err);
+    int result = bj_plan_workspace(b->config, b->host, &source, &target, err);
 
     if (result < 0)
         return result;

@@ -176,6 +176,13 @@ int bj_plan_make(const struct bj_config *config, const struct bj_host *host,
                  const struct bj_programs *programs, struct bj_plan *plan,
                  struct bj_degradations *degraded, struct bj_error *err);
 
+/*
+ * Which host directory the workspace is (NULL: an empty one) and where it appears inside; texts of
+ * the arguments. BJ_E_DENIED for a directory below which too much lies.
+ */
+int bj_plan_workspace(const struct bj_config *config, const struct bj_host *host,
+                      const char **ret_source, const char **ret_target, struct bj_error *err);
+
 /* Prints one operation a line, for --dry-run. */
 void bj_plan_print(const struct bj_plan *plan, struct bj_buf *out);
 

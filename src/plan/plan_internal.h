@@ -52,10 +52,8 @@ int bj_plan_landlock(struct bj_builder *b, struct bj_error *err);
 int bj_plan_none(struct bj_builder *b, struct bj_error *err);
 int bj_plan_layout(struct bj_builder *b, struct bj_error *err);
 
-/* Parts shared by both: resource limits (src/plan/limits.c) and the file tree (src/plan/tree.c). */
+/* Parts shared by them: resource limits (src/plan/limits.c) and the file tree (src/plan/tree.c). */
 int bj_plan_limits(struct bj_builder *b, struct bj_error *err);
-int bj_plan_workspace(const struct bj_builder *b, const char **ret_source, const char **ret_target,
-                      struct bj_error *err);
 int bj_plan_tree(struct bj_builder *b, struct bj_error *err);
 
 /* Parts of the tree that every kind of it has. */

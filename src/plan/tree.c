@@ -232,23 +232,21 @@ static bool is_too_wide(const char *path, const struct bj_host *host)
     return bj_streq(path, "/") || (host->home[0] != '\0' && bj_path_is_below(host->home, path));
 }
 
-int bj_plan_workspace(const struct bj_builder *b, const char **ret_source, const char **ret_target,
-                      struct bj_error *err)
+int bj_plan_workspace(const struct bj_config *config, const struct bj_host *host,
+                      const char **ret_source, const char **ret_target, struct bj_error *err)
 {
-    const struct bj_config *config = b->config;
-
     if (config->workspace == BJ_WORKSPACE_EMPTY) {
         *ret_source = NULL;
         *ret_target = config->working_directory != NULL ? config->working_directory : "/workspace";
         return 0;
     }
-    *ret_source = config->workspace_path != NULL ? config->workspace_path : b->host->directory;
+    *ret_source = config->workspace_path != NULL ? config->workspace_path : host->directory;
     if ((*ret_source)[0] != '/')
         return bj_fail(err, BJ_E_INVALID, "workspace",
                        "the current directory has no path; use --workspace DIR");
     /* As it is called and as it is: a link or a ".." must not get round the question. */
     if (!config->allow_home &&
-        (is_too_wide(*ret_source, b->host) || is_too_wide(b->host->workspace, b->host)))
+        (is_too_wide(*ret_source, host) || is_too_wide(host->workspace, host)))
         return bj_fail(err, BJ_E_DENIED, "workspace",
                        "will not make all of %s writable in a sandbox: change to a project's "
                        "directory, use --workspace DIR or --workspace empty, or say --allow-home",
@@ -413,19 +411,51 @@ static void system_skeleton(struct bj_builder *b)
         bj_builder_dir(b, "root/sys", 0755, 0);
 }
 
-static void attach_volumes(struct bj_builder *b, const struct tree_slots *slots)
+static void attach_volume(struct bj_builder *b, const struct tree_slots *slots, int64_t i)
 {
-    for (int64_t i = 0; i < b->config->volume_count; i++) {
-        const struct bj_volume *volume = &b->config->volumes[i];
+    const struct bj_volume *volume = &b->config->volumes[i];
 
-        if (b->host->privileged)
-            bj_plan_bind(b, slots->volumes[i], volume->source, volume->target, BJ_FLAG_DETACHED);
-        else if (volume->read_only)
-            read_only_tree(b, slots->volumes[i], volume->source, volume->target, "");
-        else
-            bj_plan_bind(b, slots->volumes[i], volume->source, volume->target,
-                         BJ_FLAG_NO_DEV | BJ_FLAG_RECURSIVE | bj_plan_no_exec(b));
+    if (b->host->privileged)
+        bj_plan_bind(b, slots->volumes[i], volume->source, volume->target, BJ_FLAG_DETACHED);
+    else if (volume->read_only)
+        read_only_tree(b, slots->volumes[i], volume->source, volume->target, "");
+    else
+        bj_plan_bind(b, slots->volumes[i], volume->source, volume->target,
+                     BJ_FLAG_NO_DEV | BJ_FLAG_RECURSIVE | bj_plan_no_exec(b));
+}
+
+static int depth_of(const char *path)
+{
+    int depth = 0;
+
+    for (; *path != '\0'; path++)
+        depth += *path == '/';
+    return depth;
+}
+
+/*
+ * A mount covers what was mounted below it before, so the shallow ones come first; of equal depth
+ * in the order they were given. `above`: those that the workspace lies in, else all others.
+ */
+static void attach_volumes(struct bj_builder *b, const struct tree_slots *slots,
+                           const char *workspace, bool above)
+{
+    int64_t order[BJ_VOLUMES_MAX], count = 0;
+
+    for (int64_t i = 0; i < b->config->volume_count; i++) {
+        const char *target = b->config->volumes[i].target;
+        int64_t at = count;
+
+        if (above != (bj_path_is_below(workspace, target) && !bj_streq(workspace, target)))
+            continue;
+        for (; at > 0 && depth_of(b->config->volumes[order[at - 1]].target) > depth_of(target);
+             at--)
+            order[at] = order[at - 1];
+        order[at] = i;
+        count++;
     }
+    for (int64_t i = 0; i < count; i++)
+        attach_volume(b, slots, order[i]);
 }
 
 static void attach_system(struct bj_builder *b, const struct tree_slots *slots)
@@ -450,7 +480,7 @@ int bj_plan_tree(struct bj_builder *b, struct bj_error *err)
     struct tree_slots slots = {0};
     const char *source, *target;
     uint32_t own_flags = BJ_FLAG_NO_DEV | bj_plan_no_exec(b);
-    int result = bj_plan_workspace(b, &source, &target, err);
+    int result = bj_plan_workspace(b->config, b->host, &source, &target, err);
 
     if (result < 0)
         return result;
@@ -477,6 +507,7 @@ int bj_plan_tree(struct bj_builder *b, struct bj_error *err)
     bj_builder_subtree(b, "home", bj_plan_text(b->plan, b->plan->home), own_flags, BJ_LAYER_MOUNT);
     bj_plan_proc_mounts(b);
     bj_plan_join_host(b);
+    attach_volumes(b, &slots, target, true);
     if (source == NULL) {
         bj_builder_subtree(b, "work", target, own_flags, BJ_LAYER_MOUNT);
     } else {
@@ -486,7 +517,7 @@ int bj_plan_tree(struct bj_builder *b, struct bj_error *err)
     }
     if (result < 0)
         return result;
-    attach_volumes(b, &slots);
+    attach_volumes(b, &slots, target, false);
     bj_plan_programs_mounts(b);
     /* As late as can be, for it waits; before the host's /proc is gone. */
     if (b->plan->layers & BJ_LAYER_BIT(NETWORK))
