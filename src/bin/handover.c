@@ -61,6 +61,20 @@ static int command(void)
     return bj_code_exit_status(BJ_E_UNSUPPORTED);
 }
 
+int bj_cli_capabilities(int argc, char **argv)
+{
+    (void)argc;
+    (void)argv;
+    return command();
+}
+
+int bj_cli_wrap(int argc, char **argv)
+{
+    (void)argc;
+    (void)argv;
+    return command();
+}
+
 int bj_cli_config(int argc, char **argv)
 {
     (void)argc;
