@@ -15,6 +15,7 @@
 #include "bin/handover.h"
 #include "cli/cli.h"
 #include "cli/option_text.h"
+#include "engine/guard.h"
 #include "model/config.h"
 
 static char **caller_argv;
@@ -52,6 +53,15 @@ int bj_config_load_file(struct bj_config *config, const char *path, struct bj_er
     (void)config;
     hand_over();
     return bj_fail(err, BJ_E_UNSUPPORTED, "config", "cannot read %s: %s", path, missing);
+}
+
+int bj_guard_new(const struct bj_guard_options *options, struct bj_guard **ret_guard,
+                 struct bj_error *err)
+{
+    (void)options;
+    (void)ret_guard;
+    hand_over();
+    return bj_fail(err, BJ_E_UNSUPPORTED, "policy", "cannot judge or record: %s", missing);
 }
 
 static int command(void)

@@ -200,9 +200,7 @@ static void put_keys(const struct bj_config *defaults, struct bj_buf *out)
 /* What of an option is the use that is refused. */
 static const char *later_use(enum bj_option_id id)
 {
-    if (id == BJ_OPT_AUTO_CLEANUP)
-        return "when false";
-    return id == BJ_OPT_ENABLE_AUDIT_LOG ? "when true" : "when not empty";
+    return id == BJ_OPT_AUTO_CLEANUP ? "when false" : "when not empty";
 }
 
 static void put_later(struct bj_buf *out)

@@ -8,6 +8,7 @@
 
 #include "base/fd.h"
 #include "wire/json.h"
+#include "wire/verdict_json.h"
 
 #define EXIT_FAILED 125
 #define TEXT_MAX    ((size_t)512 << 20) /* two captured streams, every byte escaped */
@@ -97,6 +98,12 @@ static void put_result(struct bj_buf *out, const struct bj_result *result, int s
     put_bool(out, "truncated", result->truncated);
     put_layers(out, result->layers);
     put_degraded(out, &result->degraded);
+    if (result->judged) {
+        bj_json_put_name(out, "verdict");
+        bj_verdict_put_json(&result->verdict, out);
+    }
+    if (result->unrecorded[0] != '\0')
+        put_text(out, "unrecorded", result->unrecorded, strlen(result->unrecorded));
 }
 
 int bj_cli_print_result(const struct bj_result *result, const struct bj_error *failure, int status)

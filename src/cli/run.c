@@ -11,14 +11,17 @@
 #include "backend/backend.h"
 #include "base/fd.h"
 #include "base/str.h"
+#include "cli/ask.h"
 #include "cli/cli.h"
 #include "cli/log.h"
 #include "cli/option_text.h"
 #include "cli/result_json.h"
+#include "cli/verdict_text.h"
 #include "engine/engine.h"
 #include "model/options.h"
 
 #define EXIT_FAILED 125
+#define REFUSAL_MAX (256 << 10)
 
 static int fail(const struct bj_error *err)
 {
@@ -76,34 +79,67 @@ static int dry_run(const struct bj_backend *backend, const struct bj_config *con
     return status;
 }
 
+/* Why it did not run: what the verdict holds against it, or the error. */
+static void print_failure(const struct bj_error *err, const struct bj_result *result)
+{
+    struct bj_buf text;
+
+    if (err->code != BJ_E_DENIED || !result->judged || result->verdict.count == 0) {
+        fail(err);
+        return;
+    }
+    bj_buf_init(&text, REFUSAL_MAX);
+    bj_cli_put_verdict(&result->verdict, &text);
+    bj_fd_write_all(STDERR_FILENO, bj_buf_text(&text), text.length);
+    bj_buf_release(&text);
+}
+
+static int run_guarded(const struct bj_backend *backend, const struct bj_run_request *request,
+                       const struct bj_run_options *run)
+{
+    struct bj_error err = {0};
+    struct bj_result result;
+    int failed, status;
+
+    bj_result_init(&result);
+    failed = bj_engine_run(backend, request, &result, &err);
+    status = failed < 0 ? bj_code_exit_status(failed) : result.exit_code;
+    if (run->json)
+        status = bj_cli_print_result(&result, failed < 0 ? &err : NULL, status);
+    else if (failed < 0)
+        print_failure(&err, &result);
+    else
+        print_notes(run, &result, request->config);
+    if (result.unrecorded[0] != '\0' && !run->json)
+        fprintf(stderr, "belljar: not recorded: %s\n", result.unrecorded);
+    bj_result_release(&result);
+    return status;
+}
+
 static int run_command(const struct bj_backend *backend, const struct bj_config *config,
                        const struct bj_run_options *run, const struct bj_log *log,
                        const char *const *argv)
 {
     struct bj_run_request request = {
-        .log = log,
         .config = config,
+        .log = log,
         .argv = argv,
+        .command_text = run->command_text,
         .terminal = run->tty,
         .interactive = run->interactive,
         .capture = run->json,
     };
+    struct bj_guard_options options = {.config = config, .ask = bj_cli_ask};
     struct bj_error err = {0};
-    struct bj_result result;
-    int failed, status;
+    int status;
 
     for (int i = 0; i < 3; i++)
         request.streams[i] = fcntl(i, F_GETFD) < 0 ? -1 : i;
-    bj_result_init(&result);
-    failed = bj_engine_run(backend, &request, &result, &err);
-    status = failed < 0 ? bj_code_exit_status(failed) : result.exit_code;
-    if (run->json)
-        status = bj_cli_print_result(&result, failed < 0 ? &err : NULL, status);
-    else if (failed < 0)
-        fail(&err);
-    else
-        print_notes(run, &result, config);
-    bj_result_release(&result);
+    if (bj_config_is_guarded(config) && bj_guard_new(&options, &request.guard, &err) < 0)
+        return fail(&err);
+    status = run_guarded(backend, &request, run);
+    if (request.guard != NULL)
+        request.guard->free(request.guard);
     return status;
 }
 

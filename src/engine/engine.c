@@ -305,8 +305,8 @@ static void conclude(struct run *run)
         result->exit_code = 128 + result->signal;
 }
 
-int bj_engine_run(const struct bj_backend *backend, const struct bj_run_request *request,
-                  struct bj_result *result, struct bj_error *err)
+static int run_admitted(const struct bj_backend *backend, const struct bj_run_request *request,
+                        struct bj_result *result, struct bj_error *err)
 {
     struct run run = {.backend = backend, .request = request, .result = result, .signal_fd = -1};
     int64_t seconds = bj_config_run_seconds(request->config);
@@ -333,6 +333,8 @@ int bj_engine_run(const struct bj_backend *backend, const struct bj_run_request 
         failed = loop(&run, err);
     bj_terminal_restore(&run.terminal);
     backend->destroy(run.sandbox, result);
+    for (int i = 0; i < 2; i++)
+        result->output_bytes[i] = run.relay.streams[i + 1].passed;
     bj_relay_close(&run.relay);
     restore_signals(&run);
     if (failed == 0)
@@ -340,5 +342,28 @@ int bj_engine_run(const struct bj_backend *backend, const struct bj_run_request 
     bj_log_ended(request->log, result, failed < 0 ? err : NULL);
     if (failed == 0 && !run.exited && !result->timed_out && result->signal == 0)
         return bj_fail(err, BJ_E_ENDED, "relay", "the sandbox ended without saying how");
+    return failed;
+}
+
+int bj_engine_run(const struct bj_backend *backend, const struct bj_run_request *request,
+                  struct bj_result *result, struct bj_error *err)
+{
+    struct bj_error failure = {0};
+    struct bj_call call;
+    int64_t number = 0;
+    int failed;
+
+    if (request->guard == NULL)
+        return run_admitted(backend, request, result, err);
+    failed = bj_call_describe(request, &call, err);
+    if (failed == 0)
+        failed = request->guard->admit(request->guard, &call.request, result, &number, err);
+    bj_call_release(&call);
+    if (failed < 0)
+        return failed;
+    failed = run_admitted(backend, request, result, &failure);
+    request->guard->conclude(request->guard, number, result, failed < 0 ? &failure : NULL);
+    if (failed < 0 && err != NULL)
+        *err = failure;
     return failed;
 }

@@ -8,17 +8,20 @@
 
 #include "backend/backend.h"
 #include "base/log.h"
+#include "engine/guard.h"
 #include "model/config.h"
 #include "model/result.h"
 
 /* What to run and where its streams go. Plain data, borrowed for the call. */
 struct bj_run_request {
     const struct bj_config *config;
+    struct bj_guard *guard;         /* NULL: nothing is judged or recorded */
     struct bj_launcher *launcher;   /* NULL: this process launches, and takes the signals */
     const char *const *argv;        /* NULL-terminated */
     bool named;                     /* argv[0] is the file, its arguments begin at argv[1] */
     const char *const *environment; /* the whole of it, NULL-terminated; NULL: the usual one */
-    bool terminal;                  /* give it a terminal */
+    const char *command_text; /* the shell text that argv has a shell run; NULL if it is none */
+    bool terminal;            /* give it a terminal */
     bool interactive;         /* forward a terminal's input although it gets no terminal itself */
     bool capture;             /* keep output in the result instead of relaying it */
     const struct bj_log *log; /* NULL = none */

@@ -2,7 +2,19 @@
 #ifndef BJ_ENGINE_INTERNAL_H
 #define BJ_ENGINE_INTERNAL_H
 
+#include "base/limits.h"
 #include "engine/engine.h"
+
+/* A request to run as a call of the tool Bash, for the guard. */
+struct bj_call {
+    struct bj_request request; /* points into this struct and into the run request */
+    char directory[BJ_PATH_MAX];
+    char **environment;
+};
+
+int bj_call_describe(const struct bj_run_request *request, struct bj_call *ret,
+                     struct bj_error *err);
+void bj_call_release(struct bj_call *call);
 
 /* How one of the three streams travels. */
 enum bj_route {

@@ -55,7 +55,8 @@ static enum bj_route route_of(const struct bj_run_request *request, int which,
     if (request->streams[which] < 0 || is_null_device(status))
         return BJ_ROUTE_NONE;
     if (is_plain_pipe(request->streams[which], status) &&
-        (which == 0 || !bj_config_said(request->config, BJ_OPT_OUTPUT_LIMIT_MB)))
+        (which == 0 ||
+         (request->guard == NULL && !bj_config_said(request->config, BJ_OPT_OUTPUT_LIMIT_MB))))
         return BJ_ROUTE_HANDED;
     if (which == 0 && !request->interactive && isatty(request->streams[0]))
         return BJ_ROUTE_NONE;

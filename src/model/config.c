@@ -199,9 +199,19 @@ static int check_layers(const struct bj_config *config, struct bj_error *err)
     return 0;
 }
 
+/* security.audit or --audit decides when said, enable_audit_log otherwise. */
+static void settle_audit(struct bj_config *config)
+{
+    if (!bj_config_said(config, BJ_OPT_AUDIT) && config->enable_audit_log)
+        config->audit = BJ_AUDIT_ON;
+    config->enable_audit_log = config->audit != BJ_AUDIT_OFF;
+}
+
 int bj_config_settle(struct bj_config *config, struct bj_warnings *warnings, struct bj_error *err)
 {
     int result = 0;
+
+    settle_audit(config);
 
     settle_network(config, warnings);
     if (config->user == BJ_USER_ROOT && !config->allow_root)
@@ -216,6 +226,7 @@ int bj_config_settle(struct bj_config *config, struct bj_warnings *warnings, str
     return result < 0 ? result : check_layers(config, err);
 }
 
+/* Is it set to more than a default: a list with entries, or a value that somebody said? */
 static bool is_in_use(const struct bj_config *config, enum bj_option_id id)
 {
     const struct bj_option *option = bj_option_get(id);
@@ -227,12 +238,23 @@ static bool is_in_use(const struct bj_config *config, enum bj_option_id id)
         return !config->auto_cleanup;
     case BJ_OPT_ENABLE_AUDIT_LOG:
         return config->enable_audit_log;
+    case BJ_OPT_AUDIT:
+        return config->audit != BJ_AUDIT_OFF;
     default:
         if (!is_text_list(option->kind))
             return bj_config_said(config, id);
         list = *(char **const *)field;
         return list != NULL && list[0] != NULL;
     }
+}
+
+bool bj_config_is_guarded(const struct bj_config *config)
+{
+    for (int i = 0; i < BJ_OPT_COUNT; i++) {
+        if (bj_option_get((enum bj_option_id)i)->guards && is_in_use(config, (enum bj_option_id)i))
+            return true;
+    }
+    return false;
 }
 
 int bj_config_check_enforced(const struct bj_config *config, struct bj_error *err)

@@ -228,6 +228,12 @@ int bj_config_settle(struct bj_config *config, struct bj_warnings *warnings, str
  */
 int bj_config_check_enforced(const struct bj_config *config, struct bj_error *err);
 
+/*
+ * Does the configuration ask for requests to be judged or recorded? `belljar run` without any such
+ * option does neither; check, hooks and services judge always.
+ */
+bool bj_config_is_guarded(const struct bj_config *config);
+
 /* Seconds that one run may last: the shorter of timeout and session timeout; 0 = no limit. */
 int64_t bj_config_run_seconds(const struct bj_config *config);
 

@@ -14,6 +14,7 @@
  *   OR_ZERO      0 is allowed beside the range and means no limit
  *   CHOICES(names)                names in the order of the enum's values
  *   FILE_ARGUMENT, DIRECTORY_ARGUMENT   what a shell offers for completion
+ *   GUARDS       setting it has requests judged or recorded; see bj_config_is_guarded()
  *   LATER        read and checked, but not enforced yet: bj_config_check_enforced() refuses it
  */
 #ifndef BJ_MODEL_OPTIONS_H
@@ -84,6 +85,7 @@ struct bj_option {
     bool or_zero;
     const char *const *choices; /* NULL-terminated */
     enum bj_option_completes completes;
+    bool guards;
     bool later;
 };
 

@@ -25,10 +25,12 @@ void bj_result_init(struct bj_result *result)
     *result = (struct bj_result){0};
     bj_buf_init(&result->output[0], BJ_CAPTURE_MAX);
     bj_buf_init(&result->output[1], BJ_CAPTURE_MAX);
+    bj_verdict_init(&result->verdict);
 }
 
 void bj_result_release(struct bj_result *result)
 {
     bj_buf_release(&result->output[0]);
     bj_buf_release(&result->output[1]);
+    bj_verdict_release(&result->verdict);
 }

@@ -10,7 +10,9 @@
 #include <sys/types.h>
 
 #include "base/buf.h"
+#include "belljar/error.h"
 #include "model/layer.h"
+#include "model/verdict.h"
 
 /* A layer or limit that was only a default and could not be had, or not in full. */
 struct bj_degraded {
@@ -43,6 +45,11 @@ struct bj_result {
     bj_layer_set layers; /* that were on */
     struct bj_degradations degraded;
     struct bj_buf output[2]; /* standard output and error, when captured */
+    int64_t output_bytes[2]; /* of them that the command wrote, where they were relayed */
+    bool judged;             /* there is a verdict */
+    struct bj_verdict verdict;
+    char unrecorded[BJ_ERROR_MESSAGE_MAX]; /* what the audit lacks of it, and why; "" if nothing
+                                            */
 };
 
 void bj_result_init(struct bj_result *result);

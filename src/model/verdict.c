@@ -82,9 +82,15 @@ void bj_verdict_add(struct bj_verdict *verdict, const struct bj_violation *viola
 
 const char *bj_verdict_reason(const struct bj_verdict *verdict)
 {
+    const struct bj_violation *strictest = NULL;
+
+    if (verdict->decision == BJ_ALLOW)
+        return "allowed";
     for (int i = 0; i < verdict->count; i++) {
-        if (verdict->violations[i].decision == verdict->decision)
-            return verdict->violations[i].description;
+        const struct bj_violation *violation = &verdict->violations[i];
+
+        if (strictest == NULL || violation->decision > strictest->decision)
+            strictest = violation;
     }
-    return verdict->decision == BJ_ALLOW ? "allowed" : "refused";
+    return strictest != NULL ? strictest->description : "refused";
 }

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "belljar/error.h"
 
 /* In order of strictness: the strictest reason decides. */
 enum bj_decision { BJ_ALLOW, BJ_ASK, BJ_DENY };
@@ -57,6 +58,6 @@ void bj_verdict_release(struct bj_verdict *verdict);
 void bj_verdict_add(struct bj_verdict *verdict, const struct bj_violation *violation);
 
 /* One line that gives the reason: the first of the strictest violations; "allowed" if none. */
-const char *bj_verdict_reason(const struct bj_verdict *verdict);
+BJ_API const char *bj_verdict_reason(const struct bj_verdict *verdict);
 
 #endif

@@ -75,19 +75,3 @@ const struct bj_stats *bj_policy_stats(const struct bj_policy *policy)
 {
     return policy->stats;
 }
-
-/* What asks for judging as soon as somebody says it. */
-static const enum bj_option_id rules[] = {
-    BJ_OPT_ALLOWED_TOOLS,     BJ_OPT_BLOCKED_TOOLS, BJ_OPT_COMMAND_BLACKLIST,
-    BJ_OPT_COMMAND_WHITELIST, BJ_OPT_ALLOWED_PATHS, BJ_OPT_DENIED_PATHS,
-    BJ_OPT_DENY_RISK,         BJ_OPT_ASK_RISK,      BJ_OPT_MAX_REQUESTS,
-};
-
-bool bj_policy_is_wanted(const struct bj_config *config)
-{
-    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
-        if (bj_config_said(config, rules[i]))
-            return true;
-    }
-    return false;
-}

@@ -30,7 +30,4 @@ int bj_policy_judge(struct bj_policy *policy, const struct bj_request *request, 
 struct bj_stats;
 const struct bj_stats *bj_policy_stats(const struct bj_policy *policy);
 
-/* Does the configuration ask for judging at all? `belljar run` without any rule does not. */
-bool bj_policy_is_wanted(const struct bj_config *config);
-
 #endif

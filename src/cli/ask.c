@@ -1,0 +1,50 @@
+/* The question is put to /dev/tty, and asked again with every command: nothing is remembered. */
+#include "cli/ask.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/fd.h"
+#include "base/str.h"
+#include "cli/verdict_text.h"
+
+#define QUESTION_MAX (64 << 10)
+
+/* A line, without its end; what does not fit is read and dropped. False at the end of the input. */
+static bool read_line(int fd, char *line, size_t size)
+{
+    size_t length = 0;
+    char byte;
+
+    while (read(fd, &byte, 1) == 1) {
+        if (byte == '\n') {
+            line[length] = '\0';
+            return true;
+        }
+        if (length + 1 < size)
+            line[length++] = byte;
+    }
+    return false;
+}
+
+bool bj_cli_ask(void *context, const struct bj_verdict *verdict)
+{
+    BJ_CLEANUP_CLOSE int terminal = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+    char answer[16];
+    struct bj_buf question;
+    bool asked;
+
+    (void)context;
+    if (terminal < 0)
+        return false;
+    bj_buf_init(&question, QUESTION_MAX);
+    bj_cli_put_verdict(verdict, &question);
+    bj_buf_puts(&question, "belljar: run it? [y/N] ");
+    asked = !question.failed && bj_fd_write_all(terminal, question.data, question.length) == 0;
+    bj_buf_release(&question);
+    return asked && read_line(terminal, answer, sizeof answer) &&
+           (bj_streq(answer, "y") || bj_streq(answer, "Y") || bj_streq(answer, "yes"));
+}

@@ -1,0 +1,16 @@
+/* Asking the person at the terminal whether a command may run. */
+#ifndef BJ_CLI_ASK_H
+#define BJ_CLI_ASK_H
+
+#include <stdbool.h>
+
+#include "model/verdict.h"
+
+/*
+ * Shows what the verdict holds against the command on the controlling terminal and reads an answer
+ * there, not from standard input, which may be the command's. False without a terminal, and for
+ * anything but a yes. `context` is not used.
+ */
+bool bj_cli_ask(void *context, const struct bj_verdict *verdict);
+
+#endif
