@@ -139,7 +139,7 @@ static int run_command(const struct bj_backend *backend, const struct bj_config 
         return fail(&err);
     status = run_guarded(backend, &request, run);
     if (request.guard != NULL)
-        request.guard->free(request.guard);
+        request.guard->release(request.guard);
     return status;
 }
 

@@ -32,7 +32,7 @@ struct bj_guard {
     void (*conclude)(struct bj_guard *guard, int64_t number, struct bj_result *result,
                      const struct bj_error *failure);
 
-    void (*free)(struct bj_guard *guard);
+    void (*release)(struct bj_guard *guard);
 };
 
 struct bj_guard_options {
