@@ -39,8 +39,10 @@ enum bj_audit_access {
 struct bj_audit_options {
     const char *path; /* NULL: bj_audit_default_path() */
     enum bj_audit_access access;
-    bool durable;                     /* each commit waits for the disk */
-    int busy_ms;                      /* wait for another writer at most; 0 = five seconds */
+    bool durable;  /* each commit waits for the disk */
+    int busy_ms;   /* wait for another writer at most; 0 = five seconds */
+    int log_pages; /* a log longer than this is carried over by bj_audit_maintain(); 0 = what suits
+                      a process that ends soon, since the next one reads the whole log */
     const char *const *secrets;       /* values never to be recorded; ends with NULL; NULL = none */
     const char *const *environment;   /* NAME=VALUE; values of secret names are such values too */
     int64_t (*now_ns)(void *context); /* wall clock, since 1970; NULL = the system's */
@@ -206,6 +208,9 @@ struct bj_audit_check {
  */
 int bj_audit_verify(struct bj_audit *audit, const struct bj_audit_head *anchor,
                     struct bj_audit_check *ret, struct bj_error *err);
+
+/* A time as records have it: 2026-11-22T22:04:14.123456789Z. */
+void bj_audit_put_time(int64_t time_ns, struct bj_buf *out);
 
 /* ---- masking, for what is shown elsewhere ---- */
 

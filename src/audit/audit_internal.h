@@ -33,6 +33,7 @@ struct bj_audit {
     struct bj_buf body;     /* the record being written; kept for its memory */
     struct bj_buf scratch;  /* a text of it */
     struct bj_buf names[3]; /* its key, sandbox and tool, masked */
+    int log_most;           /* pages of the log before it is carried over */
     int log_pages;          /* of the log, after the last commit */
 
     bool in_batch;             /* begun by the caller */

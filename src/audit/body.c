@@ -9,7 +9,6 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "audit/audit_internal.h"
 #include "base/limits.h"
@@ -88,15 +87,28 @@ static void put_list(struct bj_audit *audit, const char *name, const char *const
 
 /* ---- the beginning, as the columns have it ---- */
 
-static void put_time(int64_t time_ns, struct bj_buf *out)
+/*
+ * The date of a day since 1970 in the calendar of RFC 3339. By hand, because gmtime_r() reads the
+ * time zone's file first. Years are counted from March, so that the leap day comes last.
+ */
+static void put_date(int64_t days, struct bj_buf *out)
 {
-    time_t seconds = (time_t)(time_ns / 1000000000);
-    struct tm parts;
+    int64_t shifted = days + 719468; /* since 1 March of the year 0 */
+    int64_t era = shifted / 146097, day = shifted % 146097;
+    int64_t year = (day - day / 1460 + day / 36524 - day / 146096) / 365;
+    int64_t rest = day - (365 * year + year / 4 - year / 100), month = (5 * rest + 2) / 153;
 
-    gmtime_r(&seconds, &parts);
-    bj_buf_printf(out, ",\"time\":\"%04d-%02d-%02dT%02d:%02d:%02d.%09" PRId64 "Z\"",
-                  parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday, parts.tm_hour,
-                  parts.tm_min, parts.tm_sec, time_ns % 1000000000);
+    bj_buf_printf(out, "%04" PRId64 "-%02" PRId64 "-%02" PRId64, year + era * 400 + (month >= 10),
+                  month < 10 ? month + 3 : month - 9, rest - (153 * month + 2) / 5 + 1);
+}
+
+void bj_audit_put_time(int64_t time_ns, struct bj_buf *out)
+{
+    int64_t seconds = time_ns / 1000000000, of_day = seconds % 86400;
+
+    put_date(seconds / 86400, out);
+    bj_buf_printf(out, "T%02" PRId64 ":%02" PRId64 ":%02" PRId64 ".%09" PRId64 "Z", of_day / 3600,
+                  of_day / 60 % 60, of_day % 60, time_ns % 1000000000);
 }
 
 static void put_name(const char *name, const char *text, struct bj_buf *out)
@@ -111,7 +123,9 @@ void bj_audit_body_head(const struct bj_audit_record *record, struct bj_buf *out
 {
     bj_buf_printf(out, "{\"number\":%" PRId64 ",\"kind\":\"%s\"", record->number,
                   kind_names[record->kind]);
-    put_time(record->time_ns, out);
+    bj_buf_puts(out, ",\"time\":\"");
+    bj_audit_put_time(record->time_ns, out);
+    bj_buf_puts(out, "\"");
     if (record->kind == BJ_AUDIT_VERDICT) {
         bj_buf_printf(out, ",\"uid\":%" PRId64, record->uid);
         put_name("key", record->key, out);

@@ -24,7 +24,10 @@
 #include "base/mem.h"
 #include "base/str.h"
 
-#define BUSY_MS        5000
+#define BUSY_MS 5000
+#define LOG_PAGES                                                                                  \
+    128 /* a balance: reading a page takes the next process 2 µs, and carrying them               \
+           over waits for the disk */
 #define APPLICATION_ID 0x424a4155 /* "BJAU", for file(1) */
 #define DAMAGED_ADVICE                                                                             \
     "; what can be read is shown by belljar audit; to begin a new history keep the old one "       \
@@ -265,7 +268,7 @@ static int write_base(struct bj_audit *audit)
 
 static int write_schema(struct bj_audit *audit)
 {
-    char version[128];
+    char version[192];
 
     snprintf(version, sizeof version,
              "PRAGMA auto_vacuum=INCREMENTAL;PRAGMA journal_mode=MEMORY;BEGIN;"
@@ -413,7 +416,9 @@ static int64_t system_now(void *context)
 
 int64_t bj_audit_now(const struct bj_audit *audit)
 {
-    return audit->now_ns(audit->now_context);
+    int64_t now = audit->now_ns(audit->now_context);
+
+    return now > 0 ? now : 0; /* a clock before 1970 is not set */
 }
 
 static int open_at(struct bj_audit *audit, struct bj_error *err)
@@ -445,6 +450,7 @@ int bj_audit_open(const struct bj_audit_options *options, struct bj_audit **ret,
     audit->access = options->access;
     audit->durable = options->durable;
     audit->busy_ms = options->busy_ms > 0 ? options->busy_ms : BUSY_MS;
+    audit->log_most = options->log_pages > 0 ? options->log_pages : LOG_PAGES;
     audit->now_ns = options->now_ns != NULL ? options->now_ns : system_now;
     audit->now_context = options->now_context;
     bj_buf_init(&audit->body, BJ_AUDIT_RECORD_MAX);

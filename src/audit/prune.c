@@ -10,9 +10,6 @@
 #define CHUNK        4096                         /* records removed by one transaction */
 #define SPARE        10                           /* per cent that is freed beyond what must be */
 #define AGE_SLACK_NS ((int64_t)3600 * 1000000000) /* past the age before it is worth the work */
-#define LOG_PAGES                                                                                  \
-    64 /* from here on the log goes into the database: the next process that opens it              \
-          reads all of it */
 
 static int execute(struct bj_audit *audit, const char *sql)
 {
@@ -167,13 +164,24 @@ static int prune_some(struct bj_audit *audit, const struct bj_audit_retention *r
     return result;
 }
 
+/*
+ * The log goes into the database and is empty then; that much was copied is not known to the next
+ * process that opens it. If somebody reads or writes just now it is left to the next time.
+ */
+static void empty_log(struct bj_audit *audit)
+{
+    sqlite3_busy_timeout(audit->db, 0);
+    sqlite3_wal_checkpoint_v2(audit->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    sqlite3_busy_timeout(audit->db, audit->busy_ms);
+    audit->log_pages = 0;
+}
+
 /* Gives the room back: free pages to the file system, the log into the database. */
 static int shrink(struct bj_audit *audit, struct bj_error *err)
 {
     if (execute(audit, "PRAGMA incremental_vacuum") < 0)
         return bj_audit_fail(audit, "shrink", err);
-    /* A reader that looks at old pages keeps the log: the next time, then. */
-    sqlite3_wal_checkpoint_v2(audit->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    empty_log(audit);
     return 0;
 }
 
@@ -225,14 +233,13 @@ int bj_audit_maintain(struct bj_audit *audit, const struct bj_audit_retention *r
     int result = 0;
 
     err = err != NULL ? err : &own;
-    if (audit->access != BJ_AUDIT_WRITE || audit->open || audit->log_pages < LOG_PAGES)
+    if (audit->access != BJ_AUDIT_WRITE || audit->open || audit->log_pages < audit->log_most)
         return 0;
     if (retention != NULL)
         result = is_due(audit, retention, &due, err);
     if (result == 0 && due)
         return bj_audit_prune(audit, retention, NULL, err);
-    /* One that has to wait for a reader is left to the next process. */
     if (result == 0)
-        sqlite3_wal_checkpoint_v2(audit->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+        empty_log(audit);
     return result;
 }

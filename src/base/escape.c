@@ -1,11 +1,10 @@
 /* Escaping byte by byte over decoded UTF-8. */
 #include "base/escape.h"
 
-#include <stdint.h>
-
-/* Decodes one character (RFC 3629, section 4). Returns its length, 0 if there is none. */
-static size_t decode(const unsigned char *text, size_t left, uint32_t *ret)
+/* RFC 3629, section 4. */
+size_t bj_text_decode(const char *from, size_t left, uint32_t *ret)
 {
+    const unsigned char *text = (const unsigned char *)from;
     static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
     size_t length = text[0] < 0x80   ? 1
                     : text[0] < 0xc0 ? 0
@@ -28,7 +27,7 @@ static size_t decode(const unsigned char *text, size_t left, uint32_t *ret)
     return length;
 }
 
-static bool acts(uint32_t point)
+bool bj_text_acts(uint32_t point)
 {
     return point < 0x20 || (point >= 0x7f && point < 0xa0) || point == 0xad || point == 0x61c ||
            (point >= 0x200b && point <= 0x200f) || (point >= 0x2028 && point <= 0x202e) ||
@@ -44,10 +43,10 @@ void bj_put_escaped(struct bj_buf *out, const char *text, size_t length)
     for (size_t at = 0; at < length; at += step) {
         uint32_t point = 0;
 
-        step = decode(bytes + at, length - at, &point);
+        step = bj_text_decode(text + at, length - at, &point);
         if (step == 1 && point == '\\') {
             bj_buf_puts(out, "\\\\");
-        } else if (step > 0 && !acts(point)) {
+        } else if (step > 0 && !bj_text_acts(point)) {
             bj_buf_append(out, text + at, step);
         } else {
             step = step > 0 ? step : 1;

@@ -2,6 +2,8 @@
 #ifndef BJ_BASE_ESCAPE_H
 #define BJ_BASE_ESCAPE_H
 
+#include <stdint.h>
+
 #include "base/buf.h"
 
 /*
@@ -11,5 +13,14 @@
  * is doubled, so that what was escaped can be told.
  */
 void bj_put_escaped(struct bj_buf *out, const char *text, size_t length);
+
+/*
+ * The character that `left` (not 0) bytes begin with: its length in bytes and its code point; 0 if
+ * they are no UTF-8.
+ */
+size_t bj_text_decode(const char *text, size_t left, uint32_t *ret);
+
+/* Could this code point do what is said above? */
+bool bj_text_acts(uint32_t point);
 
 #endif

@@ -99,6 +99,13 @@ int bj_cli_completion(int argc, char **argv)
     return command();
 }
 
+int bj_cli_audit(int argc, char **argv)
+{
+    (void)argc;
+    (void)argv;
+    return command();
+}
+
 int bj_cli_doctor(int argc, char **argv)
 {
     (void)argc;

@@ -3,57 +3,44 @@
 
 #include <string.h>
 
+#include "base/escape.h"
+
 #define REPLACEMENT "\xef\xbf\xbd"
 
-/* Length of the valid UTF-8 sequence at `text`, 0 if there is none (RFC 3629, section 4). */
-static size_t sequence_length(const unsigned char *text, size_t left)
+/* RFC 8259, section 7: beyond the basic plane two escapes make a character. */
+static void put_point(struct bj_buf *out, uint32_t point)
 {
-    static const struct {
-        unsigned char first, last, second_from, second_to;
-        size_t length;
-    } forms[] = {
-        {0x00, 0x7f, 0, 0, 1},       {0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3},
-        {0xe1, 0xec, 0x80, 0xbf, 3}, {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3},
-        {0xf0, 0xf0, 0x90, 0xbf, 4}, {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4},
-    };
-
-    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
-        if (text[0] < forms[i].first || text[0] > forms[i].last)
-            continue;
-        if (left < forms[i].length)
-            return 0;
-        if (forms[i].length > 1 && (text[1] < forms[i].second_from || text[1] > forms[i].second_to))
-            return 0;
-        for (size_t k = 2; k < forms[i].length; k++) {
-            if ((text[k] & 0xc0) != 0x80)
-                return 0;
-        }
-        return forms[i].length;
+    if (point < 0x10000) {
+        bj_buf_printf(out, "\\u%04x", (unsigned)point);
+        return;
     }
-    return 0;
+    point -= 0x10000;
+    bj_buf_printf(out, "\\u%04x\\u%04x", (unsigned)(0xd800 | point >> 10),
+                  (unsigned)(0xdc00 | (point & 0x3ff)));
 }
 
-static void put_special(struct bj_buf *out, unsigned char c)
+static void put_special(struct bj_buf *out, uint32_t point)
 {
     static const char letters[] = "btnvfr"; /* from 0x08 on; \v is not JSON */
 
-    if (c == '"' || c == '\\')
-        bj_buf_printf(out, "\\%c", c);
-    else if (c >= 0x08 && c <= 0x0d && c != 0x0b)
-        bj_buf_printf(out, "\\%c", letters[c - 0x08]);
+    if (point == '"' || point == '\\')
+        bj_buf_printf(out, "\\%c", (char)point);
+    else if (point >= 0x08 && point <= 0x0d && point != 0x0b)
+        bj_buf_printf(out, "\\%c", letters[point - 0x08]);
     else
-        bj_buf_printf(out, "\\u%04x", c);
+        put_point(out, point);
 }
 
 void bj_json_put_string(struct bj_buf *out, const char *text, size_t length)
 {
-    const unsigned char *at = (const unsigned char *)text, *end = at + length, *plain = at;
+    const char *at = text, *end = at + length, *plain = at;
 
     bj_buf_puts(out, "\"");
     while (at < end) {
-        size_t step = sequence_length(at, (size_t)(end - at));
+        uint32_t point = 0;
+        size_t step = bj_text_decode(at, (size_t)(end - at), &point);
 
-        if (step > 1 || (step == 1 && *at >= 0x20 && *at != '"' && *at != '\\' && *at != 0x7f)) {
+        if (step > 0 && point != '"' && point != '\\' && !bj_text_acts(point)) {
             at += step;
             continue;
         }
@@ -61,11 +48,33 @@ void bj_json_put_string(struct bj_buf *out, const char *text, size_t length)
         if (step == 0)
             bj_buf_puts(out, REPLACEMENT);
         else
-            put_special(out, *at);
-        plain = ++at;
+            put_special(out, point);
+        plain = at += step > 0 ? step : 1;
     }
     bj_buf_append(out, plain, (size_t)(at - plain));
     bj_buf_puts(out, "\"");
+}
+
+void bj_json_put_clean(struct bj_buf *out, const char *json, size_t length)
+{
+    const char *at = json, *end = at + length, *plain = at;
+
+    while (at < end) {
+        uint32_t point = 0;
+        size_t step = bj_text_decode(at, (size_t)(end - at), &point);
+
+        if (step > 0 && !bj_text_acts(point)) {
+            at += step;
+            continue;
+        }
+        bj_buf_append(out, plain, (size_t)(at - plain));
+        if (step == 0)
+            bj_buf_puts(out, REPLACEMENT);
+        else
+            put_point(out, point);
+        plain = at += step > 0 ? step : 1;
+    }
+    bj_buf_append(out, plain, (size_t)(at - plain));
 }
 
 void bj_json_put_name(struct bj_buf *out, const char *name)

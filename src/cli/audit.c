@@ -1,0 +1,193 @@
+/*
+ * belljar audit: reading, proving and thinning out the audit records.
+ */
+#include "cli/audit.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "cli/cli.h"
+#include "wire/json.h"
+
+static const char usage[] =
+    "Usage: belljar audit list   [FILTER] [--limit N] [--json] [-f]\n"
+    "       belljar audit show   NUMBER [--json]\n"
+    "       belljar audit stats  [FILTER] [--json]\n"
+    "       belljar audit export [FILTER] [--limit N] [--format jsonl|csv] [-f]\n"
+    "       belljar audit verify [--head NUMBER:HASH] [--json]\n"
+    "       belljar audit head\n"
+    "       belljar audit prune  [--older-than AGE] [--max-size SIZE]\n"
+    "\n"
+    "list    the newest calls (100 unless --limit says otherwise; 0: all), a line each\n"
+    "show    one call with all that was recorded of it\n"
+    "stats   how many calls, of which verdicts and risks\n"
+    "export  records for other programs, with their hashes; or calls as CSV\n"
+    "verify  prove that no record was removed, changed, inserted or moved\n"
+    "head    number and hash of the last record, to be kept elsewhere and given to\n"
+    "        verify --head later\n"
+    "prune   remove the oldest records; the proof of the others still holds\n"
+    "\n"
+    "Filters of calls:\n"
+    "      --since TIME, --until TIME   2h, 3d (ago), 2026-11-22, 2026-11-22T10:00[Z]\n"
+    "      --key KEY                    who asked\n"
+    "      --sandbox ID\n"
+    "      --tool NAME                  Bash, Read, Write …\n"
+    "      --verdict allow|ask|deny\n"
+    "      --risk LEVEL                 low, medium, high, critical: at least that\n"
+    "\n"
+    "      --file FILE    the database (also BELLJAR_AUDIT_FILE); otherwise\n"
+    "                     ~/.local/state/belljar/audit.db, for root\n"
+    "                     /var/lib/belljar/audit.db\n"
+    "  -f, --follow       go on with what is recorded from now on\n"
+    "\n"
+    "Exit status: 0 done; 1 verify: the history is not whole; 125 failure, also when\n"
+    "only a part could be read; 127 show: no such record.\n";
+
+static const struct action {
+    const char *name;
+    int (*run)(struct bj_audit *audit, const struct bj_audit_command *command);
+    enum bj_audit_access access;
+} actions[] = {
+    {"list", bj_audit_do_list, BJ_AUDIT_READ},     {"show", bj_audit_do_show, BJ_AUDIT_READ},
+    {"stats", bj_audit_do_stats, BJ_AUDIT_READ},   {"export", bj_audit_do_export, BJ_AUDIT_READ},
+    {"verify", bj_audit_do_verify, BJ_AUDIT_READ}, {"head", bj_audit_do_head, BJ_AUDIT_READ},
+    {"prune", bj_audit_do_prune, BJ_AUDIT_WRITE},
+};
+
+int bj_audit_print_error(const struct bj_error *err)
+{
+    fprintf(stderr, "belljar: %s\n", err->message);
+    return bj_code_exit_status(err->code);
+}
+
+bool bj_audit_flush(struct bj_buf *out)
+{
+    bool fine = !out->failed;
+
+    if (out->failed)
+        fprintf(stderr, "belljar: cannot print: %s\n",
+                out->no_memory ? "out of memory" : "a record is too large");
+    else if (bj_fd_write_all(STDOUT_FILENO, bj_buf_text(out), out->length) < 0) {
+        fine = false;
+        if (errno != EPIPE)
+            fprintf(stderr, "belljar: cannot print: %s\n", strerror(errno));
+    }
+    out->length = 0;
+    return fine;
+}
+
+/* ---- records as JSON ---- */
+
+json_t *bj_audit_body(const struct bj_audit_record *record)
+{
+    json_error_t ignored;
+
+    return json_loadb(record->body, record->body_length, 0, &ignored);
+}
+
+const char *bj_audit_member(const json_t *body, const char *name)
+{
+    const char *text = json_string_value(json_object_get(body, name));
+
+    return text != NULL ? text : "";
+}
+
+static void put_words(const json_t *words, struct bj_buf *out)
+{
+    for (size_t i = 0; i < json_array_size(words); i++) {
+        const char *word = json_string_value(json_array_get(words, i));
+
+        bj_buf_puts(out, i > 0 ? " " : "");
+        bj_buf_puts(out, word != NULL ? word : "");
+    }
+}
+
+void bj_audit_put_what(const json_t *body, struct bj_buf *out)
+{
+    static const char *const members[] = {"command", "path", "pattern", "url", "arguments_text"};
+    size_t before = out->length;
+
+    put_words(json_object_get(body, "argv"), out);
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
+        const char *text = bj_audit_member(body, members[i]);
+
+        if (text[0] == '\0')
+            continue;
+        bj_buf_puts(out, out->length > before ? " " : "");
+        bj_buf_puts(out, text);
+    }
+}
+
+void bj_audit_put_call(const struct bj_audit_record *verdict, const struct bj_audit_record *outcome,
+                       struct bj_buf *out)
+{
+    bj_buf_puts(out, "{\"verdict\":");
+    bj_json_put_clean(out, verdict->body, verdict->body_length);
+    bj_buf_puts(out, ",\"outcome\":");
+    if (outcome != NULL)
+        bj_json_put_clean(out, outcome->body, outcome->body_length);
+    else
+        bj_buf_puts(out, "null");
+    bj_buf_puts(out, "}\n");
+}
+
+/* ---- the command ---- */
+
+static int run_action(const struct action *action, const struct bj_audit_command *command)
+{
+    struct bj_audit_options options = {.path = command->file, .access = BJ_AUDIT_READ};
+    struct bj_audit *audit = NULL;
+    struct bj_error err = {0};
+    int status;
+
+    /* First for reading in any case: what is not there is not made here. */
+    if (bj_audit_open(&options, &audit, &err) < 0)
+        return bj_audit_print_error(&err);
+    if (action->access == BJ_AUDIT_WRITE) {
+        bj_audit_close(audit);
+        audit = NULL;
+        options.access = BJ_AUDIT_WRITE;
+        options.durable = true;
+        if (bj_audit_open(&options, &audit, &err) < 0)
+            return bj_audit_print_error(&err);
+    }
+    status = action->run(audit, command);
+    bj_audit_close(audit);
+    return status;
+}
+
+int bj_cli_audit(int argc, char **argv)
+{
+    const char *name = argc > 1 ? argv[1] : "";
+    struct bj_audit_command command;
+
+    if (bj_streq(name, "-h") || bj_streq(name, "--help")) {
+        fputs(usage, stdout);
+        return 0;
+    }
+    json_set_alloc_funcs(bj_alloc, bj_free);
+    signal(SIGPIPE, SIG_IGN); /* a reader that has enough ends the writing, not the program */
+    for (size_t i = 0; i < sizeof actions / sizeof *actions; i++) {
+        if (!bj_streq(name, actions[i].name))
+            continue;
+        if (argc == 3 && (bj_streq(argv[2], "-h") || bj_streq(argv[2], "--help"))) {
+            fputs(usage, stdout);
+            return 0;
+        }
+        if (!bj_audit_parse(name, argc - 1, argv + 1, &command))
+            return BJ_AUDIT_FAILED;
+        return run_action(&actions[i], &command);
+    }
+    fprintf(stderr, "belljar: audit: %s%s\n%s",
+            name[0] != '\0' ? "expected list, show, stats, export, verify, head or prune; found "
+                            : "expected list, show, stats, export, verify, head or prune",
+            name, usage);
+    return BJ_AUDIT_FAILED;
+}
