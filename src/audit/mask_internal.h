@@ -38,7 +38,7 @@ struct bj_mask_span bj_mask_find_value(const struct bj_mask *mask, const struct 
                                        size_t at);
 
 /* A word begins here: is it a secret's name with its value behind it? */
-struct bj_mask_span bj_mask_find_name(const struct bj_mask_text *text, size_t at);
+struct bj_mask_span bj_mask_find_name(const struct bj_mask_text *whole, size_t at);
 
 /* Something here that looks like a key. */
 struct bj_mask_span bj_mask_find_shape(const struct bj_mask_text *text, size_t at);

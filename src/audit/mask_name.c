@@ -141,7 +141,32 @@ static bool is_reference(const struct bj_mask_text *text, size_t at)
     return bj_mask_byte(text, at) == '$';
 }
 
-/* The value that begins at `at`; a shell's word may be made of several quoted and bare parts. */
+/* A word as a shell reads it: quoted and bare parts behind each other. */
+static size_t end_of_word(const struct bj_mask_text *text, size_t at, bool comma)
+{
+    size_t end = at;
+
+    for (;;) {
+        char c = bj_mask_byte(text, at);
+
+        if ((c != '"' && c != '\'') || c == text->quote) {
+            size_t bare = end_of_bare(text, at, comma);
+
+            if (bare == at)
+                return end;
+            end = at = bare;
+            continue;
+        }
+        end = at = end_of_quoted(text, at, 0);
+        if (bj_mask_byte(text, at) != c)
+            return end;
+        at++;
+        if (at < text->length && strchr(",}]:", text->at[at]) != NULL)
+            return end; /* of JSON, where a string is not followed by another */
+    }
+}
+
+/* The value that begins at `at`. */
 static struct bj_mask_span value_at(const struct bj_mask_text *text, size_t at, bool comma)
 {
     struct bj_mask_span span = {at, at};
@@ -152,28 +177,18 @@ static struct bj_mask_span value_at(const struct bj_mask_text *text, size_t at, 
         escapes++;
     c = bj_mask_byte(text, at + escapes);
     if (c != '"' && c != '\'') {
-        span.to = is_reference(text, at) ? at : end_of_bare(text, at, comma);
+        span.to = is_reference(text, at) ? at : end_of_word(text, at, comma);
         return span;
     }
     span.from = span.to = at + escapes + 1;
     if (is_reference(text, span.from))
         return span;
-    if (text->quote == c && escapes == 0) {
-        /* It may close what is open rather than open something: one word at most. */
+    if (escapes > 0)
+        span.to = end_of_quoted(text, at + escapes, escapes);
+    else if (text->quote == c) /* it may close what is open: one word at most */
         span.to = end_of_bare(text, span.from, comma);
-        return span;
-    }
-    span.to = end_of_quoted(text, at + escapes, escapes);
-    for (at = span.to; escapes == 0 && bj_mask_byte(text, at) == c;) {
-        at++; /* behind the closing quote: does the word go on? */
-        c = bj_mask_byte(text, at);
-        if (c == '"' || c == '\'')
-            span.to = at = end_of_quoted(text, at, 0);
-        else if (!ends_word(text, at) && strchr(",}]:", c) == NULL)
-            span.to = end_of_bare(text, at, comma);
-        else
-            break;
-    }
+    else
+        span.to = end_of_word(text, at, comma);
     return span;
 }
 
@@ -223,8 +238,10 @@ static bool ends_like(const struct bj_mask_text *text, size_t from, size_t to, c
     return to - from >= length && strncasecmp(text->at + to - length, ending, length) == 0;
 }
 
-struct bj_mask_span bj_mask_find_name(const struct bj_mask_text *text, size_t at)
+struct bj_mask_span bj_mask_find_name(const struct bj_mask_text *whole, size_t at)
 {
+    struct bj_mask_text here = *whole;
+    const struct bj_mask_text *text = &here;
     struct bj_mask_span none = {at, at};
     size_t end = at, next;
     bool spaced;
@@ -232,6 +249,8 @@ struct bj_mask_span bj_mask_find_name(const struct bj_mask_text *text, size_t at
     while (bj_mask_is_word(bj_mask_byte(text, end)))
         end++;
     next = skip(text, end, "\\\"']", 6);
+    if (here.quote != '\0' && memchr(text->at + end, here.quote, next - end) != NULL)
+        here.quote = '\0'; /* the name itself is what is quoted */
     spaced = bj_mask_byte(text, next) == ' ' || bj_mask_byte(text, next) == '\t';
     next = skip(text, next, " \t", 8);
     if (strchr("=:", bj_mask_byte(text, next)) == NULL || next >= text->length) {

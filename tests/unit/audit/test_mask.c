@@ -1,0 +1,290 @@
+/* Tests of src/audit/mask*.c: what is taken out of a text, and what must stay. */
+#include "audit_test.h"
+
+#include "audit/mask.h"
+
+static const char *const secrets[] = {"hunter2-secret", "it's\"quoted", "pin9",
+                                      "gr\303\274n & blau", NULL};
+static const char *const environment[] = {"DB_PASSWORD=correct horse", "HOME=/home/alice",
+                                          "MY_TOKEN=tok", "PWD=/home/alice/work", NULL};
+
+static struct bj_mask mask;
+
+static int setup(void **state)
+{
+    struct bj_error err;
+
+    (void)state;
+    return bj_mask_init(&mask, secrets, environment, &err);
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    bj_mask_release(&mask);
+    return 0;
+}
+
+struct example {
+    const char *text, *wanted; /* wanted NULL: stays as it is */
+};
+
+static void try_all(const struct example *examples, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const char *wanted = examples[i].wanted != NULL ? examples[i].wanted : examples[i].text;
+        struct bj_buf out;
+
+        bj_buf_init(&out, 1 << 20);
+        bj_mask_text(&mask, examples[i].text, strlen(examples[i].text), &out);
+        if (strcmp(bj_buf_text(&out), wanted) != 0)
+            fail_msg("\n%s\nbecame\n%s\ninstead of\n%s", examples[i].text, bj_buf_text(&out),
+                     wanted);
+        bj_buf_release(&out);
+    }
+}
+#define TRY(examples) try_all(examples, sizeof(examples) / sizeof *(examples))
+
+static void by_name(void **state)
+{
+    static const struct example examples[] = {
+        {"PASSWORD=abc make", "PASSWORD=[masked] make"},
+        {"export GITHUB_TOKEN='a b c' && x", "export GITHUB_TOKEN='[masked]' && x"},
+        {"mysql --password=abc db", "mysql --password=[masked] db"},
+        {"tool --token abc next", "tool --token [masked] next"},
+        {"tool --api-key \"a b\" next", "tool --api-key \"[masked]\" next"},
+        {"{\"password\": \"a b\", \"n\": 1}", "{\"password\": \"[masked]\", \"n\": 1}"},
+        {"{\"password\": \"a\\\"b\", \"n\": 1}", "{\"password\": \"[masked]\", \"n\": 1}"},
+        {"{\"apiKey\":\"abc\"}", "{\"apiKey\":\"[masked]\"}"},
+        {"'{\\\"secret\\\":\\\"a b\\\",\\\"n\\\":1}'",
+         "'{\\\"secret\\\":\\\"[masked]\\\",\\\"n\\\":1}'"},
+        {"curl -H 'Authorization: Bearer abc' u", "curl -H 'Authorization: Bearer [masked]' u"},
+        {"curl -H \"Authorization: Basic YTpi\" u", "curl -H \"Authorization: Basic [masked]\" u"},
+        {"curl -H 'Authorization: abc' u", "curl -H 'Authorization: [masked]' u"},
+        {"curl -H 'X-Api-Key: abc' u", "curl -H 'X-Api-Key: [masked]' u"},
+        {"curl -H 'Cookie: a=b; c=d' u", "curl -H 'Cookie: [masked]' u"},
+        {"curl 'http://h/?token=abc&n=1'", "curl 'http://h/?token=[masked]&n=1'"},
+        {"password = \"abc\"\nuser = x", "password = \"[masked]\"\nuser = x"},
+        {"db:\n  password: abc\n  user: x", "db:\n  password: [masked]\n  user: x"},
+        {"TOKEN_2=abc x", "TOKEN_2=[masked] x"},
+        {"PASSWORD=a\"b c\"'d e'f g", "PASSWORD=[masked] g"},
+        {"PASSWORD=a\\ b c", "PASSWORD=[masked] c"},
+        {"password=\"a\"b c", "password=\"[masked] c"},
+        {"clientSecret: abc", "clientSecret: [masked]"},
+        {"-Dhttp.proxyPassword=abc", "-Dhttp.proxyPassword=[masked]"},
+    };
+
+    (void)state;
+    TRY(examples);
+}
+
+/* A secret's name is no place to hide a command, and what only looks like a name is none. */
+static void stays(void **state)
+{
+    static const struct example examples[] = {
+        {"TOKEN=$TOKEN make", NULL},
+        {"TOKEN=\"$TOKEN\" make", NULL},
+        {"TOKEN=$(rm -rf /) make", NULL},
+        {"PASSWORD=`rm -rf /`", NULL},
+        {"PASSWORD=; rm -rf /", NULL},
+        {"PASSWORD= rm -rf /", NULL},
+        {"PASSWORD=a;rm -rf /", "PASSWORD=[masked];rm -rf /"},
+        {"PASSWORD=a&&rm -rf /", "PASSWORD=[masked]&&rm -rf /"},
+        {"PASSWORD=a|sh", "PASSWORD=[masked]|sh"},
+        {"PASSWORD=\"a$(rm -rf /)\"", "PASSWORD=\"[masked]$(rm -rf /)\""},
+        {"read -p \"password: \" x; rm -rf \"/\"", NULL},
+        {"echo 'authorization: '; rm -rf /", NULL},
+        {"sh -c 'authorization: a b; rm -rf /'", "sh -c 'authorization: a [masked]; rm -rf /'"},
+        {"sh -c 'cookie: a=b; rm -rf /'", "sh -c 'cookie: [masked]; rm -rf /'"},
+        {"echo -----BEGIN PRIVATE KEY-----; rm -rf /", "echo [masked]; rm -rf /"},
+        {"echo '-----BEGIN PRIVATE KEY-----\nrm -rf /'", "echo '[masked]\nrm -rf /'"},
+        {"cat /etc/passwd", NULL},
+        {"git commit --author 'a b'", NULL},
+        {"{\"max_tokens\": 100}", NULL},
+        {"PWD=/tmp OLDPWD=/ make", NULL},
+        {"gpg --passphrase-file f", NULL},
+        {"tool --token --verbose", NULL},
+        {"token://host", NULL},
+        {"bypass=1 compass: north", NULL},
+        {"https://example.org:8080/a@b", NULL},
+        {"git clone git@github.com:a/b", NULL},
+        {"the secret is out", NULL},
+        {"/home/alice/work", NULL},
+        {"sk-short", NULL},
+        {"", NULL},
+        {"\\", NULL},
+    };
+
+    (void)state;
+    TRY(examples);
+}
+
+static void by_value(void **state)
+{
+    static const struct example examples[] = {
+        {"echo hunter2-secret", "echo [masked]"},
+        {"echo xhunter2-secrety", "echo x[masked]y"},
+        {"echo hun\"ter2\"-sec'ret'", "echo [masked]'"},
+        {"echo h\\unter2-secre\\t;ls", "echo [masked];ls"},
+        {"echo hunter2\\\n-secret", "echo [masked]"},
+        {"{\"a\":\"\\u0068unter2\\u002dsecret\"}", "{\"a\":\"[masked]\"}"},
+        {"http://h/%68unter2%2Dsecret?", "http://h/[masked]?"},
+        {"{\"a\":\"it's\\\"quoted\"}", "{\"a\":\"[masked]\"}"},
+        {"echo 'it'\\''s\"quoted'", "echo '[masked]'"},
+        {"echo \"it's\\\"quoted\"", "echo \"[masked]\""},
+        {"q=gr%C3%BCn+%26+blau", "q=[masked]"},
+        {"\"gr\\u00fcn & blau\"", "\"[masked]\""},
+        {"correct horse battery", "[masked] battery"},
+        {"PASSWORD=correct horse x", "PASSWORD=[masked] x"},
+        {"pin9 spin9 pin99 (pin9)", "[masked] spin9 pin99 ([masked])"},
+        {"tok token", NULL}, /* too short to be looked for */
+        {"hunter2-secre", NULL},
+        {"hunter2- secret", NULL},
+    };
+
+    (void)state;
+    TRY(examples);
+}
+
+static void by_shape(void **state)
+{
+    static const struct example examples[] = {
+        {"aws AKIAIOSFODNN7EXAMPLE x", "aws [masked] x"},
+        {"ghp_0123456789abcdefghijklmnopqrstuvwxyz", "[masked]"},
+        {"k=sk-proj-0123456789abcdef_ABCDEF x", "k=[masked] x"},
+        {"a eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.abc-_ b", "a [masked] b"},
+        {"https://alice:pw@host/x", "https://alice:[masked]@host/x"},
+        {"https://alice:p@w@host/x", "https://alice:[masked]@host/x"},
+        {"https://0123456789abcdef0123456789@host/x", "https://[masked]@host/x"},
+        {"x Bearer abcdefgh12345678 y", "x Bearer [masked] y"},
+        {"a\n-----BEGIN RSA PRIVATE KEY-----\nMIIEpAIBAAKCAQEA1234567890\nabcdefghijklmnopqrst\n"
+         "-----END RSA PRIVATE KEY-----\nb",
+         "a\n[masked]\nb"},
+        {"\"-----BEGIN PRIVATE KEY-----\\nMIIEpAIBAAKCAQEA1234567890\\nabcd=\\n-----END PRIVATE "
+         "KEY-----\\n\" b",
+         "\"[masked]\\n\" b"},
+        {"-----BEGIN CERTIFICATE-----", NULL},
+        {"AKIAIOSFODNN7EXAMPL", NULL},
+        {"disk-0123456789abcdefghijkl", NULL},
+    };
+
+    (void)state;
+    TRY(examples);
+}
+
+static void names(void **state)
+{
+    static const char *const secret[] = {
+        "password",    "DB_PASSWORD",   "apiKey",        "X-Auth-Token", "AWS_SECRET_ACCESS_KEY",
+        "Set-Cookie",  "authorization", "client_secret", "DB_PASS",      "SECRET_KEY_BASE",
+        "e2b_api_key", "sshPassphrase", "NPM_TOKEN",     "token1"};
+    static const char *const harmless[] = {
+        "passage",       "max_tokens", "author", "PWD",    "OLDPWD", "token_count",
+        "password_file", "keyboard",   "bypass", "monkey", "",       "path"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof secret / sizeof *secret; i++) {
+        if (!bj_audit_secret_name(secret[i], strlen(secret[i])))
+            fail_msg("%s is the name of a secret", secret[i]);
+    }
+    for (size_t i = 0; i < sizeof harmless / sizeof *harmless; i++) {
+        if (bj_audit_secret_name(harmless[i], strlen(harmless[i])))
+            fail_msg("%s is not the name of a secret", harmless[i]);
+    }
+    assert_true(bj_mask_takes_next("--password"));
+    assert_false(bj_mask_takes_next("--password=x"));
+    assert_false(bj_mask_takes_next("password"));
+}
+
+/* 64 KiB of the worst that names and values can meet take no long time: they end. */
+static void long_texts_end(void **state)
+{
+    static const char *const repeated[] = {"password=",     "\\",           "\"",   "h",
+                                           "hunter2-secre", "://a:",        "eyJ.", "-----BEGIN ",
+                                           "--token ",      "cookie: a=b; "};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof repeated / sizeof *repeated; i++) {
+        size_t length = strlen(repeated[i]);
+        char *text = malloc(65536 + 64);
+        struct bj_buf out;
+
+        for (size_t at = 0; at < 65536; at += length)
+            memcpy(text + at, repeated[i], length);
+        bj_buf_init(&out, 1 << 20);
+        bj_mask_text(&mask, text, 65536, &out);
+        assert_false(out.failed);
+        bj_buf_release(&out);
+        free(text);
+    }
+}
+
+struct body {
+    char text[4096];
+};
+
+static int keep_body(void *context, const struct bj_audit_record *record)
+{
+    struct body *body = context;
+
+    snprintf(body->text, sizeof body->text, "%s", record->body);
+    return 1;
+}
+
+/* Through the whole way: every field of a request, into the file. */
+static void nothing_reaches_the_file(void **state)
+{
+    struct place *place = NULL;
+    void *slot = NULL;
+    const char *argv[] = {"curl", "--token", "argv secret", "-H", "Cookie: argvcookie", NULL};
+    struct bj_request request = {
+        .tool = "Bash",
+        .key = "hunter2-secret",
+        .sandbox = "s",
+        .command = "PASSWORD=cmdsecret x hunter2-secret",
+        .argv = argv,
+        .url = "https://u:urlsecret@h/",
+        .arguments = "{\"command\":\"echo hunter2\\u002dsecret\",\"password\":\"jsonsecret\","
+                     "\"list\":[\"--token\",\"listsecret\"],\"n\":1.5,\"deep\":{\"api_key\":[1]}}"};
+    struct bj_audit_who who = {.uid = 1};
+    struct bj_audit_filter all = BJ_AUDIT_FILTER_ALL;
+    struct bj_audit *audit = NULL;
+    struct bj_verdict verdict;
+    struct bj_error err;
+    struct body body;
+
+    (void)state;
+    place_setup(&slot);
+    place = slot;
+    struct bj_audit_options options = {
+        .path = place->path, .access = BJ_AUDIT_WRITE, .secrets = secrets};
+    bj_verdict_init(&verdict);
+    assert_int_equal(bj_audit_open(&options, &audit, &err), 0);
+    assert_int_equal(bj_audit_append_verdict(audit, &request, &verdict, &who, NULL, &err), 0);
+    bj_audit_each(audit, &all, keep_body, &body, &err);
+    bj_audit_close(audit);
+    assert_null(strstr(body.text, "secret\""));
+    assert_null(strstr(body.text, "secret@"));
+    assert_null(strstr(body.text, "hunter2"));
+    assert_null(strstr(body.text, "argvcookie"));
+    assert_non_null(strstr(body.text, "\"arguments\":{\"command\":\"echo [masked]\",\"password\":"
+                                      "\"[masked]\",\"list\":[\"--token\",\"[masked]\"],\"n\":1.5,"
+                                      "\"deep\":{\"api_key\":\"[masked]\"}}"));
+    assert_true(verify(place, NULL).sound);
+    place_teardown(&slot);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(by_name),
+        cmocka_unit_test(stays),
+        cmocka_unit_test(by_value),
+        cmocka_unit_test(by_shape),
+        cmocka_unit_test(names),
+        cmocka_unit_test(long_texts_end),
+        cmocka_unit_test(nothing_reaches_the_file),
+    };
+
+    return cmocka_run_group_tests_name("audit/mask", tests, setup, teardown);
+}
