@@ -35,6 +35,35 @@ static void test_plain(void **state)
     assert_text("cut here", 3, "\"cut\"");
 }
 
+/* What could act on a terminal beyond ASCII: C1, separators, turned text, tags. */
+static void test_acting(void **state)
+{
+    (void)state;
+    assert_json("\xc2\x9b"
+                "31m",
+                "\"\\u009b31m\"");
+    assert_json("a\xe2\x80\xa8z\xe2\x80\xae", "\"a\\u2028z\\u202e\"");
+    assert_json("\xf3\xa0\x80\xa1", "\"\\udb40\\udc21\"");
+}
+
+static void assert_clean(const char *json, const char *expected)
+{
+    struct bj_buf out;
+
+    bj_buf_init(&out, 4096);
+    bj_json_put_clean(&out, json, strlen(json));
+    assert_string_equal(bj_buf_text(&out), expected);
+    bj_buf_release(&out);
+}
+
+static void test_clean(void **state)
+{
+    (void)state;
+    assert_clean("{\"a\":\"\\u001b \\\" \xc3\xa9\"}", "{\"a\":\"\\u001b \\\" \xc3\xa9\"}");
+    assert_clean("{\"a\":\"\x1b[2J\xc2\x9b\n\"}", "{\"a\":\"\\u001b[2J\\u009b\\u000a\"}");
+    assert_clean("\"\xff\"", "\"" LOST "\"");
+}
+
 static void test_escapes(void **state)
 {
     (void)state;
@@ -50,7 +79,7 @@ static void test_utf8(void **state)
     (void)state;
     assert_json("\xc3\xa9\xe2\x82\xac\xf0\x9f\x94\x94", "\"\xc3\xa9\xe2\x82\xac\xf0\x9f\x94\x94\"");
     /* First and last of each length. */
-    assert_json("\xc2\x80\xdf\xbf", "\"\xc2\x80\xdf\xbf\"");
+    assert_json("\xc2\x80\xdf\xbf", "\"\\u0080\xdf\xbf\"");
     assert_json("\xe0\xa0\x80\xef\xbf\xbf", "\"\xe0\xa0\x80\xef\xbf\xbf\"");
     assert_json("\xed\x9f\xbf\xee\x80\x80", "\"\xed\x9f\xbf\xee\x80\x80\"");
     assert_json("\xf0\x90\x80\x80\xf4\x8f\xbf\xbf", "\"\xf0\x90\x80\x80\xf4\x8f\xbf\xbf\"");
@@ -137,6 +166,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_plain),      cmocka_unit_test(test_escapes),
+        cmocka_unit_test(test_acting),     cmocka_unit_test(test_clean),
         cmocka_unit_test(test_utf8),       cmocka_unit_test(test_not_utf8),
         cmocka_unit_test(test_every_pair), cmocka_unit_test(test_names),
         cmocka_unit_test(test_full),
