@@ -161,6 +161,24 @@ static void landlock_row(const struct bj_doctor_input *in, struct bj_doctor *rep
         landlock_old(in, report);
 }
 
+/* No part of the trial, which lists no programs: it stands on three others. */
+static void commands_row(const struct bj_doctor_input *in, struct bj_doctor *report)
+{
+    static const enum bj_layer needed[] = {BJ_LAYER_MOUNT, BJ_LAYER_LANDLOCK, BJ_LAYER_SECCOMP};
+
+    bj_doctor_say(report, BJ_LAYER_COMMANDS, BJ_DOCTOR_ON, "%s, where command_whitelist names any",
+                  bj_layer_text(BJ_LAYER_COMMANDS));
+    report->rows[BJ_LAYER_COMMANDS].by_design = false;
+    for (size_t i = 0; in->usual->planned && i < sizeof needed / sizeof *needed; i++) {
+        if (in->usual->layers & (bj_layer_set)1 << needed[i])
+            continue;
+        bj_doctor_say(report, BJ_LAYER_COMMANDS, BJ_DOCTOR_OFF,
+                      "a command_whitelist is refused, for it needs %s",
+                      bj_layer_name(needed[i]));
+        return;
+    }
+}
+
 void bj_doctor_report(const struct bj_doctor_input *in, struct bj_doctor *ret)
 {
     memset(ret, 0, sizeof *ret);
@@ -177,6 +195,7 @@ void bj_doctor_report(const struct bj_doctor_input *in, struct bj_doctor *ret)
     landlock_row(in, ret);
     filter_row(in, ret);
     bj_doctor_limits(in, ret);
+    commands_row(in, ret);
 }
 
 int bj_doctor_status(const struct bj_doctor *report)

@@ -6,10 +6,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#define HEAD_MAX    1024
 #define HEADERS_MAX 64   /* program headers */
 #define DYNAMIC_MAX 4096 /* entries of the dynamic section */
 #define CHUNK       64   /* of these, read at once */
-#define NAME_MAX_   1024 /* bytes of one name */
+#define STRING_MAX  1024 /* bytes of one name */
 
 #if __BYTE_ORDER == __LITTLE_ENDIAN
 #define NATIVE_DATA ELFDATA2LSB
@@ -25,14 +26,20 @@ struct segment {
 
 struct reader {
     int fd;
+    const unsigned char *head; /* the file's first bytes, where most headers are */
+    size_t head_length;
     struct bj_image *image;
     struct segment segments[HEADERS_MAX];
     int segment_count;
 };
 
-static bool read_at(int fd, uint64_t offset, void *data, size_t size)
+static bool read_at(const struct reader *reader, uint64_t offset, void *data, size_t size)
 {
-    return offset <= INT64_MAX && pread(fd, data, size, (off_t)offset) == (ssize_t)size;
+    if (offset <= reader->head_length && size <= reader->head_length - offset) {
+        memcpy(data, reader->head + offset, size);
+        return true;
+    }
+    return offset <= INT64_MAX && pread(reader->fd, data, size, (off_t)offset) == (ssize_t)size;
 }
 
 /* Keeps a name; false when there is no room. */
@@ -50,7 +57,7 @@ static bool keep(struct bj_image *image, const char *name, size_t length, uint16
 /* Keeps the NUL-terminated name at an offset of the file. */
 static bool keep_at(struct reader *reader, uint64_t offset, uint16_t *ret)
 {
-    char name[NAME_MAX_];
+    char name[STRING_MAX];
     ssize_t length = offset <= INT64_MAX ? pread(reader->fd, name, sizeof name, (off_t)offset) : -1;
     const char *end = length > 0 ? memchr(name, '\0', (size_t)length) : NULL;
 
@@ -76,7 +83,7 @@ static bool read_segments(struct reader *reader, const unsigned char *head)
             Elf32_Phdr narrow;
         } raw;
 
-        if (!read_at(reader->fd, at + i * size, &raw, size))
+        if (!read_at(reader, at + i * size, &raw, size))
             return false;
         if (wide)
             *segment = (struct segment){raw.wide.p_type, raw.wide.p_offset, raw.wide.p_vaddr,
@@ -138,7 +145,7 @@ static bool read_entries(const struct reader *reader, const struct segment *segm
         Elf64_Dyn chunk[CHUNK]; /* room for either class */
         uint64_t here = count - first < CHUNK ? count - first : CHUNK;
 
-        if (!read_at(reader->fd, segment->offset + first * size, chunk, here * size))
+        if (!read_at(reader, segment->offset + first * size, chunk, here * size))
             return false;
         for (uint64_t i = 0; i < here; i++) {
             const Elf32_Dyn *narrow = (const Elf32_Dyn *)(const void *)chunk + i;
@@ -211,16 +218,19 @@ static bool read_script(struct bj_image *image, const char *head, size_t length)
 
 bool bj_image_read(int fd, struct bj_image *ret)
 {
-    _Alignas(Elf64_Ehdr) unsigned char head[BJ_SCRIPT_LINE_MAX] = {0};
-    struct reader reader = {.fd = fd, .image = ret};
+    _Alignas(Elf64_Ehdr) unsigned char head[HEAD_MAX] = {0};
     ssize_t length = pread(fd, head, sizeof head, 0);
+    struct reader reader = {.fd = fd, .image = ret, .head = head};
 
     memset(ret, 0, sizeof *ret);
     ret->text_length = 1;
     if (length < 0)
         return false;
+    reader.head_length = (size_t)length;
     if (length >= 2 && head[0] == '#' && head[1] == '!')
-        return read_script(ret, (const char *)head, (size_t)length);
+        return read_script(ret, (const char *)head,
+                           (size_t)length < BJ_SCRIPT_LINE_MAX ? (size_t)length
+                                                               : BJ_SCRIPT_LINE_MAX);
     if ((size_t)length >= sizeof(Elf64_Ehdr) && memcmp(head, ELFMAG, SELFMAG) == 0 &&
         head[EI_DATA] == NATIVE_DATA &&
         (head[EI_CLASS] == ELFCLASS64 || head[EI_CLASS] == ELFCLASS32))

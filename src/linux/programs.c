@@ -29,6 +29,7 @@
 #define DEPTH_MAX       24     /* of directories that are searched for libraries */
 #define ENTRIES_MAX     200000 /* of these directories together */
 #define NEEDS_MAX       128    /* rows of the table */
+#define KNOWN_MAX       512    /* names of libraries that are remembered */
 #define CHAIN_MAX       16     /* names that lead to one program */
 
 #define LIBRARY_CACHE "/etc/ld.so.cache"
@@ -44,6 +45,8 @@ struct finder {
     int writable_count;
     const char *chain[CHAIN_MAX];
     int chain_length;
+    const char *known[KNOWN_MAX]; /* names of libraries that were looked for */
+    int known_count;
     bool applied[NEEDS_MAX]; /* rows of the table */
     int entries;             /* of directories, so far */
     struct bj_error *err;
@@ -289,7 +292,11 @@ static bool load_path(struct finder *finder, const char *path)
 
     if (strlen(path) >= BJ_PATH_MAX ||
         !bj_view_resolve(&finder->view, path, NULL, NULL, real, &status) ||
-        !S_ISREG(status.st_mode) || !fits(finder, real))
+        !S_ISREG(status.st_mode))
+        return false;
+    if (find_file(finder->programs, real) != NULL)
+        return true;
+    if (!fits(finder, real))
         return false;
     add_file(finder, real, &status, BJ_PROGRAM_LOAD);
     return true;
@@ -320,6 +327,18 @@ static bool load_along(struct finder *finder, const char *search, const char *na
     return false;
 }
 
+/* Most libraries are asked for again and again: once looked for in the usual places is enough. */
+static bool is_known(struct finder *finder, const char *name)
+{
+    for (int i = 0; i < finder->known_count; i++) {
+        if (bj_streq(finder->known[i], name))
+            return true;
+    }
+    if (finder->known_count < KNOWN_MAX)
+        finder->known[finder->known_count++] = copy(finder, name);
+    return false;
+}
+
 static void load_name(struct finder *finder, const char *name, const char *search,
                       const char *client)
 {
@@ -331,7 +350,7 @@ static void load_name(struct finder *finder, const char *name, const char *searc
         load_path(finder, name);
         return;
     }
-    if (load_along(finder, search, name, client) ||
+    if (load_along(finder, search, name, client) || is_known(finder, name) ||
         load_along(finder, finder->library_search, name, client))
         return;
     /* Several where there are variants for newer processors: the loader chooses. */
@@ -400,7 +419,21 @@ static bool is_library_name(const char *name)
     return dot != NULL && bj_streq(dot, ".node");
 }
 
-/* Goes through a directory of the system's: whole trees are looked into, else libraries added. */
+/* A library below a directory without links, which needs no looking up. */
+static void load_child(struct finder *finder, const char *path, unsigned char type)
+{
+    static const struct stat plain = {.st_mode = S_IFREG, .st_nlink = 1};
+
+    if (type != DT_REG)
+        load_path(finder, path);
+    else if (fits(finder, path))
+        add_file(finder, path, &plain, BJ_PROGRAM_LOAD);
+}
+
+/*
+ * Goes through a directory of the system's: whole trees are looked into, else libraries added.
+ * What Python compiled for itself is no machine code.
+ */
 static void search_tree(struct finder *finder, const char *path, bool whole, int depth)
 {
     char child[BJ_PATH_MAX];
@@ -410,7 +443,7 @@ static void search_tree(struct finder *finder, const char *path, bool whole, int
     while (directory != NULL && finder->failed == 0 && (entry = readdir(directory)) != NULL) {
         const char *name = entry->d_name;
 
-        if (bj_streq(name, ".") || bj_streq(name, "..") ||
+        if (bj_streq(name, ".") || bj_streq(name, "..") || bj_streq(name, "__pycache__") ||
             snprintf(child, sizeof child, "%s/%s", path, name) >= (int)sizeof child)
             continue;
         if (++finder->entries > ENTRIES_MAX)
@@ -420,7 +453,7 @@ static void search_tree(struct finder *finder, const char *path, bool whole, int
         else if (whole && entry->d_type == DT_REG)
             look_into(finder, child, false);
         else if (!whole && is_library_name(name))
-            load_path(finder, child);
+            load_child(finder, child, entry->d_type);
     }
     if (directory != NULL)
         closedir(directory);
@@ -436,7 +469,8 @@ static void apply_pattern(struct finder *finder, const struct bj_need *need)
         char real[BJ_PATH_MAX];
         struct stat status;
 
-        if (!bj_view_resolve(&finder->view, found.gl_pathv[i], NULL, NULL, real, &status))
+        if (!bj_view_resolve(&finder->view, found.gl_pathv[i], NULL, NULL, real, &status) ||
+            !bj_view_is_system(&finder->view, real))
             continue;
         if (need->kind == BJ_NEED_RUN_FILE && S_ISREG(status.st_mode))
             run_path(finder, real);
@@ -472,6 +506,22 @@ static void apply_needs(struct finder *finder, const char *name)
 
 /* ---- The list ---- */
 
+/* By its path, a library too can be listed, or a directory of the system's that holds some. */
+static bool load_listed(struct finder *finder, const char *path)
+{
+    char real[BJ_PATH_MAX];
+    struct stat status;
+
+    if (path[0] != '/' || !bj_view_resolve(&finder->view, path, NULL, NULL, real, &status))
+        return false;
+    if (!S_ISDIR(status.st_mode))
+        return load_path(finder, real);
+    if (!bj_view_is_system(&finder->view, real))
+        return false;
+    search_tree(finder, real, false, 0);
+    return true;
+}
+
 static void take_entry(struct finder *finder, const char *entry)
 {
     size_t length = strcspn(entry, " \t");
@@ -485,7 +535,7 @@ static void take_entry(struct finder *finder, const char *entry)
     file = run_name(finder, name);
     if (file != NULL)
         file->listed = true;
-    else
+    else if (finder->failed == 0 && !load_listed(finder, name))
         finder->programs->ignored[finder->programs->ignored_count++] = entry;
 }
 
