@@ -43,11 +43,19 @@ static uint32_t number_at(const struct bj_library_cache *cache, size_t offset)
 
 void bj_library_cache_read(struct bj_library_cache *cache, const char *path)
 {
-    size_t at = 0;
+    size_t length;
+    char *data;
 
     *cache = (struct bj_library_cache){0};
-    if (bj_read_file(path, CACHE_MAX, &cache->data, &cache->length, NULL) < 0)
-        return;
+    if (bj_read_file(path, CACHE_MAX, &data, &length, NULL) == 0)
+        bj_library_cache_take(cache, data, length);
+}
+
+void bj_library_cache_take(struct bj_library_cache *cache, char *data, size_t length)
+{
+    size_t at = 0;
+
+    *cache = (struct bj_library_cache){.data = data, .length = length};
     if (cache->length >= OLD_HEAD && memcmp(cache->data, OLD_MAGIC, sizeof OLD_MAGIC - 1) == 0) {
         uint64_t end = OLD_HEAD + (uint64_t)number_at(cache, OLD_ENTRY) * OLD_ENTRY;
 

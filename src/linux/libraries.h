@@ -15,6 +15,9 @@ struct bj_library_cache {
 };
 
 void bj_library_cache_read(struct bj_library_cache *cache, const char *path);
+
+/* The same of the file's content, which it takes over. */
+void bj_library_cache_take(struct bj_library_cache *cache, char *data, size_t length);
 void bj_library_cache_release(struct bj_library_cache *cache);
 
 /* The path of entry `*index` or a later one with that name; NULL at the end. Moves *index on. */
