@@ -173,8 +173,7 @@ static void commands_row(const struct bj_doctor_input *in, struct bj_doctor *rep
         if (in->usual->layers & (bj_layer_set)1 << needed[i])
             continue;
         bj_doctor_say(report, BJ_LAYER_COMMANDS, BJ_DOCTOR_OFF,
-                      "a command_whitelist is refused, for it needs %s",
-                      bj_layer_name(needed[i]));
+                      "a command_whitelist is refused, for it needs %s", bj_layer_name(needed[i]));
         return;
     }
 }

@@ -174,7 +174,9 @@ static bool read_dynamic(struct reader *reader, const struct segment *segment)
     if (dynamic.has_search && !keep_at(reader, names + dynamic.search, &image->search))
         return false;
     for (int i = 0; i < dynamic.needed_count; i++) {
-        if (!keep_at(reader, names + dynamic.needed[i], &image->needed[image->needed_count++]))
+        /* A file with several such sections is nothing that a linker makes. */
+        if (image->needed_count == BJ_ELF_NEEDED_MAX ||
+            !keep_at(reader, names + dynamic.needed[i], &image->needed[image->needed_count++]))
             return false;
     }
     return true;
