@@ -76,6 +76,7 @@ struct bj_backend {
 };
 
 extern const struct bj_backend bj_backend_native;
+extern const struct bj_backend bj_backend_bubblewrap;
 extern const struct bj_backend bj_backend_fake;
 
 #endif

@@ -19,6 +19,30 @@
 #define MOUNTS_MAX 256 /* system 40, volumes BJ_VOLUMES_MAX, protected 32, sockets 32 */
 #define WORDS_MAX  (MOUNTS_MAX * 3 + 64)
 
+void bj_shell_quote(struct bj_buf *out, const char *word)
+{
+    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+                                "_-./:,@%+";
+
+    /* An equals sign is plain anywhere but in the first word, and so is never left bare. */
+    if (*word != '\0' && word[strspn(word, plain)] == '\0') {
+        bj_buf_puts(out, word);
+        return;
+    }
+    bj_buf_puts(out, "'");
+    for (const char *at = word; *at != '\0';) {
+        size_t length = strcspn(at, "'");
+
+        bj_buf_append(out, at, length);
+        at += length;
+        if (*at == '\'') {
+            bj_buf_puts(out, "'\\''");
+            at++;
+        }
+    }
+    bj_buf_puts(out, "'");
+}
+
 enum kind { BIND, RO_BIND, RO_BIND_TRY, SYMLINK, PROC, DEV, TMPFS };
 
 static const struct {
@@ -60,6 +84,12 @@ static int depth_of(const char *path)
     return depth;
 }
 
+/* The arena's own copy: the line outlives the configuration and the facts. NULL stays NULL. */
+static const char *keep(struct builder *b, const char *text)
+{
+    return text != NULL ? bj_arena_copy(b->arena, text, strlen(text)) : NULL;
+}
+
 static void add(struct builder *b, enum kind kind, const char *source, const char *target)
 {
     if (b->count == MOUNTS_MAX) {
@@ -67,8 +97,8 @@ static void add(struct builder *b, enum kind kind, const char *source, const cha
         return;
     }
     b->mounts[b->count] = (struct mount){.kind = kind,
-                                         .source = source,
-                                         .target = target,
+                                         .source = keep(b, source),
+                                         .target = keep(b, target),
                                          .depth = depth_of(target),
                                          .ordinal = b->count};
     b->count++;
@@ -215,7 +245,7 @@ static const char *const *put_words(struct builder *b, const char *target)
 
     if (words == NULL)
         return NULL;
-    words[count++] = b->options->program;
+    words[count++] = keep(b, b->options->program);
     for (int i = 0; i < b->count; i++) {
         words[count++] = kinds[b->mounts[i].kind].option;
         if (kinds[b->mounts[i].kind].has_source)
@@ -225,18 +255,22 @@ static const char *const *put_words(struct builder *b, const char *target)
     words[count++] = "--remount-ro"; /* what bubblewrap made of its own: mount points */
     words[count++] = "/";
     words[count++] = "--chdir";
-    words[count++] = target;
+    words[count++] = keep(b, target);
     if (b->config->network != BJ_NETWORK_HOST)
         words[count++] = "--unshare-net";
     for (size_t i = 0; i < sizeof isolation / sizeof *isolation; i++)
         words[count++] = isolation[i];
+    if (b->config->hostname != NULL) {
+        words[count++] = "--hostname";
+        words[count++] = keep(b, b->config->hostname);
+    }
     if (b->options->new_session)
         words[count++] = "--new-session";
     words[count++] = "--cap-drop";
     words[count++] = "ALL";
     put_user(b, words, &count);
     for (const char *const *extra = b->options->extra; extra != NULL && *extra != NULL; extra++)
-        words[count++] = *extra;
+        words[count++] = keep(b, *extra);
     words[count++] = "--";
     return words;
 }

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/error.h"
 #include "model/config.h"
 #include "model/host.h"
@@ -31,5 +32,8 @@ struct bj_bubblewrap_options {
 int bj_bubblewrap_argv(const struct bj_config *config, const struct bj_host *host,
                        const struct bj_bubblewrap_options *options, struct bj_arena *arena,
                        const char *const **ret_argv, struct bj_error *err);
+
+/* Appends a word, quoted for a shell of POSIX's kind if need be. */
+void bj_shell_quote(struct bj_buf *out, const char *word);
 
 #endif

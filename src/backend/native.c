@@ -245,10 +245,12 @@ static int native_spawn(struct bj_sandbox *sandbox, const struct bj_spawn *spawn
     struct bj_buf packet;
     int result;
 
-    bj_buf_init(&packet, BJ_FRAME_MAX);
-    bj_frame_put_spawn(&packet, ++sandbox->channel.last_id, spawn, terminal ? 0 : 3);
     if (!terminal)
         fds = (struct bj_fds){.fd = {streams[0], streams[1], streams[2]}, .count = 3};
+    for (uint16_t i = 0; i < spawn->extra_count && i < BJ_SPAWN_EXTRA_MAX; i++)
+        fds.fd[fds.count++] = spawn->extra[i];
+    bj_buf_init(&packet, BJ_FRAME_MAX);
+    bj_frame_put_spawn(&packet, ++sandbox->channel.last_id, spawn, (uint16_t)fds.count);
     result = bj_channel_send(&sandbox->channel, &packet, &fds, err);
     bj_buf_release(&packet);
     if (result < 0)

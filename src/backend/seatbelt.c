@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "backend/bubblewrap.h"
 #include "backend/wrap_internal.h"
 #include "base/mem.h"
 #include "base/str.h"

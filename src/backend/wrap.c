@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "backend/bubblewrap.h"
 #include "backend/environment.h"
 #include "backend/wrap_internal.h"
 #include "base/limits.h"
@@ -28,30 +29,6 @@ int bj_wrap_backend_find(const char *name)
             return i;
     }
     return -1;
-}
-
-void bj_shell_quote(struct bj_buf *out, const char *word)
-{
-    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-                                "_-./:,@%+";
-
-    /* An equals sign is plain anywhere but in the first word, and so is never left bare. */
-    if (*word != '\0' && word[strspn(word, plain)] == '\0') {
-        bj_buf_puts(out, word);
-        return;
-    }
-    bj_buf_puts(out, "'");
-    for (const char *at = word; *at != '\0';) {
-        size_t length = strcspn(at, "'");
-
-        bj_buf_append(out, at, length);
-        at += length;
-        if (*at == '\'') {
-            bj_buf_puts(out, "'\\''");
-            at++;
-        }
-    }
-    bj_buf_puts(out, "'");
 }
 
 static int add_volume(struct bj_config *config, const char *source, const char *target,

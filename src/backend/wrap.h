@@ -40,7 +40,4 @@ struct bj_wrap {
 int bj_wrap_command(enum bj_wrap_backend backend, const char *command, const struct bj_wrap *wrap,
                     struct bj_buf *out, struct bj_warnings *warnings, struct bj_error *err);
 
-/* Appends a word, quoted for a shell if need be. */
-void bj_shell_quote(struct bj_buf *out, const char *word);
-
 #endif

@@ -1,6 +1,7 @@
 /* A command wrapped for this project's own sandbox: a line of `belljar run`. */
 #include <string.h>
 
+#include "backend/bubblewrap.h"
 #include "backend/wrap_internal.h"
 
 static void put(struct bj_buf *out, const char *option, const char *value)

@@ -36,6 +36,8 @@ static const struct bj_backend *find_backend(const struct bj_config *config, str
 
     if (config->sandbox_type == BJ_SANDBOX_NATIVE || config->sandbox_type == BJ_SANDBOX_NONE)
         return &bj_backend_native;
+    if (config->sandbox_type == BJ_SANDBOX_BUBBLEWRAP)
+        return &bj_backend_bubblewrap;
     bj_fail(err, BJ_E_UNSUPPORTED, "backend",
             "sandbox_type %s is not available in this version; use native",
             names[config->sandbox_type]);

@@ -29,6 +29,8 @@ struct child {
     const struct bj_plan *plan;
     const struct bj_spawn *spawn;
     int streams[3];
+    int extra[BJ_SPAWN_EXTRA_MAX];
+    int extra_count;
     bool terminal;
     const char *step; /* what failed, NULL while nothing has */
     int failed;       /* errno */
@@ -94,13 +96,25 @@ static int set_limits_child(const struct bj_plan *plan)
 
 static int set_streams_child(const struct child *child)
 {
+    int first = 3 + BJ_SPAWN_EXTRA_MAX, extra[BJ_SPAWN_EXTRA_MAX];
+
+    /* Out of the way of the numbers that are to be filled. */
+    for (int i = 0; i < child->extra_count; i++) {
+        extra[i] = BJ_SYS(fcntl(child->extra[i], F_DUPFD, first));
+        if (extra[i] < 0)
+            return -1;
+    }
     for (int i = 0; i < 3; i++) {
         if (BJ_SYS(dup2(child->streams[i], i)) < 0)
             return -1;
     }
     if (child->terminal && BJ_SYS(ioctl(0, TIOCSCTTY, 0)) < 0)
         return -1;
-    return bj_process_close_from(3);
+    for (int i = 0; i < child->extra_count; i++) {
+        if (BJ_SYS(dup2(extra[i], 3 + i)) < 0)
+            return -1;
+    }
+    return bj_process_close_from(3 + child->extra_count);
 }
 
 static int set_identity_child(const struct bj_plan *plan)
@@ -291,11 +305,13 @@ int bj_init_spawn(struct bj_init *init, const struct bj_spawn *spawn, const stru
     struct child child = {.plan = init->plan, .spawn = spawn};
     BJ_CLEANUP_CLOSE int master = -1, slave = -1;
     bool want_pidfd = spawn->flags & BJ_SPAWN_PIDFD;
-    int pidfd = -1, result;
+    int pidfd = -1, result, given;
     pid_t pid;
 
     child.terminal = spawn->flags & BJ_SPAWN_TERMINAL;
-    if (streams->count != (child.terminal ? 0 : 3))
+    given = child.terminal ? 0 : 3;
+    child.extra_count = (int)streams->count - given;
+    if (child.extra_count < 0 || child.extra_count > BJ_SPAWN_EXTRA_MAX)
         return bj_fail(err, BJ_E_PROTOCOL, "spawn", "%zu descriptors are not the three streams",
                        streams->count);
     if (child.terminal) {
@@ -305,6 +321,8 @@ int bj_init_spawn(struct bj_init *init, const struct bj_spawn *spawn, const stru
     }
     for (int i = 0; i < 3; i++)
         child.streams[i] = child.terminal ? slave : streams->fd[i];
+    for (int i = 0; i < child.extra_count; i++)
+        child.extra[i] = streams->fd[given + i];
     bj_init_oom_offer(init, true);
     pid = bj_process_vfork(0, run_child, &child, want_pidfd ? &pidfd : NULL);
     bj_init_oom_offer(init, false);

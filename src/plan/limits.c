@@ -91,7 +91,7 @@ static int limit_memory(struct bj_builder *b, struct bj_error *err)
         b->plan->layers |= BJ_LAYER_BIT(MEMORY);
         return 0;
     }
-    if (b->plan->isolation == BJ_ISOLATION_LANDLOCK)
+    if (b->plan->isolation != BJ_ISOLATION_NAMESPACES)
         return bj_builder_cannot(b, BJ_LAYER_MEMORY, bj_config_said(b->config, BJ_OPT_MEMORY_MB),
                                  "no memory cgroup to be had; memory is not limited", err);
     result =
@@ -108,8 +108,9 @@ static int limit_processes(struct bj_builder *b, struct bj_error *err)
 
     if (count == 0 || !bj_builder_wants(b, BJ_LAYER_PROCESSES))
         return 0;
-    /* Init is one more, of the same user where only one id is mapped. */
-    snprintf(value, sizeof value, "%llu", (unsigned long long)count + 1);
+    /* Init is one more, of the same user where only one id is mapped; bwrap is two. */
+    snprintf(value, sizeof value, "%llu",
+             (unsigned long long)count + (b->plan->isolation == BJ_ISOLATION_NONE ? 3 : 1));
     if (has_controller(b, BJ_CONTROLLER_PIDS)) {
         make_cgroup(b, BJ_CONTROLLER_PIDS, BJ_LAYER_PROCESSES);
         set_cgroup(b, BJ_CONTROLLER_PIDS, BJ_LAYER_PROCESSES, "pids.max", value, 0);
@@ -158,7 +159,7 @@ static int limit_disk(struct bj_builder *b, struct bj_error *err)
     if (bytes == 0 || !bj_builder_wants(b, BJ_LAYER_DISK))
         return 0;
     add_rlimit(b->plan, RLIMIT_FSIZE, bytes);
-    if (b->plan->isolation == BJ_ISOLATION_LANDLOCK)
+    if (b->plan->isolation != BJ_ISOLATION_NAMESPACES)
         return bj_builder_cannot(b, BJ_LAYER_DISK, bj_config_said(b->config, BJ_OPT_DISK_MB),
                                  "without a mount namespace only the size of one file is limited",
                                  err);

@@ -191,6 +191,8 @@ int bj_plan_make(const struct bj_config *config, const struct bj_host *host,
         return result;
     if (config->sandbox_type == BJ_SANDBOX_NONE)
         result = bj_plan_none(&b, err);
+    else if (config->sandbox_type == BJ_SANDBOX_BUBBLEWRAP)
+        result = bj_plan_bubblewrap(&b, err);
     else if (config->layout != NULL)
         result = bj_plan_layout(&b, err);
     else if (config->isolation == BJ_ISOLATION_LANDLOCK)

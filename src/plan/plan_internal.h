@@ -50,6 +50,7 @@ int bj_builder_cannot(struct bj_builder *b, enum bj_layer layer, bool asked, con
 int bj_plan_namespaces(struct bj_builder *b, struct bj_error *err);
 int bj_plan_landlock(struct bj_builder *b, struct bj_error *err);
 int bj_plan_none(struct bj_builder *b, struct bj_error *err);
+int bj_plan_bubblewrap(struct bj_builder *b, struct bj_error *err);
 int bj_plan_layout(struct bj_builder *b, struct bj_error *err);
 
 /* Parts shared by them: resource limits (src/plan/limits.c) and the file tree (src/plan/tree.c). */

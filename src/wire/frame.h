@@ -58,7 +58,8 @@ struct bj_frame {
 
 /*
  * SPAWN: start a process. Descriptors: standard input, output and error, unless TERMINAL, when init
- * opens a terminal of the sandbox's and the REPLY carries its master end. REPLY: value = process id
+ * opens a terminal of the sandbox's and the REPLY carries its master end; then
+ * those that the process gets as 3, 4 … . REPLY: value = process id
  * inside, descriptors: [terminal master,] pidfd if asked for.
  */
 struct bj_spawn {
@@ -67,7 +68,13 @@ struct bj_spawn {
     const char *directory;   /* absolute, inside; "" = the plan's */
     const char *const *argv; /* NULL-terminated, at least one */
     const char *const *env;  /* NULL-terminated */
+    /* Further descriptors, which become 3, 4 … of the process. They travel with the message and are
+     * not part of its body. */
+    const int *extra;
+    uint16_t extra_count; /* at most BJ_SPAWN_EXTRA_MAX */
 };
+#define BJ_SPAWN_EXTRA_MAX (BJ_FRAME_FDS_MAX - 3)
+
 #define BJ_SPAWN_TERMINAL (1u << 0)
 #define BJ_SPAWN_MAIN     (1u << 1) /* the sandbox ends with it; a REPLY comes only on failure */
 #define BJ_SPAWN_PIDFD    (1u << 2) /* the REPLY carries a pidfd */
