@@ -131,7 +131,7 @@ static int run_command(const struct bj_backend *backend, const struct bj_config 
         .interactive = run->interactive,
         .capture = run->json,
     };
-    struct bj_guard_options options = {.config = config, .ask = bj_cli_ask};
+    struct bj_guard_options options = {.config = config, .ask = bj_cli_ask, .log = log};
     struct bj_error err = {0};
     int status;
 

@@ -10,6 +10,7 @@
 #include "base/fault.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "engine/alert.h"
 #include "engine/record.h"
 #include "policy/policy.h"
 
@@ -18,6 +19,8 @@ struct guard {
     const struct bj_config *config;
     bool (*ask)(void *context, const struct bj_verdict *verdict);
     void *context;
+    const struct bj_log *log;
+    const char *alert_program;
     struct bj_policy *policy;
     struct bj_audit *audit;                /* NULL: no record is wanted, or none can be made */
     char unrecorded[BJ_ERROR_MESSAGE_MAX]; /* why none can be made; "" otherwise */
@@ -72,16 +75,33 @@ static int refuse(const struct bj_verdict *verdict, bool asked, struct bj_error 
                    asked ? "not permitted: " : "refused: ", bj_verdict_reason(verdict));
 }
 
+/* The log and the alerts get the policy's own word, before somebody may have permitted it. */
+static void tell(const struct guard *guard, const struct bj_request *request,
+                 const struct bj_verdict *verdict, int64_t took_us)
+{
+    struct bj_request named = *request;
+
+    if (named.sandbox == NULL && guard->sandbox[0] != '\0')
+        named.sandbox = guard->sandbox;
+    BJ_LOG(guard->log, POLICY, INFO, "%s: %s, %s risk, %d violations: %s", request->tool,
+           bj_decision_name(verdict->decision), bj_risk_name(verdict->risk),
+           verdict->count + verdict->dropped, bj_verdict_reason(verdict));
+    BJ_LOG(guard->log, POLICY, DEBUG, "judged in %lld us", (long long)took_us);
+    bj_alert_send(guard->config, &named, verdict, guard->alert_program, guard->log);
+}
+
 static int guard_admit(struct bj_guard *base, const struct bj_request *request,
                        struct bj_result *result, int64_t *ret_number, struct bj_error *err)
 {
     struct guard *guard = of(base);
     struct bj_verdict *verdict = &result->verdict;
-    int failed = bj_policy_judge(guard->policy, request, bj_clock_us(), verdict, err);
+    int64_t begun = bj_clock_us();
+    int failed = bj_policy_judge(guard->policy, request, begun, verdict, err);
     bool asked = failed == 0 && verdict->decision == BJ_ASK;
 
     *ret_number = 0;
     result->judged = true;
+    tell(guard, request, verdict, bj_clock_us() - begun);
     if (failed < 0)
         return failed;
     if (asked)
@@ -164,6 +184,8 @@ int bj_guard_new(const struct bj_guard_options *options, struct bj_guard **ret_g
     guard->config = options->config;
     guard->ask = options->ask;
     guard->context = options->context;
+    guard->log = options->log;
+    guard->alert_program = options->alert_program;
     failed = bj_policy_new(options->config, &guard->policy, err);
     if (failed == 0)
         failed = open_audit(guard, err);

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "model/config.h"
 #include "model/request.h"
 #include "model/result.h"
@@ -40,6 +41,8 @@ struct bj_guard_options {
     bool (*ask)(void *context,
                 const struct bj_verdict *verdict); /* true: the user permits; or NULL */
     void *context;
+    const struct bj_log *log;  /* borrowed likewise; NULL = none */
+    const char *alert_program; /* path of belljar-alert; NULL = beside this program */
 };
 
 /*

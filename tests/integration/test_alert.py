@@ -207,3 +207,45 @@ def test_wrong_input_is_refused(alerts):
         done = subprocess.run([ALERT], input=text, env=alerts.environment, text=True,
                               capture_output=True, check=False)
         assert done.returncode == 125 and "not by hand" in done.stderr
+
+
+# ---- from a run ----
+
+def run_with(belljar, tmp_path, text, **security):
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps({"security": {"blocked_tools": ["Bash"], **security}}))
+    belljar.variables["XDG_STATE_HOME"] = str(tmp_path / "state")
+    return belljar.run("--config", config, "-c", text)
+
+
+def test_refused_run_is_told(belljar, tmp_path):
+    hook = Hook()
+    got = tmp_path / "got"
+    done = run_with(belljar, tmp_path, "forbidden --token=hunter2hunter2", alert_risk="low",
+                    alert_command=f"cat > {got}.new; mv {got}.new {got}", alert_url=hook.url)
+    assert done.status == 125
+    assert wait_until(got.exists) and wait_until(lambda: hook.posts)
+    event, = json.loads(got.read_text())["events"]
+    assert event == hook.posts[0][2]["events"][0]
+    assert event["tool"] == "Bash" and event["verdict"]["decision"] == "deny"
+    assert "hunter2" not in got.read_text()
+
+
+def test_run_does_not_wait_for_what_is_told(belljar, tmp_path):
+    begun = time.monotonic()
+    done = run_with(belljar, tmp_path, "forbidden", alert_risk="low", alert_command="sleep 5")
+    assert done.status == 125 and time.monotonic() - begun < 2
+
+
+def test_below_the_risk_nobody_is_told(belljar, tmp_path):
+    got = tmp_path / "got"
+    for risk in ("critical", "off"):
+        run_with(belljar, tmp_path, "true", alert_risk=risk, alert_command=f"cat > {got}")
+    time.sleep(0.5)
+    assert not got.exists()
+
+
+def test_verdicts_are_logged(belljar, tmp_path):
+    belljar.variables["BELLJAR_LOG"] = "policy=info"
+    done = run_with(belljar, tmp_path, "forbidden")
+    assert " info policy: Bash: deny, " in done.err
