@@ -222,9 +222,27 @@ static void take_unlisted(struct reader *reader, const struct bj_word *word, cha
         unknown(reader, word, "an option that is not known", false);
 }
 
+/* WORDS...: all arguments up to a ; or the end. */
+static size_t take_rest(struct reader *reader, const struct option_row *option, const char *via,
+                        size_t at, size_t next)
+{
+    struct use use = {option->use.verb, false, bj_table_text(option->use.argument), via};
+    struct operands rest = {reader->argv + next, 0};
+
+    while (next + rest.count < reader->argc && !bj_word_is(&reader->argv[next + rest.count], ";"))
+        rest.count++;
+    bj_reader_add_flag(reader, *bj_table_text(option->letters), plain_name(option),
+                       &reader->argv[at]);
+    if (use.via == NULL)
+        use.via = short_name(reader, *bj_table_text(option->letters));
+    next += rest.count;
+    bj_reader_use_list(reader, &use, &rest);
+    return next < reader->argc ? next - at : next - at - 1;
+}
+
 /*
- * The place of the next argument that can be a value; argc if there is none. Gives how many
- * arguments were used as values.
+ * An option with its values: attached, or the arguments from `next` on. Gives how many arguments
+ * were used.
  */
 static size_t take_values(struct reader *reader, const struct option_row *option, const char *via,
                           size_t at, const struct bj_word *attached, size_t next)
@@ -233,6 +251,8 @@ static size_t take_values(struct reader *reader, const struct option_row *option
     size_t wanted = option->arity <= ARITY_OPTIONAL ? 0 : (size_t)option->arity - ARITY_ONE + 1;
     size_t used = 0;
 
+    if (option->arity == ARITY_REST)
+        return take_rest(reader, option, via, at, next);
     if (attached != NULL && wanted > 0)
         wanted--;
     if (attached == NULL && wanted > 0 && next < reader->argc)

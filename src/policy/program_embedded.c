@@ -178,21 +178,28 @@ void bj_verb_git_config(struct reader *reader, const struct use *use, const stru
     bj_git_config(reader, use, &key, &rest);
 }
 
-/* ---- ssh -o ---- */
+/* ---- KEY=VALUE of other programs ---- */
 
-static const struct {
-    const char *name;
+static const struct pair {
+    const char *set;
+    const char *key; /* ends with * if it stands for all that begin so */
     uint8_t verb;
-} ssh_options[] = {
-    {"ProxyCommand", VERB_SHELL},      {"LocalCommand", VERB_SHELL},
-    {"KnownHostsCommand", VERB_SHELL}, {"RemoteCommand", VERB_SHELL},
-    {"PKCS11Provider", VERB_LOADS},    {"SecurityKeyProvider", VERB_LOADS},
-    {"XAuthLocation", VERB_PROGRAM},   {"Include", VERB_LOADS},
-    {"ProxyJump", VERB_CONNECTS},      {"HostName", VERB_CONNECTS},
-    {"IdentityFile", VERB_READS},
+} pairs[] = {
+#define BJ_PAIR(set, key, verb) {set, key, VERB_##verb},
+#include "policy/program_pairs.def"
+#undef BJ_PAIR
 };
 
-void bj_verb_ssh_option(struct reader *reader, const struct use *use, const struct bj_word *value)
+static bool is_key(const char *text, size_t length, const char *key)
+{
+    size_t known = strlen(key);
+
+    if (known > 0 && key[known - 1] == '*')
+        return length >= known - 1 && strncasecmp(text, key, known - 1) == 0;
+    return is(text, length, key);
+}
+
+void bj_verb_pair(struct reader *reader, const struct use *use, const struct bj_word *value)
 {
     size_t length = key_length(value, "= \t");
     struct bj_word rest = value_of(reader, value, length);
@@ -202,11 +209,214 @@ void bj_verb_ssh_option(struct reader *reader, const struct use *use, const stru
         bj_reader_effect_word(reader, use, BJ_EFFECT_UNKNOWN, value);
         return;
     }
-    for (size_t i = 0; i < sizeof ssh_options / sizeof *ssh_options; i++) {
-        if (!is(value->text, length, ssh_options[i].name) || bj_word_is(&rest, "none"))
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        if (strcmp(pairs[i].set, use->argument) != 0 || !is_key(value->text, length, pairs[i].key))
             continue;
-        found.via = ssh_options[i].name;
-        found.verb = ssh_options[i].verb;
-        bj_reader_use(reader, &found, &rest);
+        found.via = pairs[i].key;
+        found.verb = pairs[i].verb;
+        found.argument = "";
+        if (!bj_word_is(&rest, "none"))
+            bj_reader_use(reader, &found, &rest);
+        return;
+    }
+}
+
+/*
+ * NAME=VALUE: the variables that choose code for all programs. make expands values, so there
+ * $(shell …) runs.
+ */
+void bj_verb_variable(struct reader *reader, const struct use *use, const struct bj_word *value)
+{
+    size_t length = key_length(value, ":+?!=");
+    struct bj_word name = bj_word_of(reader, value, value->text, length);
+    struct bj_word rest;
+    struct bj_effect chosen;
+    size_t at = length;
+
+    while (at < value->length && value->text[at] != '=')
+        at++;
+    if (at >= value->length)
+        return;
+    rest = bj_word_slice(reader, value, at + 1, value->length - at - 1);
+    if (name.holes) {
+        bj_reader_effect_word(reader, use, BJ_EFFECT_UNKNOWN, value);
+    } else if (bj_variable_chooses_code(name.text, &rest, &chosen)) {
+        struct use by_name = {.via = name.text};
+
+        bj_reader_effect_word(reader, &by_name, chosen.kind, &rest);
+    } else if (strcmp(use->argument, "make") == 0 &&
+               (rest.holes || memmem(rest.text, rest.length, "$(", 2) != NULL ||
+                memmem(rest.text, rest.length, "${", 2) != NULL || value->text[at - 1] == '!')) {
+        struct bj_effect *effect = bj_reader_effect_word(reader, use, BJ_EFFECT_CODE, &rest);
+
+        if (effect != NULL)
+            effect->language = "make";
+    }
+}
+
+/* -ldflags: -extld and -extldflags choose a program and its plug-ins. */
+void bj_verb_go_flags(struct reader *reader, const struct use *use, const struct bj_word *value)
+{
+    size_t count;
+    struct bj_word *words = bj_word_split(reader, value, true, &count);
+
+    for (size_t i = 0; i < count; i++) {
+        if (bj_word_starts(&words[i], "-ext") || bj_word_starts(&words[i], "--ext"))
+            bj_reader_effect_word(reader, use, BJ_EFFECT_UNKNOWN, &words[i]);
+    }
+}
+
+/* ---- Addresses ---- */
+
+/* ext::COMMAND runs it, NAME:: runs git-remote-NAME; see gitremote-helpers(7). */
+void bj_verb_git_url(struct reader *reader, const struct use *use, const struct bj_word *value)
+{
+    const char *colons = memmem(value->text, value->length, "::", 2);
+    const char *slash = memchr(value->text, '/', value->length);
+    struct bj_word rest;
+
+    if (colons != NULL && (slash == NULL || colons < slash)) {
+        if (bj_word_starts(value, "ext::")) {
+            rest = bj_word_slice(reader, value, 5, value->length - 5);
+            bj_verb_runs(reader, use, &rest);
+        } else {
+            bj_reader_effect_word(reader, use, BJ_EFFECT_UNKNOWN, value);
+        }
+    } else if (value->length > 0) {
+        struct use place = *use;
+
+        place.verb = VERB_REMOTE_READS;
+        bj_verb_remote(reader, &place, value);
+    }
+}
+
+void bj_verb_tar_action(struct reader *reader, const struct use *use, const struct bj_word *value)
+{
+    struct bj_word text;
+
+    if (bj_word_starts(value, "exec=")) {
+        text = bj_word_slice(reader, value, 5, value->length - 5);
+        bj_reader_effect_word(reader, use, BJ_EFFECT_SHELL, &text);
+    } else if (value->length > 0 &&
+               memchr(value->text, BJ_HOLE, value->length < 5 ? value->length : 5) != NULL) {
+        bj_reader_effect_word(reader, use, BJ_EFFECT_UNKNOWN, value);
+    }
+}
+
+/* HOST:FILE is reached through rsh. */
+void bj_verb_tar_archive(struct reader *reader, const struct use *use, const struct bj_word *value)
+{
+    const char *colon = memchr(value->text, ':', value->length);
+    const char *slash = memchr(value->text, '/', value->length);
+
+    if (colon != NULL && (slash == NULL || colon < slash))
+        bj_reader_effect_word(reader, use, BJ_EFFECT_CONNECTS, value);
+}
+
+static const struct address {
+    const char *name;
+    uint8_t verb;
+} socat_addresses[] = {
+    {"EXEC", VERB_RUNS},   {"SYSTEM", VERB_SHELL}, {"SHELL", VERB_SHELL},   {"OPEN", VERB_WRITES},
+    {"FILE", VERB_WRITES}, {"GOPEN", VERB_WRITES}, {"CREATE", VERB_WRITES}, {"CREAT", VERB_WRITES},
+    {"PIPE", VERB_WRITES}, {"STDIO", VERB_NONE},   {"STDIN", VERB_NONE},    {"STDOUT", VERB_NONE},
+    {"STDERR", VERB_NONE}, {"FD", VERB_NONE},      {"PTY", VERB_NONE},      {"READLINE", VERB_NONE},
+    {"-", VERB_NONE},
+};
+
+/* TYPE:PARAMETERS,OPTION,…; two addresses may be joined by !!. A name of digits is a descriptor,
+ * one with a slash a file, all others connect or listen. */
+void bj_verb_socat_address(struct reader *reader, const struct use *use,
+                           const struct bj_word *value)
+{
+    const char *both = memmem(value->text, value->length, "!!", 2);
+    struct use found = *use;
+    struct bj_word rest;
+    size_t length;
+
+    if (both != NULL) {
+        size_t first = (size_t)(both - value->text);
+        struct bj_word one = bj_word_of(reader, value, value->text, first);
+        struct bj_word other = bj_word_slice(reader, value, first + 2, value->length - first - 2);
+
+        bj_verb_socat_address(reader, use, &one);
+        value = &other;
+        bj_verb_socat_address(reader, use, value);
+        return;
+    }
+    length = key_length(value, ":,");
+    if (memchr(value->text, BJ_HOLE, length) != NULL) {
+        bj_reader_effect_word(reader, use, BJ_EFFECT_UNKNOWN, value);
+        return;
+    }
+    rest = bj_word_slice(reader, value, length < value->length ? length + 1 : length,
+                         length < value->length ? value->length - length - 1 : 0);
+    if (rest.length > 1 && (rest.text[0] == '"' || rest.text[0] == '\''))
+        rest = bj_word_slice(reader, &rest, 1, key_length(&rest, ",") - 1);
+    found.verb = memchr(value->text, '/', length) != NULL ? VERB_WRITES : VERB_CONNECTS;
+    for (size_t i = 0; i < sizeof socat_addresses / sizeof *socat_addresses; i++) {
+        if (is(value->text, length, socat_addresses[i].name))
+            found.verb = socat_addresses[i].verb;
+    }
+    bj_reader_use(reader, &found, found.verb == VERB_CONNECTS ? value : &rest);
+}
+
+/* ---- Commands of editors and debuggers ---- */
+
+/* The first ! of an ex command begins shell text: :!x, :r !x, :w !x, :%!x; less has it alone. */
+void bj_verb_ex_command(struct reader *reader, const struct use *use, const struct bj_word *value)
+{
+    const char *mark = memchr(value->text, '!', value->length);
+    struct bj_effect *effect = NULL;
+    struct bj_word text;
+    size_t at;
+
+    if (mark != NULL) {
+        at = (size_t)(mark - value->text) + 1;
+        text = bj_word_slice(reader, value, at, value->length - at);
+        /* :q! and the like have nothing behind it. */
+        if (text.length > 0)
+            bj_reader_effect_word(reader, use, BJ_EFFECT_SHELL, &text);
+    }
+    at = strspn(value->text, "0123456789/?G$");
+    if (mark == NULL && (at > 0 || value->length == 0) && !value->holes)
+        return;
+    effect = bj_reader_effect_word(reader, use, BJ_EFFECT_CODE, value);
+    if (effect != NULL)
+        effect->language = "vim";
+}
+
+static const struct address gdb_commands[] = {
+    {"shell", VERB_SHELL},       {"!", VERB_SHELL},
+    {"make", VERB_UNKNOWN},      {"pipe", VERB_UNKNOWN},
+    {"|", VERB_UNKNOWN},         {"python", VERB_CODE},
+    {"py", VERB_CODE},           {"python-interactive", VERB_CODE},
+    {"pi", VERB_CODE},           {"source", VERB_LOADS},
+    {"exec-file", VERB_PROGRAM}, {"file", VERB_PROGRAM},
+    {"call", VERB_UNKNOWN},      {"print", VERB_UNKNOWN},
+    {"p", VERB_UNKNOWN},         {"compile", VERB_UNKNOWN},
+    {"guile", VERB_CODE},        {"gu", VERB_CODE},
+    {"platform", VERB_SHELL},    {"script", VERB_CODE},
+    {"target", VERB_UNKNOWN},
+};
+
+void bj_verb_gdb_command(struct reader *reader, const struct use *use, const struct bj_word *value)
+{
+    size_t length =
+        value->length > 0 && strchr("!|", value->text[0]) != NULL ? 1 : key_length(value, " \t/");
+    struct use found = {.via = use->via, .argument = "python"};
+    struct bj_word rest = bj_word_slice(reader, value, length, value->length - length);
+
+    if (memchr(value->text, BJ_HOLE, length) != NULL) {
+        bj_reader_effect_word(reader, use, BJ_EFFECT_UNKNOWN, value);
+        return;
+    }
+    while (rest.length > 0 && rest.text[0] == ' ')
+        rest = bj_word_slice(reader, &rest, 1, rest.length - 1);
+    for (size_t i = 0; i < sizeof gdb_commands / sizeof *gdb_commands; i++) {
+        if (is(value->text, length, gdb_commands[i].name)) {
+            found.verb = gdb_commands[i].verb;
+            bj_reader_use(reader, &found, &rest);
+        }
     }
 }

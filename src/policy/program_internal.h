@@ -11,14 +11,16 @@
 
 enum verb {
 #define BJ_VERB(name, function, kind) VERB_##name,
+#define BJ_LIST_VERB(name, function)  VERB_##name,
 #include "policy/program_verbs.def"
 #undef BJ_VERB
+#undef BJ_LIST_VERB
     VERB_COUNT
 };
 
 enum { REPEAT_ONCE, REPEAT_ANY, REPEAT_MAYBE };
-enum { ARITY_NONE, ARITY_OPTIONAL, ARITY_ONE, ARITY_TWO, ARITY_THREE };
-enum { READER_NONE, READER_FIND, READER_DD, READER_GDB };
+enum { ARITY_NONE, ARITY_OPTIONAL, ARITY_ONE, ARITY_TWO, ARITY_THREE, ARITY_REST };
+enum { READER_NONE, READER_FIND, READER_DD };
 enum {
     IS_PATHS = 1 << 0,      /* operands are paths */
     IS_POSIX = 1 << 1,      /* options end at the first operand */
@@ -136,27 +138,73 @@ struct bj_word *bj_word_split(struct reader *reader, const struct bj_word *word,
 struct bj_word bj_word_join(struct reader *reader, const struct bj_word *words, size_t count,
                             char between);
 
-/* Operand lists (program_operands.c) and programs with a grammar of their own. */
+/* Operands that are not used yet. */
+struct operands {
+    const struct bj_word *words;
+    size_t count;
+};
+
+/* All operands of a program (program_operands.c), and programs with a grammar of their own. */
 void bj_reader_operands(struct reader *reader);
-void bj_reader_command(struct reader *reader, const struct use *use, const struct bj_word *words,
-                       size_t count);
 void bj_reader_find(struct reader *reader);
 void bj_reader_dd(struct reader *reader);
 
-/* Code inside arguments. */
-void bj_code_sed(struct reader *reader, const struct use *use, const struct bj_word *code);
-void bj_code_awk(struct reader *reader, const struct use *use, const struct bj_word *code);
+/* Does what a verb says with all operands that are left. */
+void bj_reader_use_list(struct reader *reader, const struct use *use, struct operands *left);
+bool bj_verb_takes_list(uint8_t verb);
+
+/* Code inside arguments. Each gives whether all that it does was told; else it stays code. */
+bool bj_code_sed(struct reader *reader, const struct use *use, const struct bj_word *code);
+bool bj_code_awk(struct reader *reader, const struct use *use, const struct bj_word *code);
 void bj_code_calls(struct reader *reader, const struct use *use, const struct bj_word *code);
 
 /* One key of git's configuration gets a value. */
 void bj_git_config(struct reader *reader, const struct use *use, const struct bj_word *key,
                    const struct bj_word *value);
 
-/* Verbs with a grammar of their own. */
-#define BJ_VERB_FUNCTION(name)                                                                     \
+/* The functions of the verbs. */
+#define BJ_VALUE_FUNCTION(name)                                                                    \
     void name(struct reader *reader, const struct use *use, const struct bj_word *value)
-BJ_VERB_FUNCTION(bj_verb_git_config);
-BJ_VERB_FUNCTION(bj_verb_ssh_option);
-BJ_VERB_FUNCTION(bj_verb_env_string);
+#define BJ_LIST_FUNCTION(name)                                                                     \
+    void name(struct reader *reader, const struct use *use, struct operands *left)
+BJ_VALUE_FUNCTION(bj_verb_at_file);
+BJ_VALUE_FUNCTION(bj_verb_at_form);
+BJ_VALUE_FUNCTION(bj_verb_code);
+BJ_VALUE_FUNCTION(bj_verb_compiler_input);
+BJ_VALUE_FUNCTION(bj_verb_directory);
+BJ_VALUE_FUNCTION(bj_verb_edits);
+BJ_VALUE_FUNCTION(bj_verb_env_string);
+BJ_VALUE_FUNCTION(bj_verb_ex_command);
+BJ_VALUE_FUNCTION(bj_verb_expands);
+BJ_VALUE_FUNCTION(bj_verb_gdb_command);
+BJ_VALUE_FUNCTION(bj_verb_git_config);
+BJ_VALUE_FUNCTION(bj_verb_git_url);
+BJ_VALUE_FUNCTION(bj_verb_go_flags);
+BJ_VALUE_FUNCTION(bj_verb_helper);
+BJ_VALUE_FUNCTION(bj_verb_pair);
+BJ_VALUE_FUNCTION(bj_verb_remote);
+BJ_VALUE_FUNCTION(bj_verb_runs);
+BJ_VALUE_FUNCTION(bj_verb_script);
+BJ_VALUE_FUNCTION(bj_verb_socat_address);
+BJ_VALUE_FUNCTION(bj_verb_tar_action);
+BJ_VALUE_FUNCTION(bj_verb_tar_archive);
+BJ_VALUE_FUNCTION(bj_verb_variable);
+BJ_VALUE_FUNCTION(bj_verb_wrapper_list);
+BJ_LIST_FUNCTION(bj_list_assignments);
+BJ_LIST_FUNCTION(bj_list_behind_dashes);
+BJ_LIST_FUNCTION(bj_list_cmake_tool);
+BJ_LIST_FUNCTION(bj_list_command);
+BJ_LIST_FUNCTION(bj_list_either);
+BJ_LIST_FUNCTION(bj_list_flag_reads);
+BJ_LIST_FUNCTION(bj_list_flag_writes);
+BJ_LIST_FUNCTION(bj_list_flock);
+BJ_LIST_FUNCTION(bj_list_found);
+BJ_LIST_FUNCTION(bj_list_git_config);
+BJ_LIST_FUNCTION(bj_list_joined);
+BJ_LIST_FUNCTION(bj_list_parallel);
+BJ_LIST_FUNCTION(bj_list_shell);
+BJ_LIST_FUNCTION(bj_list_stdin);
+BJ_LIST_FUNCTION(bj_list_typed);
+BJ_LIST_FUNCTION(bj_list_xargs);
 
 #endif

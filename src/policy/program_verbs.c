@@ -112,7 +112,7 @@ struct bj_word *bj_word_split(struct reader *reader, const struct bj_word *word,
 
 /* ---- Verbs ---- */
 
-static void verb_runs(struct reader *reader, const struct use *use, const struct bj_word *value)
+void bj_verb_runs(struct reader *reader, const struct use *use, const struct bj_word *value)
 {
     size_t count;
     struct bj_word *words = bj_word_split(reader, value, true, &count);
@@ -121,30 +121,29 @@ static void verb_runs(struct reader *reader, const struct use *use, const struct
         bj_reader_effect(reader, use, BJ_EFFECT_RUNS, words, count);
 }
 
-static void verb_code(struct reader *reader, const struct use *use, const struct bj_word *value)
+/* sed and awk are read whole, so what they do is told by effects, and only what could not be read
+ * stays code. Other languages stay code whatever is found in them. */
+void bj_verb_code(struct reader *reader, const struct use *use, const struct bj_word *value)
 {
     struct bj_effect *effect;
 
+    if (strcmp(use->argument, "sed") == 0 && bj_code_sed(reader, use, value))
+        return;
+    if (strcmp(use->argument, "awk") == 0 && bj_code_awk(reader, use, value))
+        return;
     effect = bj_reader_effect_word(reader, use, BJ_EFFECT_CODE, value);
     if (effect != NULL)
         effect->language = use->argument;
+    bj_code_calls(reader, use, value);
 }
 
-static void verb_stdin(struct reader *reader, const struct use *use, const struct bj_word *value)
-{
-    struct bj_effect *effect = bj_reader_effect_word(reader, use, BJ_EFFECT_STDIN_SCRIPT, value);
-
-    if (effect != NULL)
-        effect->language = use->argument;
-}
-
-static void verb_script(struct reader *reader, const struct use *use, const struct bj_word *value)
+void bj_verb_script(struct reader *reader, const struct use *use, const struct bj_word *value)
 {
     struct bj_effect *effect;
 
     if (value->length == 0 || bj_word_is(value, "-") || bj_word_is(value, "/dev/stdin") ||
         bj_word_is(value, "/dev/fd/0") || bj_word_is(value, "/proc/self/fd/0")) {
-        verb_stdin(reader, use, value);
+        bj_list_stdin(reader, use, NULL);
         return;
     }
     effect = bj_reader_effect_word(reader, use, BJ_EFFECT_SCRIPT, value);
@@ -152,22 +151,21 @@ static void verb_script(struct reader *reader, const struct use *use, const stru
         effect->language = use->argument;
 }
 
-static void verb_helper(struct reader *reader, const struct use *use, const struct bj_word *value)
+void bj_verb_helper(struct reader *reader, const struct use *use, const struct bj_word *value)
 {
     struct bj_word helper = bj_word_of(reader, value, use->argument, strlen(use->argument));
 
     bj_reader_effect_word(reader, use, BJ_EFFECT_RUNS, &helper);
 }
 
-static void verb_directory(struct reader *reader, const struct use *use,
-                           const struct bj_word *value)
+void bj_verb_directory(struct reader *reader, const struct use *use, const struct bj_word *value)
 {
     (void)use;
     reader->directory = *value;
     reader->has_directory = true;
 }
 
-static void verb_at_file(struct reader *reader, const struct use *use, const struct bj_word *value)
+void bj_verb_at_file(struct reader *reader, const struct use *use, const struct bj_word *value)
 {
     struct bj_word file;
 
@@ -177,27 +175,117 @@ static void verb_at_file(struct reader *reader, const struct use *use, const str
     bj_reader_effect_word(reader, use, BJ_EFFECT_READS, &file);
 }
 
+void bj_verb_at_form(struct reader *reader, const struct use *use, const struct bj_word *value)
+{
+    const char *equals = memchr(value->text, '=', value->length);
+    size_t at = equals == NULL ? 0 : (size_t)(equals - value->text) + 1;
+    struct bj_word file;
+
+    if (equals == NULL || at >= value->length || (value->text[at] != '@' && value->text[at] != '<'))
+        return;
+    file = bj_word_slice(reader, value, at + 1, value->length - at - 1);
+    bj_reader_effect_word(reader, use, BJ_EFFECT_READS, &file);
+}
+
+void bj_verb_edits(struct reader *reader, const struct use *use, const struct bj_word *value)
+{
+    const struct bj_flag *flag = bj_reader_flag(reader, use->argument);
+    bool reads = flag == NULL ||
+                 /* gawk's -i names a library, and one of that name edits in place. */
+                 (flag->value != NULL && strcmp(flag->name, "include") == 0 &&
+                  !bj_word_is(flag->value, "inplace"));
+    struct use by_option = *use;
+
+    by_option.by_default = reads && use->by_default;
+    by_option.via = reads ? use->via : use->argument;
+    bj_reader_effect_word(reader, &by_option, reads ? BJ_EFFECT_READS : BJ_EFFECT_WRITES, value);
+}
+
+/* HOST:FILE and SCHEME://… are elsewhere: a colon before the first slash. */
+void bj_verb_remote(struct reader *reader, const struct use *use, const struct bj_word *value)
+{
+    const char *colon = memchr(value->text, ':', value->length);
+    const char *slash = memchr(value->text, '/', value->length);
+    bool remote = colon != NULL && (slash == NULL || colon < slash);
+
+    bj_reader_effect_word(reader, use,
+                          remote                            ? BJ_EFFECT_CONNECTS
+                          : use->verb == VERB_REMOTE_WRITES ? BJ_EFFECT_WRITES
+                                                            : BJ_EFFECT_READS,
+                          value);
+}
+
+void bj_verb_compiler_input(struct reader *reader, const struct use *use,
+                            const struct bj_word *value)
+{
+    struct bj_word file;
+
+    if (value->length > 1 && value->text[0] == '@') {
+        file = bj_word_slice(reader, value, 1, value->length - 1);
+        bj_reader_effect_word(reader, use, BJ_EFFECT_READS, &file);
+        bj_reader_effect_word(reader, use, BJ_EFFECT_UNKNOWN, value);
+    } else {
+        bj_reader_effect_word(reader, use, BJ_EFFECT_READS, value);
+    }
+}
+
+void bj_verb_wrapper_list(struct reader *reader, const struct use *use, const struct bj_word *value)
+{
+    struct bj_word line = bj_word_of(reader, value, value->text, value->length);
+
+    for (size_t i = 0; i < value->length && line.length > 0; i++) {
+        if (value->text[i] == ',')
+            ((char *)line.text)[i] = ' ';
+    }
+    bj_verb_runs(reader, use, &line);
+}
+
+/* The shell's own expansions, as an argument of a command that does nothing. */
+void bj_verb_expands(struct reader *reader, const struct use *use, const struct bj_word *value)
+{
+    struct bj_word parts[2] = {bj_word_of(reader, value, ":", 1), *value}, text;
+
+    if (memchr(value->text, '$', value->length) == NULL &&
+        memchr(value->text, '`', value->length) == NULL && !value->holes)
+        return;
+    text = bj_word_join(reader, parts, 2, ' ');
+    bj_reader_effect_word(reader, use, BJ_EFFECT_SHELL, &text);
+}
+
 static const struct verb_row {
-    void (*function)(struct reader *, const struct use *, const struct bj_word *);
+    void (*on_value)(struct reader *, const struct use *, const struct bj_word *);
+    void (*on_list)(struct reader *, const struct use *, struct operands *);
     enum bj_effect_kind kind;
 } verbs[] = {
-#define BJ_VERB(name, function, kind) [VERB_##name] = {function, kind},
+#define BJ_VERB(name, function, kind) [VERB_##name] = {function, NULL, kind},
+#define BJ_LIST_VERB(name, function)  [VERB_##name] = {NULL, function, 0},
 #include "policy/program_verbs.def"
 #undef BJ_VERB
+#undef BJ_LIST_VERB
 };
 
 void bj_reader_use(struct reader *reader, const struct use *use, const struct bj_word *value)
 {
     const struct verb_row *row = &verbs[use->verb];
-    struct bj_effect *effect;
+    struct operands one = {value, 1};
 
     if (use->verb == VERB_NONE || reader->arena->failed)
         return;
-    if (row->function != NULL) {
-        row->function(reader, use, value);
-        return;
-    }
-    effect = bj_reader_effect_word(reader, use, row->kind, value);
-    if (effect != NULL && row->kind == BJ_EFFECT_RUNS)
-        effect->language = "";
+    if (row->on_value != NULL)
+        row->on_value(reader, use, value);
+    else if (row->on_list != NULL)
+        row->on_list(reader, use, &one);
+    else
+        bj_reader_effect_word(reader, use, row->kind, value);
+}
+
+bool bj_verb_takes_list(uint8_t verb)
+{
+    return verbs[verb].on_list != NULL;
+}
+
+void bj_reader_use_list(struct reader *reader, const struct use *use, struct operands *left)
+{
+    if (!reader->arena->failed)
+        verbs[use->verb].on_list(reader, use, left);
 }

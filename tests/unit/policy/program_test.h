@@ -1,10 +1,10 @@
 /*
  * What the tests of the reader of argument lists share: command lines and answers as text.
  *
- * A command line is split at blanks; '…' quotes. ~ is a hole, and a word that is ^ alone a hole
- * that splits. An answer is the effects one after the other, "runs rm -rf /; writes /x": words that
- * hold blanks or nothing in quotes, holes as ~, and behind the words the marks +input +privileged
- * +default +option and @DIRECTORY.
+ * A command line is split at blanks; '…' quotes. ~ is a hole (\\~ is a tilde), and a word that is ^
+ * alone a hole that splits. An answer is the effects one after the other, "runs rm -rf /; writes
+ * /x": words that hold blanks or nothing in quotes, holes as ~, and behind the words the marks
+ * +input +privileged +default +option and @DIRECTORY.
  */
 #ifndef BJ_TESTS_PROGRAM_TEST_H
 #define BJ_TESTS_PROGRAM_TEST_H
@@ -47,6 +47,10 @@ static inline void split_line(struct line *line, const char *text)
         for (; *at != '\0' && (quoted || *at != ' '); at++) {
             if (*at == '\'') {
                 quoted = !quoted;
+                continue;
+            }
+            if (at[0] == '\\' && at[1] == '~') {
+                *out++ = *++at;
                 continue;
             }
             word->holes |= *at == '~' || word->splits;
