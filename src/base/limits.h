@@ -19,6 +19,8 @@
 #define BJ_ARGC_MAX        8192        /* entries of argv or of the environment */
 #define BJ_FILTERS_MAX     4           /* system call filters of others in one sandbox */
 #define BJ_FILTER_MAX      4097        /* instructions of one, and one more to notice too many */
+#define BJ_PASSED_MAX      4           /* descriptors that a command gets beside its streams */
+#define BJ_PASSED_BELOW    64          /* their numbers are below this one */
 #define BJ_PROCESSES_MAX   256         /* processes that init tracks for its host at once */
 #define BJ_CAPTURE_MAX     (64 << 20)  /* bytes of output kept by --json, per stream */
 #define BJ_REQUEST_MAX     (20 << 20)  /* bytes of the arguments of one tool call */

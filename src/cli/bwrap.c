@@ -10,6 +10,9 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "backend/backend.h"
@@ -75,6 +78,37 @@ static int created(void *context, pid_t init_pid, struct bj_error *err)
     return result;
 }
 
+/* An executable file, open for nothing but reading, tells no secret and leads nowhere. */
+static bool may_be_passed(int fd)
+{
+    int flags = fcntl(fd, F_GETFL);
+    struct stat status;
+
+    return flags >= 0 && (flags & (O_WRONLY | O_RDWR)) == 0 && fstat(fd, &status) == 0 &&
+           S_ISREG(status.st_mode) && (status.st_mode & 0111) != 0;
+}
+
+/*
+ * Of the caller's descriptors the command gets those that it runs as a program by the path
+ * /proc/self/fd/N, as an agent does with a helper that is part of its own file. bubblewrap would
+ * pass on every one.
+ */
+static void find_passed(const char *text, struct bj_layout *layout)
+{
+    static const char path[] = "/proc/self/fd/";
+
+    while ((text = strstr(text, path)) != NULL && layout->passed_count < BJ_PASSED_MAX) {
+        char *end;
+        long fd = strtol(text += sizeof path - 1, &end, 10);
+        bool known = false;
+
+        for (size_t i = 0; i < layout->passed_count; i++)
+            known |= layout->passed[i] == fd;
+        if (end != text && !known && fd > 2 && fd < BJ_PASSED_BELOW && may_be_passed((int)fd))
+            layout->passed[layout->passed_count++] = (int)fd;
+    }
+}
+
 /* A terminal of its own where all streams are the caller's, who is in front of it, and the layout
  * has devices to open one with. */
 static bool wants_terminal(const struct bj_layout *layout)
@@ -113,13 +147,15 @@ static void lift_unsaid_limits(struct bj_config *config)
         config->timeout_seconds = 0;
 }
 
-static int settle(struct bj_config *config, const struct bj_bwrap *bwrap, struct bj_error *err)
+static int settle(struct bj_config *config, struct bj_bwrap *bwrap, struct bj_error *err)
 {
     if (config->sandbox_type != BJ_SANDBOX_NATIVE || config->isolation != BJ_ISOLATION_NAMESPACES)
         return bj_fail(err, BJ_E_UNSUPPORTED, "bwrap",
                        "a file tree of one's own needs sandbox_type native and isolation "
                        "namespaces; BELLJAR_… variables say something else");
     lift_unsaid_limits(config);
+    for (size_t i = 0; bwrap->command[i] != NULL; i++)
+        find_passed(bwrap->command[i], &bwrap->layout);
     config->layout = &bwrap->layout;
     config->workspace = BJ_WORKSPACE_EMPTY;
     config->network = bwrap->layout.own_network ? BJ_NETWORK_NONE : BJ_NETWORK_HOST;

@@ -79,6 +79,9 @@ bool bj_init_next_line(const char **list, char ret_line[BJ_PATH_MAX]);
 /* spawn.c: takes over a further filter, which every process started from then on loads. */
 int bj_init_add_filter(int fd, struct bj_error *err);
 
+/* spawn.c: every process started from then on finds a copy of `fd` as descriptor `number`. */
+int bj_init_add_passed(int fd, int number, struct bj_error *err);
+
 /* Tells the host that a layer is less than planned. */
 void bj_init_note(struct bj_init *init, enum bj_layer layer, const char *text);
 

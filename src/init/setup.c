@@ -272,6 +272,11 @@ static int add_filter(struct bj_init *init, const struct bj_op *op, struct bj_er
     return bj_init_add_filter(init->slots[op->slot], err);
 }
 
+static int pass_on(struct bj_init *init, const struct bj_op *op, struct bj_error *err)
+{
+    return bj_init_add_passed(init->slots[op->slot], (int)op->number, err);
+}
+
 static const bj_init_operation operations[BJ_OP_COUNT] = {
     [BJ_OP_UNSHARE] = new_namespaces,
     [BJ_OP_TIME] = new_time,
@@ -292,6 +297,7 @@ static const bj_init_operation operations[BJ_OP_COUNT] = {
     [BJ_OP_NO_NEW_PRIVS] = no_new_privs,
     [BJ_OP_SECCOMP] = load_filter,
     [BJ_OP_FILTER] = add_filter,
+    [BJ_OP_PASS] = pass_on,
 };
 
 static void close_slots(struct bj_init *init)

@@ -68,6 +68,44 @@ int bj_init_add_filter(int fd, struct bj_error *err)
     return 0;
 }
 
+/* Descriptors for what is started, kept above all numbers that they are to get. */
+static struct {
+    int fd, number;
+} passed[BJ_PASSED_MAX];
+static unsigned passed_count;
+
+int bj_init_add_passed(int fd, int number, struct bj_error *err)
+{
+    unsigned at = passed_count;
+
+    if (at == BJ_PASSED_MAX || number <= 2 || number >= BJ_PASSED_BELOW)
+        return bj_fail(err, BJ_E_LIMIT, "streams", "descriptor %d cannot be passed on", number);
+    for (; at > 0 && passed[at - 1].number > number; at--) /* in the order of their numbers */
+        passed[at] = passed[at - 1];
+    passed[at].number = number;
+    passed[at].fd = BJ_SYS(fcntl(fd, F_DUPFD_CLOEXEC, BJ_PASSED_BELOW));
+    if (passed[at].fd < 0)
+        return bj_fail_errno(err, "streams", "cannot pass descriptor %d on", number);
+    passed_count++;
+    return 0;
+}
+
+/* Puts what is passed on in its place and closes everything else from `from` on. */
+static int pass_on_child(unsigned from)
+{
+    for (unsigned i = 0; i < passed_count; i++) {
+        unsigned number = (unsigned)passed[i].number;
+
+        if (number < from) /* taken by what belongs to this process alone */
+            continue;
+        if (BJ_SYS(dup2(passed[i].fd, passed[i].number)) < 0 ||
+            (number > from && bj_process_close_range(from, number - 1) < 0))
+            return -1;
+        from = number + 1;
+    }
+    return bj_process_close_range(from, ~0U);
+}
+
 static int load_filters_child(void)
 {
     for (unsigned i = 0; i < filter_count; i++) {
@@ -114,7 +152,7 @@ static int set_streams_child(const struct child *child)
         if (BJ_SYS(dup2(extra[i], 3 + i)) < 0)
             return -1;
     }
-    return bj_process_close_from(3 + child->extra_count);
+    return pass_on_child(3 + (unsigned)child->extra_count);
 }
 
 static int set_identity_child(const struct bj_plan *plan)

@@ -125,7 +125,12 @@ int bj_process_die_with_parent(void)
 
 int bj_process_close_from(int first)
 {
-    return BJ_SYS(bj_sys_close_range((unsigned)first, ~0U));
+    return bj_process_close_range((unsigned)first, ~0U);
+}
+
+int bj_process_close_range(unsigned first, unsigned last)
+{
+    return BJ_SYS(bj_sys_close_range(first, last));
 }
 
 int bj_process_pidfd_signal(int pidfd, int signal)

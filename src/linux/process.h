@@ -51,6 +51,9 @@ int bj_process_die_with_parent(void);
 /* Closes all descriptors from `first` on. */
 int bj_process_close_from(int first);
 
+/* Closes those from `first` to `last`. */
+int bj_process_close_range(unsigned first, unsigned last);
+
 int bj_process_pidfd_signal(int pidfd, int signal);
 
 #endif

@@ -55,6 +55,8 @@ struct bj_layout {
     int held_fd;                 /* kept open until the last process has ended; -1 = none */
     int filters[BJ_FILTERS_MAX]; /* descriptors of further system call filters */
     size_t filter_count;
+    int passed[BJ_PASSED_MAX]; /* descriptors that the command gets, under the same numbers */
+    size_t passed_count;
 };
 
 #endif

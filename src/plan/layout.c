@@ -25,6 +25,7 @@ struct layout_plan {
     uint32_t slots[BJ_LAYOUT_STEPS_MAX]; /* of each step; BJ_NO_SLOT = none */
     uint32_t devices[BJ_DEVICES_MAX];
     uint32_t filters[BJ_FILTERS_MAX];
+    uint32_t passed[BJ_PASSED_MAX];
 };
 
 /* "/a" below "/" is "/a", below "/b" it is "/b/a". */
@@ -84,6 +85,8 @@ static void hand_over_all(struct layout_plan *p)
     }
     for (size_t i = 0; i < p->layout->filter_count; i++)
         p->filters[i] = hand_over(p->b, p->layout->filters[i], 0);
+    for (size_t i = 0; i < p->layout->passed_count; i++)
+        p->passed[i] = hand_over(p->b, p->layout->passed[i], 0);
     if (p->layout->held_fd >= 0)
         hand_over(p->b, p->layout->held_fd, BJ_FLAG_KEEP);
 }
@@ -365,10 +368,17 @@ static void plan_identity(struct layout_plan *p)
     bj_plan_map_own_id(p->b);
 }
 
-static void start_filters(struct layout_plan *p)
+/* What every process that is started gets beside its streams. */
+static void equip_processes(struct layout_plan *p)
 {
     for (size_t i = 0; i < p->layout->filter_count; i++)
         bj_builder_op(p->b, BJ_OP_FILTER, BJ_LAYER_SECCOMP)->slot = p->filters[i];
+    for (size_t i = 0; i < p->layout->passed_count; i++) {
+        struct bj_op *op = bj_builder_op(p->b, BJ_OP_PASS, BJ_LAYER_DESCRIPTORS);
+
+        op->slot = p->passed[i];
+        op->number = (uint64_t)p->layout->passed[i];
+    }
 }
 
 int bj_plan_layout(struct bj_builder *b, struct bj_error *err)
@@ -400,7 +410,7 @@ int bj_plan_layout(struct bj_builder *b, struct bj_error *err)
         bj_builder_op(b, BJ_OP_HOSTNAME, BJ_LAYER_UTS)->text = name;
     }
     plan_tree(&p);
-    start_filters(&p);
+    equip_processes(&p);
     plan_landlock(&p);
     return bj_plan_close_doors(b, p.layout->nesting ? BJ_SECCOMP_NESTING : BJ_SECCOMP_SANDBOX, err);
 }

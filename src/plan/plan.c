@@ -305,6 +305,7 @@ static bool suits_kind(const struct bj_plan *plan, const struct bj_op *op)
     case BJ_OP_PLACE_FILE:
     case BJ_OP_PLACE_DATA:
     case BJ_OP_FILTER:
+    case BJ_OP_PASS:
         return op->slot != BJ_NO_SLOT;
     case BJ_OP_HOST_FD: /* a number of the planning process's own, which means nothing elsewhere */
         return false;

@@ -76,6 +76,7 @@
     X(NO_NEW_PRIVS, INIT, "set no_new_privs")                                                      \
     X(SECCOMP, INIT, "load system call filter") /* number=enum bj_seccomp_profile */               \
     X(FILTER, INIT, "take over a filter")       /* slot; loaded by what is started */              \
+    X(PASS, INIT, "pass on") /* slot number=descriptor that what is started finds it at */         \
     X(SUBREAPER, INIT, "adopt orphans")
 
 enum bj_op_kind {
