@@ -122,8 +122,8 @@ static bool wants_terminal(const struct bj_layout *layout)
 }
 
 /*
- * Limits are what the environment says (BELLJAR_MEMORY_MB, …): a caller that speaks to bubblewrap
- * expects none.
+ * Limits are what the configuration says that BELLJAR_CONFIG or BELLJAR_PRESET names: a caller that
+ * speaks to bubblewrap expects none.
  */
 static void lift_unsaid_limits(struct bj_config *config)
 {
@@ -132,7 +132,7 @@ static void lift_unsaid_limits(struct bj_config *config)
     if (!bj_config_said(config, BJ_OPT_SESSION_TIMEOUT))
         config->session_timeout_minutes = 0;
     if (!bj_config_said(config, BJ_OPT_MAX_OPEN_FILES))
-        config->max_open_files = 1 << 20; /* the caller's own limit holds */
+        config->max_open_files = 0;
     if (bj_config_said(config, BJ_OPT_PRESET))
         return;
     if (!bj_config_said(config, BJ_OPT_CPU_CORES))
@@ -152,7 +152,7 @@ static int settle(struct bj_config *config, struct bj_bwrap *bwrap, struct bj_er
     if (config->sandbox_type != BJ_SANDBOX_NATIVE || config->isolation != BJ_ISOLATION_NAMESPACES)
         return bj_fail(err, BJ_E_UNSUPPORTED, "bwrap",
                        "a file tree of one's own needs sandbox_type native and isolation "
-                       "namespaces; BELLJAR_… variables say something else");
+                       "namespaces; the configuration that BELLJAR_CONFIG names says otherwise");
     lift_unsaid_limits(config);
     for (size_t i = 0; bwrap->command[i] != NULL; i++)
         find_passed(bwrap->command[i], &bwrap->layout);

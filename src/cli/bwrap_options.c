@@ -758,6 +758,7 @@ int bj_bwrap_parse(int argc, char **argv, const struct bj_bwrap_caller *caller,
         .gid = caller->gid,
         .capabilities = caller->uid == 0 ? GRANTABLE : 0,
         .held_fd = -1,
+        .init_name = "belljar-bwrap", /* callers look for "bwrap" in it */
     };
     result = begin_environment(&reader, caller->environment, err);
     if (result == 0)

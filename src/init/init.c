@@ -80,7 +80,7 @@ static int forget_caller(struct bj_init *init, struct bj_init_wipe wipe, struct 
     if (init->signal_fd < 0)
         return bj_fail_errno(err, "init", "cannot watch for children");
     umask(0);
-    prctl(PR_SET_NAME, "belljar-init", 0, 0, 0);
+    prctl(PR_SET_NAME, bj_plan_text(init->plan, init->plan->init_name), 0, 0, 0);
     bj_init_oom_open(init);
     return 0;
 }

@@ -101,7 +101,7 @@ struct bj_config {
     int64_t disk_mb;   /* MiB of everything writable that is not a bound directory; 0 = no limit */
     int64_t timeout_seconds; /* 0 = no limit */
     int64_t max_processes;   /* processes and threads; 0 = no limit */
-    int64_t max_open_files;  /* descriptors per process */
+    int64_t max_open_files;  /* descriptors per process; 0 = as the caller has it */
     int64_t output_limit_mb; /* MiB per stream; 0 = no limit */
 
     /* network */

@@ -50,6 +50,7 @@ struct bj_layout {
     const char *directory;       /* where to start otherwise */
     const char *home;            /* may be NULL */
     const char *hostname;        /* NULL = the host's */
+    const char *init_name;       /* what init calls itself */
     uint32_t uid, gid;           /* inside; the only ones */
     uint64_t capabilities;       /* over the sandbox's own namespaces */
     int held_fd;                 /* kept open until the last process has ended; -1 = none */

@@ -101,6 +101,12 @@ static int limit_memory(struct bj_builder *b, struct bj_error *err)
     return result;
 }
 
+/* The kernel counts no processes against the machine's own root, whatever namespace it is in. */
+static bool is_machines_root(const struct bj_builder *b)
+{
+    return b->host->uid == 0 && b->host->initial_user_ns && b->plan->id_slots == 0;
+}
+
 static int limit_processes(struct bj_builder *b, struct bj_error *err)
 {
     uint64_t count = (uint64_t)b->config->max_processes;
@@ -114,7 +120,8 @@ static int limit_processes(struct bj_builder *b, struct bj_error *err)
     if (has_controller(b, BJ_CONTROLLER_PIDS)) {
         make_cgroup(b, BJ_CONTROLLER_PIDS, BJ_LAYER_PROCESSES);
         set_cgroup(b, BJ_CONTROLLER_PIDS, BJ_LAYER_PROCESSES, "pids.max", value, 0);
-    } else if ((b->host->proc_sys_user && b->plan->isolation == BJ_ISOLATION_NAMESPACES) ||
+    } else if ((b->host->proc_sys_user && b->plan->isolation == BJ_ISOLATION_NAMESPACES &&
+                !is_machines_root(b)) ||
                b->plan->id_slots > 0) {
         add_rlimit(b->plan, RLIMIT_NPROC, count + (b->plan->uid == b->plan->init_uid));
     } else {
@@ -163,7 +170,7 @@ static int limit_disk(struct bj_builder *b, struct bj_error *err)
         return bj_builder_cannot(b, BJ_LAYER_DISK, bj_config_said(b->config, BJ_OPT_DISK_MB),
                                  "without a mount namespace only the size of one file is limited",
                                  err);
-    if (b->config->workspace == BJ_WORKSPACE_DIRECTORY)
+    if (b->config->workspace == BJ_WORKSPACE_DIRECTORY || b->config->layout != NULL)
         return bj_builder_cannot(b, BJ_LAYER_DISK, bj_config_said(b->config, BJ_OPT_DISK_MB),
                                  "the workspace is a host directory, where only the size of one "
                                  "file is limited; --workspace empty has a limit of its own",
@@ -176,7 +183,8 @@ int bj_plan_limits(struct bj_builder *b, struct bj_error *err)
 {
     int result;
 
-    add_rlimit(b->plan, RLIMIT_NOFILE, (uint64_t)b->config->max_open_files);
+    if (b->config->max_open_files > 0)
+        add_rlimit(b->plan, RLIMIT_NOFILE, (uint64_t)b->config->max_open_files);
     add_rlimit(b->plan, RLIMIT_RTPRIO, 0);
     add_rlimit(b->plan, RLIMIT_NICE, 0);
     result = limit_memory(b, err);

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "model/layout.h"
 #include "plan/plan_internal.h"
 
 static const struct {
@@ -185,6 +186,8 @@ int bj_plan_make(const struct bj_config *config, const struct bj_host *host,
     plan->isolation = config->isolation;
     plan->text[0] = '\0';
     plan->text_length = 1;
+    plan->init_name =
+        bj_builder_text(&b, config->layout != NULL ? config->layout->init_name : "belljar-init");
 
     result = bj_plan_programs_take(&b, programs, err);
     if (result < 0)
@@ -339,7 +342,8 @@ int bj_plan_check(const struct bj_plan *plan, size_t size, struct bj_error *err)
         return bj_fail(err, BJ_E_PROTOCOL, "plan", "the plan's strings are damaged");
     if (plan->op_count > BJ_PLAN_OPS_MAX || plan->slot_count > BJ_TREES_MAX ||
         plan->rlimit_count > BJ_RLIMITS_MAX || plan->directory >= plan->text_length ||
-        plan->home >= plan->text_length || plan->shell_user >= plan->text_length)
+        plan->home >= plan->text_length || plan->shell_user >= plan->text_length ||
+        plan->init_name >= plan->text_length)
         return bj_fail(err, BJ_E_PROTOCOL, "plan", "the plan's counts are out of range");
     for (uint32_t i = 0; i < plan->op_count; i++) {
         const struct bj_op *op = &plan->ops[i];

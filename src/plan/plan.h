@@ -147,6 +147,7 @@ struct bj_plan {
     uint32_t home;        /* its home directory; in text[] */
     bool directory_tried; /* if it cannot be entered, home and / are tried; PWD says which it was */
     uint32_t shell_user;  /* its user name; in text[] */
+    uint32_t init_name;   /* what init calls itself (PR_SET_NAME); in text[] */
     uint32_t op_count;
     uint32_t slot_count;
     uint32_t text_length;
