@@ -149,10 +149,10 @@ int main(int argc, char **argv)
         const char *name;
         int (*attempt)(void);
     } rows[] = {
-        {"vsock", make_vsock},        {"i386", call_i386},         {"ring", make_ring},
-        {"keyring", use_keyring},     {"pid1", read_pid1},         {"leaked", read_leaked},
-        {"leave", leave_by_leaked},   {"network", make_network},   {"mount", mount_tmpfs},
-        {"type", type_into_terminal}, {"knob", write_knob},        {"disk", open_disk},
+        {"vsock", make_vsock},        {"i386", call_i386},       {"ring", make_ring},
+        {"keyring", use_keyring},     {"pid1", read_pid1},       {"leaked", read_leaked},
+        {"leave", leave_by_leaked},   {"network", make_network}, {"mount", mount_tmpfs},
+        {"type", type_into_terminal}, {"knob", write_knob},      {"disk", open_disk},
     };
 
     if (argc > 2 && strcmp(argv[1], "nest") == 0)

@@ -13,7 +13,6 @@ import signal
 import socket
 import struct
 import subprocess
-import sys
 import tempfile
 import time
 from dataclasses import dataclass, field
@@ -258,8 +257,8 @@ def test_claude_runs_its_helper_by_descriptor(case):
         assert "bwrap" in Path(f"/proc/{child}/comm").read_text()
         started = time.monotonic()
         assert held.recv(1) == b"" and time.monotonic() - started > 0.1
-        assert not Path(f"/proc/{child}").exists() or \
-            Path(f"/proc/{child}/stat").read_text().split()[2] in "ZX"
+        assert wait_until(lambda: not Path(f"/proc/{child}").exists() or  # on its way out
+                          Path(f"/proc/{child}/stat").read_text().split()[2] in "ZX", 1)
         out, err = process.communicate(timeout=PATIENCE)
         assert (process.returncode, out, err) == (5, "nested\n", "")
 
