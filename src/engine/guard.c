@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "engine/alert.h"
+#include "engine/recall.h"
 #include "engine/record.h"
 #include "policy/policy.h"
 
@@ -25,6 +26,7 @@ struct guard {
     struct bj_audit *audit;                /* NULL: no record is wanted, or none can be made */
     char unrecorded[BJ_ERROR_MESSAGE_MAX]; /* why none can be made; "" otherwise */
     char sandbox[24];                      /* identifier in the records */
+    bool recalled;                         /* the rates know of earlier processes */
 };
 
 static struct guard *of(struct bj_guard *guard)
@@ -75,6 +77,29 @@ static int refuse(const struct bj_verdict *verdict, bool asked, struct bj_error 
                    asked ? "not permitted: " : "refused: ", bj_verdict_reason(verdict));
 }
 
+/* With what earlier processes permitted, where rates are limited. */
+static int judge(struct guard *guard, const struct bj_request *request, int64_t now_us,
+                 struct bj_verdict *verdict, struct bj_error *err)
+{
+    int failed = 0;
+
+    if (guard->config->max_requests > 0 && !guard->recalled)
+        failed =
+            bj_recall_calls(guard->audit, guard->config, request->key, now_us, guard->policy, err);
+    guard->recalled = true;
+    return failed < 0 ? failed : bj_policy_judge(guard->policy, request, now_us, verdict, err);
+}
+
+/* Rates are counted over processes, each of which forgets: only records remember. */
+static int check_rates(const struct guard *guard, struct bj_error *err)
+{
+    if (guard->config->max_requests == 0 || guard->audit != NULL)
+        return 0;
+    return bj_fail(err, BJ_E_INVALID, "policy",
+                   "security.max_requests counts by the records of earlier calls: %s",
+                   guard->unrecorded[0] != '\0' ? guard->unrecorded : "set security.audit to on");
+}
+
 /* The log and the alerts get the policy's own word, before somebody may have permitted it. */
 static void tell(const struct guard *guard, const struct bj_request *request,
                  const struct bj_verdict *verdict, int64_t took_us)
@@ -96,7 +121,7 @@ static int guard_admit(struct bj_guard *base, const struct bj_request *request,
     struct guard *guard = of(base);
     struct bj_verdict *verdict = &result->verdict;
     int64_t begun = bj_clock_us();
-    int failed = bj_policy_judge(guard->policy, request, begun, verdict, err);
+    int failed = judge(guard, request, begun, verdict, err);
     bool asked = failed == 0 && verdict->decision == BJ_ASK;
 
     *ret_number = 0;
@@ -189,6 +214,8 @@ int bj_guard_new(const struct bj_guard_options *options, struct bj_guard **ret_g
     failed = bj_policy_new(options->config, &guard->policy, err);
     if (failed == 0)
         failed = open_audit(guard, err);
+    if (failed == 0)
+        failed = check_rates(guard, err);
     if (failed < 0)
         guard_free(&guard->base);
     else

@@ -68,6 +68,17 @@ int bj_check_rate(struct bj_policy *policy, const struct bj_request *request, in
     return result;
 }
 
+int bj_policy_recall(struct bj_policy *policy, const char *key, int64_t time_us,
+                     struct bj_error *err)
+{
+    struct bj_rate_answer answer;
+
+    if (policy->rate == NULL)
+        return 0;
+    key = key != NULL ? key : "";
+    return bj_rate_check(policy->rate, key, strlen(key), time_us, &answer, err);
+}
+
 int bj_check_tool(struct bj_policy *policy, const struct bj_request *request, int64_t now_us,
                   struct bj_verdict *verdict, struct bj_error *err)
 {

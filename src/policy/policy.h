@@ -26,6 +26,13 @@ void bj_policy_free(struct bj_policy *policy);
 int bj_policy_judge(struct bj_policy *policy, const struct bj_request *request, int64_t now_us,
                     struct bj_verdict *verdict, struct bj_error *err);
 
+/*
+ * Counts a call that was permitted before this policy was made, at a monotonic time; the oldest
+ * first, and before anything is judged. Nothing without max_requests.
+ */
+int bj_policy_recall(struct bj_policy *policy, const char *key, int64_t time_us,
+                     struct bj_error *err);
+
 /* What was judged so far. Lives as long as the policy. */
 struct bj_stats;
 const struct bj_stats *bj_policy_stats(const struct bj_policy *policy);
