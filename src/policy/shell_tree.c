@@ -225,6 +225,22 @@ static void hang_lower(struct walk *walk, struct node *node)
     }
 }
 
+/*
+ * `a | b 2>&1 | c` is read as a pipeline in a pipeline: its parts are stages of the one around it.
+ * Returns where the next child goes.
+ */
+static struct node **take_apart(struct node *parent, struct node **place)
+{
+    struct node *node = *place;
+
+    if (parent->kind == NODE_PIPELINE && node->kind == NODE_PIPELINE && node->child != NULL) {
+        *place = node->child;
+        for (node = node->child; node->next != NULL;)
+            node = node->next;
+    }
+    return &node->next;
+}
+
 /* Copies the children of the node at the cursor into `parent`, and theirs. */
 static void copy_children(struct walk *walk, const struct source *source, TSTreeCursor *cursor,
                           struct node *parent, uint32_t offset)
@@ -241,11 +257,11 @@ static void copy_children(struct walk *walk, const struct source *source, TSTree
             if (node == NULL)
                 continue;
             *end = node;
-            end = &node->next;
             if (node->kind != NODE_COMMAND && node->kind != NODE_REDIRECT &&
                 ts_node_child_count(child) > 0)
                 copy_children(walk, source, cursor, node, offset);
             hang_lower(walk, node);
+            end = take_apart(parent, end);
         } while (!walk->stopped && ts_tree_cursor_goto_next_sibling(cursor));
         ts_tree_cursor_goto_parent(cursor);
     }
