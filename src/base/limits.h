@@ -50,4 +50,15 @@
 #define BJ_SHELL_READINGS_MAX 24         /* readings of one command */
 #define BJ_SHELL_STRING_MAX   (64 << 10) /* bytes of one variable or output */
 
+/* Judging commands. */
+#define BJ_PATTERN_STEPS_MAX   10000 /* of PCRE2 for one attempt at a match */
+#define BJ_PATTERN_DEPTH_MAX   64    /* of groups in a pattern */
+#define BJ_NFA_STATES_MAX      4096  /* of the automaton for one pattern; a larger one says yes */
+#define BJ_NFA_SETS_MAX        1024  /* classes in it */
+#define BJ_NFA_REPEATS_MAX     16    /* of one atom; more are taken for endless */
+#define BJ_SPELLING_MAX        (512 << 10) /* bytes of one spelling of a command, or a pipeline */
+#define BJ_ANALYSIS_MEMORY_MAX (64 << 20)  /* bytes for the analysis of one command's text */
+#define BJ_ANALYSIS_TIME_US    10000       /* spent on analysing it; then it is asked about */
+#define BJ_JUDGE_TIME_US       8000 /* spent on matching one command's text; then it is asked about */
+
 #endif

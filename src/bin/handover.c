@@ -92,6 +92,13 @@ int bj_cli_config(int argc, char **argv)
     return command();
 }
 
+int bj_cli_check(int argc, char **argv)
+{
+    (void)argc;
+    (void)argv;
+    return command();
+}
+
 int bj_cli_completion(int argc, char **argv)
 {
     (void)argc;

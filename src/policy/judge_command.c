@@ -2,41 +2,209 @@
  * Judging commands: the text is analysed once, then the blacklist, the whitelist and the built-in
  * rules look at the simple commands found.
  */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/limits.h"
 #include "base/mem.h"
+#include "policy/judge_internal.h"
 #include "policy/policy_internal.h"
 
 struct bj_judge {
+    struct bj_shell *shell;         /* all owned */
+    struct bj_blacklist *blacklist; /* NULL: none */
+    struct bj_whitelist *whitelist; /* NULL: none */
+    struct bj_arena arena;
+    struct bj_buf scratch;
     bool analyses;
+    enum bj_risk deny_risk, ask_risk;
+    enum bj_unknown_commands unknown;
 };
+
+void bj_judge_free(struct bj_judge *judge)
+{
+    if (judge == NULL)
+        return;
+    bj_shell_free(judge->shell);
+    bj_blacklist_free(judge->blacklist);
+    bj_whitelist_free(judge->whitelist);
+    bj_arena_release(&judge->arena);
+    bj_buf_release(&judge->scratch);
+    bj_free(judge);
+}
+
+static int prepare(struct bj_judge *judge, const struct bj_config *config, struct bj_error *err)
+{
+    int result = 0;
+
+    bj_arena_init(&judge->arena, BJ_ANALYSIS_MEMORY_MAX);
+    bj_buf_init(&judge->scratch, BJ_SPELLING_MAX);
+    judge->analyses = config->command_analysis;
+    judge->deny_risk = config->deny_risk;
+    judge->ask_risk = config->ask_risk;
+    judge->unknown = config->unknown_commands;
+    judge->shell = bj_shell_new(err);
+    if (judge->shell == NULL)
+        return bj_fail(err, BJ_E_NO_MEMORY, "policy", "cannot judge commands: out of memory");
+    if (config->command_blacklist != NULL)
+        result = bj_blacklist_new(config->command_blacklist, &judge->blacklist, err);
+    if (result == 0 && config->command_whitelist != NULL)
+        result = bj_whitelist_new(config->command_whitelist, &judge->whitelist, err);
+    return result;
+}
 
 int bj_judge_new(const struct bj_config *config, struct bj_judge **ret, struct bj_error *err)
 {
     struct bj_judge *judge = bj_alloc(sizeof *judge);
+    int result;
 
     if (judge == NULL)
         return bj_fail(err, BJ_E_NO_MEMORY, "policy", "cannot judge commands: out of memory");
-    judge->analyses = config->command_analysis;
+    result = prepare(judge, config, err);
+    if (result < 0) {
+        bj_judge_free(judge);
+        return result;
+    }
     *ret = judge;
     return 0;
 }
 
-void bj_judge_free(struct bj_judge *judge)
+bool bj_judgement_late(struct bj_judgement *judgement)
 {
-    bj_free(judge);
+    if (!judgement->too_slow && bj_clock_us() > judgement->deadline_us)
+        judgement->too_slow = true;
+    return judgement->too_slow;
+}
+
+void bj_judgement_add(struct bj_judgement *judgement, const struct bj_command *command,
+                      const struct bj_violation *violation)
+{
+    struct bj_violation added = *violation;
+
+    if (command != NULL) {
+        judgement->scratch.length = 0;
+        bj_command_print(&judgement->scratch, command);
+        added.command = bj_buf_text(&judgement->scratch);
+        added.from = command->from;
+        added.to = command->to;
+    }
+    bj_verdict_add(judgement->verdict, &added);
+}
+
+/* The strictest answer to what cannot be known: a question, unless configured otherwise. */
+static enum bj_decision unknown_decision(enum bj_unknown_commands unknown)
+{
+    return unknown == BJ_UNKNOWN_ALLOWED  ? BJ_ALLOW
+           : unknown == BJ_UNKNOWN_DENIED ? BJ_DENY
+                                          : BJ_ASK;
+}
+
+/* Under a list, a program or script that is not known may be one that the list is about. */
+static void judge_unknown(const struct bj_judge *judge, struct bj_judgement *judgement)
+{
+    enum bj_decision decision = unknown_decision(judge->unknown);
+
+    if ((judge->blacklist == NULL && judge->whitelist == NULL) || decision == BJ_ALLOW)
+        return;
+    for (size_t i = 0; i < judgement->commands->count; i++) {
+        const struct bj_command *command = &judgement->commands->list[i];
+        char description[200];
+
+        if (command->unknown == BJ_KNOWN)
+            continue;
+        snprintf(description, sizeof description, "%s%s%s",
+                 command->unknown == BJ_UNKNOWN_NAME ? "which program this runs is not known"
+                                                     : "what this runs is not known",
+                 command->why != NULL && command->why[0] != '\0' ? ": " : "",
+                 command->why != NULL ? command->why : "");
+        bj_judgement_add(
+            judgement, command,
+            &(struct bj_violation){
+                .rule = command->unknown == BJ_UNKNOWN_NAME ? "unknown.program" : "unknown.script",
+                .description = description,
+                .advice = "write the command out, or set security.unknown_commands",
+                .risk = BJ_RISK_MEDIUM,
+                .decision = decision,
+            });
+    }
+}
+
+/* What was not looked at is asked about, whatever was found in the rest. */
+static void judge_incomplete(struct bj_judgement *judgement)
+{
+    static const char *const reasons[] = {
+        [BJ_COMPLETE] = "comparing the command with the rules took too long",
+        [BJ_NOT_PARSED] = "this is not understood as shell syntax",
+        [BJ_TOO_LARGE] = "the command is larger than what is looked at",
+        [BJ_TOO_SLOW] = "analysing the command took too long",
+    };
+    enum bj_incomplete incomplete = judgement->commands->incomplete;
+    size_t at = judgement->commands->incomplete_at;
+
+    if (incomplete == BJ_COMPLETE && !judgement->too_slow)
+        return;
+    bj_judgement_add(judgement, NULL,
+                     &(struct bj_violation){
+                         .rule = "analysis.incomplete",
+                         .description = reasons[incomplete],
+                         .advice = "write it more simply, or in several calls",
+                         .risk = BJ_RISK_MEDIUM,
+                         .decision = BJ_ASK,
+                         .from = at,
+                         .to = at < judgement->length ? at + 1 : at,
+                     });
+}
+
+static int analyse(struct bj_judge *judge, const struct bj_request *request,
+                   struct bj_commands *commands, struct bj_error *err)
+{
+    struct bj_shell_context context = {
+        .directory = request->directory,
+        .home = request->home,
+        .deadline_us = bj_clock_us() + BJ_ANALYSIS_TIME_US,
+        .clock = bj_clock_us,
+    };
+
+    if (request->command != NULL)
+        return bj_shell_analyse(judge->shell, &context, request->command, strlen(request->command),
+                                &judge->arena, commands, err);
+    return bj_shell_analyse_argv(judge->shell, &context, request->argv, &judge->arena, commands,
+                                 err);
 }
 
 int bj_check_command(struct bj_policy *policy, const struct bj_request *request, int64_t now_us,
                      struct bj_verdict *verdict, struct bj_error *err)
 {
+    struct bj_judge *judge = policy->commands;
+    struct bj_commands commands = {0};
+    struct bj_judgement judgement = {
+        .commands = &commands,
+        .text = request->command != NULL ? request->command : "",
+        .length = request->command != NULL ? strlen(request->command) : 0,
+        .home = request->home,
+        .unknown = judge->unknown,
+        .arena = &judge->arena,
+        .verdict = verdict,
+        .scratch = judge->scratch,
+    };
+    int result;
+
     (void)now_us;
-    (void)err;
-    if (request->command == NULL && request->argv == NULL)
+    if (!judge->analyses || (request->command == NULL && request->argv == NULL))
         return 0;
-    bj_verdict_add(verdict, &(struct bj_violation){
-                                .rule = "analysis.incomplete",
-                                .description = "the command cannot be analysed",
-                                .risk = BJ_RISK_MEDIUM,
-                                .decision = policy->commands->analyses ? BJ_ASK : BJ_ALLOW,
-                            });
-    return 0;
+    bj_arena_reset(&judge->arena);
+    result = analyse(judge, request, &commands, err);
+    judgement.deadline_us = bj_clock_us() + BJ_JUDGE_TIME_US;
+    if (result == 0 && judge->blacklist != NULL)
+        result = bj_blacklist_judge(judge->blacklist, &judgement, err);
+    if (result == 0) {
+        if (judge->whitelist != NULL)
+            bj_whitelist_judge(judge->whitelist, &judgement);
+        judge_unknown(judge, &judgement);
+        bj_rules_judge(&judgement, judge->deny_risk, judge->ask_risk);
+        judge_incomplete(&judgement);
+    }
+    judge->scratch = judgement.scratch;
+    return result;
 }
