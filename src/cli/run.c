@@ -86,8 +86,8 @@ static void print_failure(const struct bj_error *err, const struct bj_result *re
 {
     struct bj_buf text;
 
-    if (err->code != BJ_E_DENIED || !result->judged || result->verdict.count == 0) {
-        fail(err);
+    if (err->code != BJ_E_DENIED || !result->judged || result->verdict.decision == BJ_ALLOW) {
+        fail(err); /* not refused by the verdict */
         return;
     }
     bj_buf_init(&text, REFUSAL_MAX);

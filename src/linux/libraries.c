@@ -4,6 +4,7 @@
  */
 #include "linux/libraries.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "base/fd.h"
@@ -41,14 +42,24 @@ static uint32_t number_at(const struct bj_library_cache *cache, size_t offset)
     return number;
 }
 
-void bj_library_cache_read(struct bj_library_cache *cache, const char *path)
+int bj_library_cache_read(struct bj_library_cache *cache, const char *path, struct bj_error *err)
 {
+    struct bj_error why = {0};
     size_t length;
     char *data;
+    int result;
 
     *cache = (struct bj_library_cache){0};
-    if (bj_read_file(path, CACHE_MAX, &data, &length, NULL) == 0)
+    result = bj_read_file(path, CACHE_MAX, &data, &length, &why);
+    if (result == 0)
         bj_library_cache_take(cache, data, length);
+    if (result == 0 || why.sys_errno == ENOENT)
+        return 0;
+    if (why.sys_errno == ENOMEM)
+        return bj_fail(err, BJ_E_NO_MEMORY, "programs", "cannot read %s: out of memory", path);
+    if (err != NULL)
+        *err = why;
+    return result;
 }
 
 void bj_library_cache_take(struct bj_library_cache *cache, char *data, size_t length)

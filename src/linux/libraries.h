@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/error.h"
+
 /* /etc/ld.so.cache as it lies on the disk; empty where there is none. */
 struct bj_library_cache {
     char *data; /* owned */
@@ -14,7 +16,7 @@ struct bj_library_cache {
     uint32_t count;
 };
 
-void bj_library_cache_read(struct bj_library_cache *cache, const char *path);
+int bj_library_cache_read(struct bj_library_cache *cache, const char *path, struct bj_error *err);
 
 /* The same of the file's content, which it takes over. */
 void bj_library_cache_take(struct bj_library_cache *cache, char *data, size_t length);

@@ -659,11 +659,12 @@ int bj_programs_find(const struct bj_config *config, const struct bj_host *host,
     finder->search = variable(config, "PATH", BJ_PATH_INSIDE);
     finder->library_search = variable(config, "LD_LIBRARY_PATH", "");
     bj_view_init(&finder->view, config, host);
-    bj_library_cache_read(&finder->cache, LIBRARY_CACHE);
     take_writable(finder);
     take_directories(finder, finder->search);
     take_directories(finder, BJ_PROGRAM_DIRECTORIES);
-    result = take_list(finder);
+    result = bj_library_cache_read(&finder->cache, LIBRARY_CACHE, err);
+    if (result == 0)
+        result = take_list(finder);
     bj_library_cache_release(&finder->cache);
     return result;
 }

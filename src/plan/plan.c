@@ -206,6 +206,8 @@ int bj_plan_make(const struct bj_config *config, const struct bj_host *host,
         result = bj_plan_programs_check(&b, err);
     if (result < 0)
         return result;
+    if (b.no_memory)
+        return bj_fail(err, BJ_E_NO_MEMORY, "plan", "out of memory");
     if (b.full)
         return bj_fail(err, BJ_E_LIMIT, "plan",
                        "too many volumes or programs, or too long paths: a plan holds %d "

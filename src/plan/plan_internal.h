@@ -12,6 +12,7 @@ struct bj_builder {
     const struct bj_host *host;
     const struct bj_programs *programs; /* NULL: all may run */
     struct bj_degradations *degraded;
+    bool no_memory;
     bool full; /* an operation or a string did not fit */
 };
 

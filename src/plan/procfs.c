@@ -31,6 +31,7 @@ static void processor_files(struct bj_builder *b)
     for (int i = 0; i < count; i++)
         bj_buf_printf(&text, "processor\t: %d%s\n", i, rest);
     b->full |= text.failed;
+    b->no_memory |= text.no_memory;
     bj_builder_file(b, "proc/cpuinfo", bj_buf_text(&text));
     bj_buf_release(&text);
     bj_buf_init(&text, BJ_PLAN_TEXT_MAX / 4);
@@ -39,6 +40,7 @@ static void processor_files(struct bj_builder *b)
         bj_buf_printf(&text, "cpu%d 0 0 0 0 0 0 0 0 0 0\n", i);
     bj_buf_puts(&text, "intr 0\nctxt 0\nbtime 0\nprocesses 0\nprocs_running 1\nprocs_blocked 0\n");
     b->full |= text.failed;
+    b->no_memory |= text.no_memory;
     bj_builder_file(b, "proc/stat", bj_buf_text(&text));
     bj_buf_release(&text);
 }

@@ -95,6 +95,7 @@ static struct bj_op *add_list(struct bj_builder *b, enum bj_op_kind kind, struct
     struct bj_op *op = bj_builder_op(b, kind, BJ_LAYER_COMMANDS);
 
     b->full |= list->failed;
+    b->no_memory |= list->no_memory;
     op->text = text;
     bj_buf_release(list);
     return op;
@@ -155,7 +156,7 @@ static void let_execute(struct bj_builder *b)
         if (!is_shown(b->programs, file->path))
             add_line(&paths, file->path);
     }
-    if (paths.length > 0)
+    if (paths.length > 0 || paths.failed)
         add_list(b, BJ_OP_EXECUTABLE, &paths)->flags = BJ_FLAG_READ_ONLY | BJ_FLAG_NO_DEV;
     else
         bj_buf_release(&paths);

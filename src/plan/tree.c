@@ -25,6 +25,10 @@
 #include "model/protected.h"
 #include "plan/plan_internal.h"
 
+/* Opened as a copy, which is then moved to its place: made later, the copy of a tree around the
+ * scratch's mount point would show what is in the scratch. */
+#define COPIED (BJ_FLAG_DETACHED | BJ_FLAG_RECURSIVE)
+
 #define TERMINALS_MAX       32
 #define INODES_PER_MIB      64
 #define INODES_MIN          4096
@@ -368,9 +372,10 @@ static void open_sources(struct bj_builder *b, struct tree_slots *slots, const c
     if (b->config->sysfs)
         slots->sysfs = bj_plan_open(b, "/sys", 0);
     if (workspace != NULL && !b->host->privileged)
-        slots->workspace = bj_plan_open(b, workspace, 0);
+        slots->workspace = bj_plan_open(b, workspace, COPIED);
     for (int64_t i = 0; i < b->config->volume_count && !b->host->privileged; i++)
-        slots->volumes[i] = bj_plan_open(b, b->config->volumes[i].source, 0);
+        slots->volumes[i] = bj_plan_open(b, b->config->volumes[i].source,
+                                         b->config->volumes[i].read_only ? 0 : COPIED);
 }
 
 /* Privileged: the host side opens what belongs to users, so these come before init's operations. */

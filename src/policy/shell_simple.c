@@ -298,6 +298,17 @@ static void all_redirects(struct call *call, uint32_t from, uint32_t to)
     }
 }
 
+/* A word of the walker's own, as long-lived as the list that keeps it; NULL without memory. */
+static struct bj_word *own_word(struct call *call, const char *text)
+{
+    struct bj_word *word = bj_arena_alloc(call->walk->arena, sizeof *word);
+
+    if (word != NULL)
+        *word = (struct bj_word){
+            .text = text, .length = (uint32_t)strlen(text), .from = call->from, .to = call->to};
+    return word;
+}
+
 void bj_sh_redirects_begin(struct call *call, uint32_t from, uint32_t to)
 {
     all_redirects(call, from, to);
@@ -312,9 +323,10 @@ void bj_sh_redirects_begin(struct call *call, uint32_t from, uint32_t to)
     }
     /* A command that does nothing but have these redirects stands for them in the list. */
     if (call->redirect_count > 0) {
-        struct bj_word nothing = {.text = ":", .length = 1, .from = call->from, .to = call->to};
+        struct bj_word *nothing = own_word(call, ":");
 
-        bj_sh_run(call, &nothing, 1, true);
+        if (nothing != NULL)
+            bj_sh_run(call, nothing, 1, true);
     }
 }
 
@@ -402,7 +414,6 @@ static int list_command(struct call *call, const struct bj_word *words, size_t c
     struct walk *walk = call->walk;
     struct bj_commands *result = walk->result;
     int before = listed_before(call, words, count);
-    struct bj_word *kept;
     struct bj_command *list, *command;
     const struct value *here;
 
@@ -414,11 +425,8 @@ static int list_command(struct call *call, const struct bj_word *words, size_t c
         return -1;
     }
     list = bj_sh_grow(walk, (void *)result->list, result->count, &walk->command_room, sizeof *list);
-    kept = bj_arena_array(walk->arena, count, sizeof *kept);
-    if (list == NULL || kept == NULL)
+    if (list == NULL)
         return -1;
-    memcpy(kept, words, count * sizeof *kept);
-    words = kept; /* the caller's may be its own and gone before the list is read */
     result->list = list;
     command = &list[result->count];
     *command = (struct bj_command){.words = words,
@@ -1157,22 +1165,22 @@ static bool run_special(struct call *call, uint32_t from, uint32_t to)
     const struct source *source = call->source;
     struct walk *walk = call->walk;
     uint32_t i = bj_sh_token_at(source, from);
-    struct bj_word word = {.text = "[[", .length = 2, .from = call->from, .to = call->to};
+    struct bj_word *word;
     int64_t ignored;
 
     if (i >= source->token_count || source->tokens[i].from >= to ||
         (source->tokens[i].kind != TOKEN_TEST && source->tokens[i].kind != TOKEN_MATH))
         return false;
+    word = own_word(call, source->tokens[i].kind == TOKEN_TEST ? "[[" : "((");
     if (source->tokens[i].kind == TOKEN_TEST) {
         run_test(call, i);
     } else {
-        word.text = "((";
         bj_sh_math_range(walk, source, source->tokens[i].from + 2, source->tokens[i].to - 2,
                          &ignored);
     }
     bj_sh_redirects_begin(call, source->tokens[i].to, to);
-    if (call->redirect_count == 0)
-        bj_sh_run(call, &word, 1, true);
+    if (call->redirect_count == 0 && word != NULL)
+        bj_sh_run(call, word, 1, true);
     bj_sh_redirects_end(call);
     return true;
 }
@@ -1265,12 +1273,13 @@ static void one_reading(struct walk *walk, const struct source *source, uint32_t
         if (call.words.count > 0) {
             bj_sh_run(&call, call.words.list, call.words.count, true);
         } else if (call.redirect_count > 0) {
-            struct bj_word nothing = {.text = ":", .length = 1, .from = call.from, .to = call.to};
+            struct bj_word *nothing = own_word(&call, ":");
 
             /* $(< file) is what the file holds. */
             if (walk->sink != NULL && assignments == 0)
                 bj_sh_write(walk, walk->sink, walk->input == NULL ? HOLE_TEXT : walk->input->text);
-            bj_sh_run(&call, &nothing, 1, true);
+            if (nothing != NULL)
+                bj_sh_run(&call, nothing, 1, true);
         }
         for (size_t i = 0; i < call.assignment_count; i++)
             bj_sh_follow_variable(&call, call.assignments[i].name, &call.assignments[i].value);

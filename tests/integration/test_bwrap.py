@@ -263,6 +263,19 @@ def test_claude_runs_its_helper_by_descriptor(case):
         assert (process.returncode, out, err) == (5, "nested\n", "")
 
 
+def test_a_tree_around_the_scratch_shows_the_host(case):
+    """Where the sandbox's own tmpfs is mounted while it is built must not come along in a copy."""
+    with tempfile.NamedTemporaryFile(dir="/tmp", prefix="bj-seen.") as mark:
+        name = Path(mark.name).name
+        words = [*BASE, "--bind", "/tmp", "/t", "--bind", "/", "/all", "--", "/bin/sh", "-c",
+                 f"ls /t/{name} /all/tmp/{name}; ls -d /t/root /t/empty /all/tmp/empty"]
+        status, out, _ = case.run([case.ours, *words])
+        assert out == f"/all/tmp/{name}\n/t/{name}\n"
+        status, out, err = case.run([case.place / "belljar", "run", "--workspace", "empty", "-v",
+                                     "/tmp:/t", "--", "/bin/ls", f"/t/{name}"])
+        assert (status, out) == (0, f"/t/{name}\n"), err
+
+
 # ---- the options one by one ----
 
 BASE = ["--ro-bind", "/usr", "/usr", "--symlink", "usr/bin", "/bin", "--symlink", "usr/lib", "/lib",

@@ -23,8 +23,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "limits"))
 import limit_host
 
 LAYERS = ["user-namespace", "mount", "pid", "network", "ipc", "uts", "cgroup-namespace", "time",
-          "proc", "shared-trees", "landlock", "seccomp", "no-new-privs", "capabilities", "session",
-          "descriptors", "own-uid", "memory", "cpu", "processes", "disk"]
+          "proc", "shared-trees", "landlock", "commands", "seccomp", "no-new-privs", "capabilities",
+          "session", "descriptors", "own-uid", "memory", "cpu", "processes", "disk"]
 STATES = {"on", "partial", "off"}
 NO_USER_NAMESPACES = ["unshare", "-U", "--map-current-user", "--keep-caps", "sh", "-c",
                       'echo 0 >/proc/sys/user/max_user_namespaces && exec "$@"', "sh"]
