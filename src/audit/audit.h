@@ -109,8 +109,8 @@ struct bj_audit_retention {
 };
 
 /*
- * Removes the oldest records until the limits hold; *ret_removed counts them (may be NULL). The
- * newest record always stays.
+ * Removes the oldest records until the limits hold; *ret_removed counts them (may be NULL). What
+ * stays at least is a record that says through which number they went.
  */
 int bj_audit_prune(struct bj_audit *audit, const struct bj_audit_retention *retention,
                    int64_t *ret_removed, struct bj_error *err);

@@ -364,6 +364,9 @@ static void configure(struct bj_audit *audit)
     sqlite3_db_config(audit->db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
     sqlite3_db_config(audit->db, SQLITE_DBCONFIG_ENABLE_VIEW, 0, NULL);
     sqlite3_db_config(audit->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+    /* A reader is let into a file that was cut off: what is left of it can be read. */
+    if (audit->access == BJ_AUDIT_READ)
+        sqlite3_db_config(audit->db, SQLITE_DBCONFIG_WRITABLE_SCHEMA, 1, NULL);
 }
 
 static int check_version(struct bj_audit *audit, struct bj_error *err)

@@ -7,13 +7,15 @@
 #include <string.h>
 
 #include "audit/audit_internal.h"
-#include "base/buf.h"
+#include "base/mem.h"
 
 #define LOG_HEADER   32 /* bytes */
 #define FRAME_HEADER 24
 #define SALT_SIZE    8
 #define HEADER_SALT  16 /* offsets: of the salts in the log's header */
-#define FRAME_SALT   8  /* … and in a frame's */
+#define HEADER_SUM   24
+#define FRAME_SALT   8 /* … and in a frame's */
+#define FRAME_SUM    16
 #define FRAME_COMMIT 4  /* of a number that is 0 unless the frame ends a transaction */
 #define INDEX_PAGE   14 /* of the page size, 16 bits in the machine's order, in the log's index */
 #define INDEX_FRAMES 16 /* of the number of frames that count, 32 bits */
@@ -42,28 +44,103 @@ static bool read_log(sqlite3_file *log, void *to, int size, sqlite3_int64 at)
     return log->pMethods->xRead(log, to, size, at) == SQLITE_OK;
 }
 
+static uint32_t read_number(const unsigned char *at)
+{
+    return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
+}
+
+/* Adds bytes to a checksum; `big`: the words of the data are big-endian. */
+static void add_up(uint32_t sum[2], const unsigned char *data, size_t length, bool big)
+{
+    for (size_t i = 0; i + 8 <= length; i += 8) {
+        uint32_t words[2] = {read_number(data + i), read_number(data + i + 4)};
+
+        if (!big) {
+            words[0] = __builtin_bswap32(words[0]);
+            words[1] = __builtin_bswap32(words[1]);
+        }
+        sum[0] += words[0] + sum[1];
+        sum[1] += words[1] + sum[0];
+    }
+}
+
+/* Where the log is and how it is made. */
+struct log {
+    sqlite3_file *file;
+    unsigned char header[LOG_HEADER];
+    uint32_t page; /* bytes */
+};
+
+static sqlite3_int64 frame_at(const struct log *log, uint32_t number)
+{
+    return LOG_HEADER + (sqlite3_int64)number * (FRAME_HEADER + log->page);
+}
+
+/* Is the frame whole, and was it written behind the one that stands before it? */
+static bool follows(const struct log *log, uint32_t number, const unsigned char *frame)
+{
+    sqlite3_int64 at = frame_at(log, number);
+    unsigned char before[8];
+    unsigned char *data = bj_alloc(log->page);
+    uint32_t sum[2];
+    bool fine = data != NULL &&
+                read_log(log->file, before, sizeof before,
+                         number > 0 ? at - FRAME_HEADER - log->page + FRAME_SUM : HEADER_SUM) &&
+                read_log(log->file, data, (int)log->page, at + FRAME_HEADER);
+
+    if (fine) {
+        bool big = log->header[3] & 1;
+
+        sum[0] = read_number(before);
+        sum[1] = read_number(before + 4);
+        add_up(sum, frame, 8, big);
+        add_up(sum, data, log->page, big);
+        fine = sum[0] == read_number(frame + FRAME_SUM) &&
+               sum[1] == read_number(frame + FRAME_SUM + 4);
+    }
+    bj_free(data);
+    return fine;
+}
+
+/*
+ * Is there one frame that is broken, behind those that count, and then a commit that was written
+ * behind that very frame? Then that frame has been whole once.
+ *
+ * What killed writers leave is something else: whole frames that were not published, one that is
+ * not whole, then frames of another writer killed earlier, which do not follow from that one.
+ */
+static bool lost_commit(const struct log *log, uint32_t frames)
+{
+    unsigned char frame[FRAME_HEADER];
+    bool broken = false;
+
+    for (uint32_t i = frames;; i++) {
+        bool whole;
+
+        if (!read_log(log->file, frame, sizeof frame, frame_at(log, i)) ||
+            memcmp(frame + FRAME_SALT, log->header + HEADER_SALT, SALT_SIZE) != 0)
+            return false;
+        whole = follows(log, i, frame);
+        if (broken && (!whole || read_number(frame + FRAME_COMMIT) != 0))
+            return whole;
+        broken = broken || !whole;
+    }
+}
+
 int bj_audit_check_log(struct bj_audit *audit, struct bj_error *err)
 {
-    sqlite3_file *log = NULL;
-    unsigned char header[LOG_HEADER], frame[FRAME_HEADER];
-    static const unsigned char none[4];
-    uint32_t frames = 0, page = 0;
+    struct log log = {0};
+    uint32_t frames = 0;
 
-    if (!read_index(audit, &frames, &page) ||
-        sqlite3_file_control(audit->db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log) != SQLITE_OK ||
-        log == NULL || log->pMethods == NULL || !read_log(log, header, sizeof header, 0))
-        return 0; /* there is no log yet */
-    for (uint32_t i = frames;; i++) {
-        sqlite3_int64 at = LOG_HEADER + (sqlite3_int64)i * (FRAME_HEADER + page);
-
-        if (!read_log(log, frame, sizeof frame, at) ||
-            memcmp(frame + FRAME_SALT, header + HEADER_SALT, SALT_SIZE) != 0)
-            return 0;
-        if (memcmp(frame + FRAME_COMMIT, none, sizeof none) != 0)
-            break;
-    }
-    return bj_fail(err, BJ_E_SYSTEM, "audit",
-                   "%s has lost records: its log %s-wal is damaged after %u of its frames; nothing "
-                   "is written to it any more: move both away, or restore them",
-                   audit->path, audit->path, frames);
+    if (!read_index(audit, &frames, &log.page) ||
+        sqlite3_file_control(audit->db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log.file) !=
+            SQLITE_OK ||
+        log.file == NULL || log.file->pMethods == NULL ||
+        !read_log(log.file, log.header, sizeof log.header, 0) || !lost_commit(&log, frames))
+        return 0; /* also while there is no log yet */
+    return bj_fail(
+        err, BJ_E_SYSTEM, "audit",
+        "%s has lost records: its log %s-wal is damaged behind %u of its frames; nothing "
+        "is written to it any more: move both away, or restore them",
+        audit->path, audit->path, frames);
 }

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <ftw.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,17 +47,20 @@ static inline int place_setup(void **state)
     return 0;
 }
 
+static inline int remove_entry(const char *path, const struct stat *status, int kind,
+                               struct FTW *where)
+{
+    (void)status;
+    (void)kind;
+    (void)where;
+    return remove(path);
+}
+
 static inline int place_teardown(void **state)
 {
     struct place *place = *state;
-    static const char *const suffixes[] = {"", "-wal", "-shm", ".copy", ".link"};
-    char path[160];
 
-    for (int i = 0; i < 5; i++) {
-        snprintf(path, sizeof path, "%s%s", place->path, suffixes[i]);
-        unlink(path);
-    }
-    rmdir(place->directory);
+    nftw(place->directory, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
     free(place);
     return 0;
 }
@@ -95,6 +99,19 @@ static inline int64_t put_call(struct bj_audit *audit, const char *command,
     if (decision != BJ_DENY && bj_audit_append_outcome(audit, number, &outcome, &err) < 0)
         fail_msg("%s", err.message);
     return number;
+}
+
+/* So many calls that were allowed: two records each. */
+static inline void put_calls(struct place *place, int count)
+{
+    struct bj_audit *audit = open_as(place, BJ_AUDIT_WRITE);
+    struct bj_error err = {0};
+
+    assert_int_equal(bj_audit_begin(audit, &err), 0);
+    for (int i = 0; i < count; i++)
+        put_call(audit, "echo some words", BJ_ALLOW, BJ_RISK_NONE);
+    assert_int_equal(bj_audit_commit(audit, &err), 0);
+    bj_audit_close(audit);
 }
 
 /* Changes the database behind the audit's back. */
