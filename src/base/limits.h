@@ -22,6 +22,7 @@
 #define BJ_PASSED_MAX      4           /* descriptors that a command gets beside its streams */
 #define BJ_PASSED_BELOW    64          /* their numbers are below this one */
 #define BJ_PROCESSES_MAX   256         /* processes that init tracks for its host at once */
+#define BJ_WRAP_TEXT_MAX   (8 << 20)   /* bytes of a wrapped command */
 #define BJ_CAPTURE_MAX     (64 << 20)  /* bytes of output kept by --json, per stream */
 #define BJ_REQUEST_MAX     (20 << 20)  /* bytes of the arguments of one tool call */
 #define BJ_COMMAND_MAX     (128 << 10) /* bytes of shell text in a tool call */

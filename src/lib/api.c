@@ -14,6 +14,7 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "engine/engine.h"
+#include "lib/lib_internal.h"
 #include "paths.h"
 #include "model/options.h"
 
@@ -93,6 +94,11 @@ struct bj_runner *bj_runner_new(const char *launcher, struct bj_error *err)
     return runner;
 }
 
+struct bj_launcher *bj_runner_launcher(struct bj_runner *runner)
+{
+    return runner != NULL ? &runner->launcher : NULL;
+}
+
 void bj_runner_free(struct bj_runner *runner)
 {
     if (runner == NULL)
@@ -123,18 +129,25 @@ int bj_run(struct bj_runner *runner, struct bj_config *config, const char *const
         .capture = true,
         .streams = {-1, -1, -1},
     };
+    struct bj_guard_options options = {.config = config};
     struct bj_outcome *outcome;
     int result = check_config(config, err);
 
+    if (result == 0)
+        result = bj_guard_new(&options, &request.guard, err);
     if (result < 0)
         return result;
     config->program = argv[0];
     config->program_is_shell = false;
     outcome = bj_alloc(sizeof *outcome);
-    if (outcome == NULL)
-        return bj_fail(err, BJ_E_NO_MEMORY, "run", "out of memory");
-    bj_result_init(&outcome->result);
-    result = bj_engine_run(&bj_backend_native, &request, &outcome->result, err);
+    if (outcome != NULL) {
+        bj_result_init(&outcome->result);
+        result = bj_engine_run(&bj_backend_native, &request, &outcome->result, err);
+    } else {
+        result = bj_fail(err, BJ_E_NO_MEMORY, "run", "out of memory");
+    }
+    if (request.guard != NULL)
+        request.guard->release(request.guard);
     if (result < 0) {
         bj_outcome_free(outcome);
         return result;
@@ -230,6 +243,10 @@ int bj_sandbox_new(struct bj_runner *runner, struct bj_config *config,
     struct bj_result result;
     int failed = check_config(config, err);
 
+    if (failed == 0 && bj_config_is_guarded(config))
+        failed = bj_fail(err, BJ_E_UNSUPPORTED, "config",
+                         "rules and records are those of bj_run(): what is started in a sandbox "
+                         "that lives is not judged; judge it with bj_policy_judge_argv()");
     if (failed == 0 && (bj_config_said(config, BJ_OPT_TIMEOUT_SECONDS) ||
                         bj_config_said(config, BJ_OPT_OUTPUT_LIMIT_MB)))
         failed = bj_fail(err, BJ_E_UNSUPPORTED, "config",
