@@ -54,7 +54,7 @@ int bj_audit_open(const struct bj_audit_options *options, struct bj_audit **ret,
                   struct bj_error *err);
 
 /* NULL is fine. A batch that was not committed is gone. */
-void bj_audit_close(struct bj_audit *audit);
+BJ_API void bj_audit_close(struct bj_audit *audit);
 
 /*
  * $XDG_STATE_HOME/belljar/audit.db, else ~/.local/state/belljar/audit.db; /var/lib/belljar/audit.db
@@ -177,6 +177,11 @@ struct bj_audit_head {
     int64_t number;
     unsigned char hash[BJ_AUDIT_HASH_SIZE];
 };
+/* As text, NUMBER:HASH, and back; false for a text that is none. */
+#define BJ_AUDIT_HEAD_TEXT 96
+void bj_audit_head_text(const struct bj_audit_head *head, char ret[BJ_AUDIT_HEAD_TEXT]);
+bool bj_audit_head_parse(const char *text, struct bj_audit_head *ret);
+
 int bj_audit_head(struct bj_audit *audit, struct bj_audit_head *ret, struct bj_error *err);
 
 struct bj_audit_stats {

@@ -100,26 +100,6 @@ bool bj_audit_parse_time(const char *text, int64_t now_ns, int64_t *ret_ns)
     return false;
 }
 
-static bool parse_head(const char *text, struct bj_audit_head *ret)
-{
-    char number[24];
-    const char *colon = strchr(text, ':');
-
-    if (colon == NULL || colon == text || (size_t)(colon - text) >= sizeof number)
-        return false;
-    snprintf(number, sizeof number, "%.*s", (int)(colon - text), text);
-    if (!bj_parse_int64(number, &ret->number) || ret->number < 0 ||
-        strlen(colon + 1) != 2 * BJ_AUDIT_HASH_SIZE ||
-        strspn(colon + 1, "0123456789abcdef") != 2 * BJ_AUDIT_HASH_SIZE)
-        return false;
-    for (size_t i = 0; i < BJ_AUDIT_HASH_SIZE; i++) {
-        char byte[3] = {colon[1 + 2 * i], colon[2 + 2 * i], '\0'};
-
-        ret->hash[i] = (unsigned char)strtoul(byte, NULL, 16);
-    }
-    return true;
-}
-
 /* ---- the table ---- */
 
 static int64_t now_ns(void)
@@ -201,7 +181,7 @@ static bool take_follow(struct bj_audit_command *command, const char *value)
 static bool take_head(struct bj_audit_command *command, const char *value)
 {
     command->anchored = true;
-    return parse_head(value, &command->anchor);
+    return bj_audit_head_parse(value, &command->anchor);
 }
 
 static bool take_age(struct bj_audit_command *command, const char *value)

@@ -241,9 +241,10 @@ int bj_audit_do_stats(struct bj_audit *audit, const struct bj_audit_command *com
 
 static void put_head(struct bj_buf *out, const struct bj_audit_head *head)
 {
-    bj_buf_printf(out, "%" PRId64 ":", head->number);
-    for (int i = 0; i < BJ_AUDIT_HASH_SIZE; i++)
-        bj_buf_printf(out, "%02x", head->hash[i]);
+    char text[BJ_AUDIT_HEAD_TEXT];
+
+    bj_audit_head_text(head, text);
+    bj_buf_puts(out, text);
 }
 
 static void put_check_json(struct bj_buf *out, const struct bj_audit_check *check)
