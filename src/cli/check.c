@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "cli/check_print.h"
+#include "cli/check_tool.h"
 #include "model/options.h"
 #include "policy/policy.h"
 #include "policy/rules.h"
@@ -22,10 +23,14 @@
 static const char usage[] =
     "usage: belljar check [OPTIONS] 'COMMAND'\n"
     "       belljar check [OPTIONS] -- PROGRAM [ARGUMENT...]\n"
+    "       belljar check [OPTIONS] --tool NAME [--arguments JSON]\n"
+    "       belljar check [OPTIONS] --request FILE\n"
     "       belljar check --rules\n"
     "\n"
     "Says whether the policy allows a command: shell text, or a program and its arguments behind\n"
-    "--. With - or without a command the text is read from standard input. Nothing is run.\n"
+    "--. With - or without a command the text is read from standard input. Or a call of any\n"
+    "tool: --arguments is a JSON object; FILE, - for standard input, has an object with tool and\n"
+    "arguments, or tool_name and tool_input as agents' hooks give them. Nothing is run.\n"
     "\n"
     "  -C DIR    where the command would run (the current directory)\n"
     "  --json    print the verdict as JSON\n"
@@ -52,8 +57,7 @@ static int fail(const struct bj_error *err)
     return EXIT_FAILED;
 }
 
-/* Is the value of this option of belljar run the next argument? */
-static bool takes_next(const char *argument)
+bool bj_cli_takes_next(const char *argument)
 {
     const char *name = argument + 2;
     enum bj_option_id id = argument[1] == '-'    ? bj_option_find_flag(name, strcspn(name, "="))
@@ -77,7 +81,7 @@ static int take_own_options(int *argc, char **argv, struct check *check, struct 
             if (check->directory == NULL)
                 return bj_fail(err, BJ_E_INVALID, "check", "-C: expected DIR; found nothing");
         } else {
-            bool value = takes_next(argv[i]);
+            bool value = bj_cli_takes_next(argv[i]);
 
             argv[kept++] = argv[i];
             if (value && i + 1 < *argc)
@@ -198,8 +202,11 @@ int bj_cli_check(int argc, char **argv)
 {
     struct check check = {0};
     struct bj_error err = {0};
-    int result = take_own_options(&argc, argv, &check, &err);
+    int result;
 
+    if (bj_cli_is_tool_check(argc, argv))
+        return bj_cli_check_tool(argc, argv);
+    result = take_own_options(&argc, argv, &check, &err);
     if (result < 0)
         return fail(&err);
     result = bj_options_parse(argc, argv, &check.config, &check.run, &check.command, &err);

@@ -13,6 +13,7 @@
 #include "cli/option_text.h"
 #include "model/options.h"
 #include "model/preset.h"
+#include "policy/tools.h"
 
 #define TEXT_MAX (8 << 20) /* bytes of a document */
 
@@ -132,6 +133,8 @@ static int validate_file(const char *path)
         if (result < 0)
             bj_error_prefix(&err, "%s: ", path);
     }
+    if (result == 0)
+        bj_tools_warn(&config, &warnings);
     for (int i = 0; i < warnings.count; i++)
         fprintf(stderr, "belljar: %s: warning: %s\n", path, warnings.texts[i]);
     if (result == 0 && bj_config_check_enforced(&config, &err) < 0)

@@ -201,6 +201,7 @@ int bj_check_command(struct bj_policy *policy, const struct bj_request *request,
     if (result == 0) {
         if (judge->whitelist != NULL)
             bj_whitelist_judge(judge->whitelist, &judgement);
+        bj_paths_judge_commands(policy->paths, request, &judgement);
         judge_unknown(judge, &judgement);
         bj_rules_judge(&judgement, judge->deny_risk, judge->ask_risk);
         judge_incomplete(&judgement);

@@ -189,6 +189,22 @@ static enum meeting meet_component(const char *part, size_t part_length, const c
     return bj_glob_matches(component, length, part, part_length) ? MAY_BE : APART;
 }
 
+/* May something of the entry be below a path that ended at these places of it? */
+static bool may_hold(const struct bj_path_entry *entry, const unsigned char *now,
+                     const struct bj_path_use *use)
+{
+    const char *part = entry->parts;
+
+    for (size_t i = 0; i < entry->count; part += strlen(part) + 1, i++) {
+        if (now[i] != APART && !(use->guessed && bj_streq(part, "**")))
+            return true;
+        /* Behind "**" the next place was reached without a component. */
+        if (bj_streq(part, "**") && use->guessed)
+            return false;
+    }
+    return false;
+}
+
 /*
  * Walks the components of the path with the set of places in the entry where they can stand; each
  * place has the certainty with which it was reached. "**" keeps its place and is passed over too.
@@ -233,7 +249,7 @@ static enum meeting meet_parts(const struct bj_path_entry *entry, const char *pa
         }
         memcpy(now, next, sizeof now);
     }
-    return best == APART && alive && use->recursive ? HOLDS : best;
+    return best == APART && alive && use->recursive && may_hold(entry, now, use) ? HOLDS : best;
 }
 
 static enum meeting meet(const struct bj_paths *paths, const struct bj_path_entry *entry,

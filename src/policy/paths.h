@@ -32,7 +32,8 @@ struct bj_path_use {
     struct bj_path_base base; /* for entries below ~ or the workspace */
     enum bj_access access;
     bool recursive; /* everything below it, too */
-    bool pattern;   /* it has wildcards that stand for names of files */
+    bool guessed; /* whether it is recursive: entries that may be below any directory are let be */
+    bool pattern; /* it has wildcards that stand for names of files */
 };
 
 enum bj_path_answer {
@@ -54,5 +55,10 @@ enum bj_path_answer bj_paths_decide(const struct bj_paths *paths, const struct b
 /* Adds what speaks against the path, or the pattern, of a file tool: path.* */
 void bj_paths_judge(const struct bj_paths *paths, const struct bj_request *request,
                     struct bj_verdict *verdict);
+
+/* Adds what speaks against the files that commands use: path.* */
+struct bj_judgement;
+void bj_paths_judge_commands(const struct bj_paths *paths, const struct bj_request *request,
+                             struct bj_judgement *judgement);
 
 #endif

@@ -25,18 +25,24 @@ struct bj_paths {
     enum bj_unknown_commands unknown; /* what becomes of MAY_BE and MAY_HOLD */
 };
 
-/* Where a violation is shown. */
+/* What a violation is about. */
+struct bj_command;
+struct bj_judgement;
 struct bj_path_place {
-    const char *command; /* canonical; "" for a tool's path */
-    size_t from, to;
+    struct bj_verdict *verdict;
+    size_t from, to; /* bytes of the command's text; both 0 for a tool's path */
+    /* Adds a violation about a command; NULL: about none. */
+    void (*add)(const struct bj_path_place *place, const struct bj_violation *violation);
+    struct bj_judgement *judgement; /* for `add` */
+    const struct bj_command *command;
 };
 
 /* Adds the violation that an answer stands for; nothing for FREE, or one that is there already. */
 void bj_paths_add(const struct bj_paths *paths, const struct bj_path_use *use,
-                  const struct bj_path_place *place, struct bj_verdict *verdict);
+                  enum bj_path_answer answer, const char *entry, const struct bj_path_place *place);
 
-/* The same for a path whose canonical form cannot be told, shown as it is written. */
-void bj_paths_add_unknown(const struct bj_paths *paths, const char *text,
-                          const struct bj_path_place *place, struct bj_verdict *verdict);
+/* The same for a path of which `what` cannot be told ("what path %s is"). */
+void bj_paths_add_unknown(const struct bj_paths *paths, const char *text, const char *what,
+                          const struct bj_path_place *place);
 
 #endif

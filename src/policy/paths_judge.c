@@ -22,27 +22,26 @@ static enum bj_decision decision_of_unknown(const struct bj_paths *paths)
 }
 
 /* The same thing of the same place is said once. */
-static bool is_said(const struct bj_verdict *verdict, const struct bj_violation *violation)
+static bool is_said(const struct bj_violation *violation, const struct bj_path_place *place)
 {
-    for (int i = 0; i < verdict->count; i++) {
-        const struct bj_violation *other = &verdict->violations[i];
+    for (int i = 0; i < place->verdict->count; i++) {
+        const struct bj_violation *other = &place->verdict->violations[i];
 
-        if (bj_streq(other->rule, violation->rule) &&
-            bj_streq(other->description, violation->description) &&
-            bj_streq(other->command, violation->command))
+        if (bj_streq(other->rule, violation->rule) && other->from == place->from &&
+            other->to == place->to && bj_streq(other->description, violation->description))
             return true;
     }
     return false;
 }
 
-static void add(struct bj_violation *violation, const struct bj_path_place *place,
-                struct bj_verdict *verdict)
+static void add(const struct bj_violation *violation, const struct bj_path_place *place)
 {
-    violation->command = place->command;
-    violation->from = place->from;
-    violation->to = place->to;
-    if (violation->decision > BJ_ALLOW && !is_said(verdict, violation))
-        bj_verdict_add(verdict, violation);
+    if (violation->decision == BJ_ALLOW || is_said(violation, place))
+        return;
+    if (place->add != NULL)
+        place->add(place, violation);
+    else
+        bj_verdict_add(place->verdict, violation);
 }
 
 static const char *name_of(enum bj_access access)
@@ -51,7 +50,7 @@ static const char *name_of(enum bj_access access)
 }
 
 void bj_paths_add(const struct bj_paths *paths, const struct bj_path_use *use,
-                  const struct bj_path_place *place, struct bj_verdict *verdict)
+                  enum bj_path_answer answer, const char *entry, const struct bj_path_place *place)
 {
     static const struct {
         const char *rule, *format, *advice;
@@ -72,8 +71,6 @@ void bj_paths_add(const struct bj_paths *paths, const struct bj_path_use *use,
                             "leave it alone, or take the entry out of denied_paths", BJ_RISK_HIGH,
                             false},
     };
-    const char *entry;
-    enum bj_path_answer answer = bj_paths_decide(paths, use, &entry);
     char text[2 * SHOWN + 160], shown[SHOWN + 1];
 
     if (answer == BJ_PATH_FREE)
@@ -87,21 +84,21 @@ void bj_paths_add(const struct bj_paths *paths, const struct bj_path_use *use,
                                .risk = sayings[answer].risk,
                                .decision =
                                    sayings[answer].unknown ? decision_of_unknown(paths) : BJ_DENY},
-        place, verdict);
+        place);
 }
 
-void bj_paths_add_unknown(const struct bj_paths *paths, const char *text,
-                          const struct bj_path_place *place, struct bj_verdict *verdict)
+void bj_paths_add_unknown(const struct bj_paths *paths, const char *text, const char *what,
+                          const struct bj_path_place *place)
 {
     char description[SHOWN + 160];
 
-    snprintf(description, sizeof description, "what path %.*s is cannot be told", SHOWN, text);
+    snprintf(description, sizeof description, "%s %.*s cannot be told", what, SHOWN, text);
     add(&(struct bj_violation){.rule = "path.unknown",
                                .description = description,
                                .advice = "give an absolute path",
                                .risk = BJ_RISK_MEDIUM,
                                .decision = decision_of_unknown(paths)},
-        place, verdict);
+        place);
 }
 
 /*
@@ -142,30 +139,29 @@ static enum bj_path_form join_pattern(const struct bj_request *request, const ch
     return bj_path_canonical(pattern[0] != '\0' ? pattern : ".", &base, out);
 }
 
-static void add_invalid(struct bj_verdict *verdict)
-{
-    static const struct bj_path_place nowhere = {.command = ""};
-
-    add(&(struct bj_violation){.rule = "path.invalid",
-                               .description = "the path is empty, too long, or has a control "
-                                              "character in it",
-                               .advice = "give a path without line breaks and control characters",
-                               .risk = BJ_RISK_MEDIUM,
-                               .decision = BJ_DENY},
-        &nowhere, verdict);
-}
-
 static void judge_form(const struct bj_paths *paths, const struct bj_path_use *use,
                        enum bj_path_form form, const char *text, struct bj_verdict *verdict)
 {
-    static const struct bj_path_place nowhere = {.command = ""};
+    static const struct bj_violation invalid = {
+        .rule = "path.invalid",
+        .description = "the path is empty, too long, or has a control character in it",
+        .command = "",
+        .advice = "give a path without line breaks and control characters",
+        .risk = BJ_RISK_MEDIUM,
+        .decision = BJ_DENY,
+    };
+    const struct bj_path_place place = {.verdict = verdict};
+    enum bj_path_answer answer;
+    const char *entry;
 
     if (form == BJ_PATH_INVALID)
-        add_invalid(verdict);
+        add(&invalid, &place);
     else if (form == BJ_PATH_UNKNOWN && bj_paths_any(paths))
-        bj_paths_add_unknown(paths, text, &nowhere, verdict);
-    else if (form == BJ_PATH_CANONICAL)
-        bj_paths_add(paths, use, &nowhere, verdict);
+        bj_paths_add_unknown(paths, text, "what path is meant by", &place);
+    if (form != BJ_PATH_CANONICAL)
+        return;
+    answer = bj_paths_decide(paths, use, &entry);
+    bj_paths_add(paths, use, answer, entry, &place);
 }
 
 void bj_paths_judge(const struct bj_paths *paths, const struct bj_request *request,
