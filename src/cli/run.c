@@ -172,6 +172,7 @@ static int run_parsed(struct bj_config *config, const struct bj_run_options *run
                EXIT_FAILED;
     if (bj_config_check_enforced(config, &err) < 0)
         return fail(&err);
+    /* As the engine does it for what runs; a dry run does not get there. */
     config->program = command[0];
     config->program_is_shell = run->command_text != NULL;
     backend = find_backend(config, &err);

@@ -309,9 +309,12 @@ static int run_admitted(const struct bj_backend *backend, const struct bj_run_re
                         struct bj_result *result, struct bj_error *err)
 {
     struct run run = {.backend = backend, .request = request, .result = result, .signal_fd = -1};
+    struct bj_config config = *request->config; /* what it owns stays the caller's */
     int64_t seconds = bj_config_run_seconds(request->config);
     int failed;
 
+    config.program = request->argv[0];
+    config.program_is_shell = request->command_text != NULL;
     run.started = bj_clock_us();
     if (seconds > 0)
         run.deadline = run.started + seconds * 1000000;
@@ -321,7 +324,7 @@ static int run_admitted(const struct bj_backend *backend, const struct bj_run_re
     if (failed == 0 && request->launcher == NULL)
         failed = watch_signals(&run, err);
     if (failed == 0)
-        failed = backend->create(request->config, request->launcher, result, &run.sandbox, err);
+        failed = backend->create(&config, request->launcher, result, &run.sandbox, err);
     if (failed == 0)
         bj_log_made(request->log, backend, result, run.started);
     if (failed == 0)

@@ -137,8 +137,6 @@ int bj_run(struct bj_runner *runner, struct bj_config *config, const char *const
         result = bj_guard_new(&options, &request.guard, err);
     if (result < 0)
         return result;
-    config->program = argv[0];
-    config->program_is_shell = false;
     outcome = bj_alloc(sizeof *outcome);
     if (outcome != NULL) {
         bj_result_init(&outcome->result);
@@ -254,7 +252,6 @@ int bj_sandbox_new(struct bj_runner *runner, struct bj_config *config,
                          "them, a sandbox's owner has to");
     if (failed < 0)
         return failed;
-    config->program = NULL;
     bj_result_init(&result);
     failed = bj_backend_native.create(config, &runner->launcher, &result, ret_sandbox, err);
     bj_result_release(&result);
