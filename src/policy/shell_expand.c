@@ -138,7 +138,7 @@ static struct source *backtick_text(struct walk *walk, const struct source *sour
         copy[length++] = source->bytes[at];
     }
     return bj_sh_source(walk, (struct text){copy, length}, SCAN_COMMANDS, source,
-                        bj_sh_place(source, extent->from), bj_sh_place(source, extent->to));
+                        bj_sh_place(source, extent->from), bj_sh_place_end(source, extent->to));
 }
 
 struct text bj_sh_command_output(struct walk *walk, const struct source *source,
@@ -308,6 +308,10 @@ void bj_sh_put_range(struct build *build, uint32_t at, uint32_t end, bool quoted
             at = to;
             continue;
         case '"':
+            if (quoted && build->in_word && !build->document) {
+                at++;
+                continue;
+            }
             if (quoted)
                 break;
             at = put_double(build, at, end);
@@ -541,7 +545,7 @@ void bj_sh_expand(struct walk *walk, const struct source *source, uint32_t from,
                           .fields = ret,
                           .mode = EXPAND_FIELDS,
                           .from = bj_sh_place(source, from),
-                          .to = source->nested ? source->to : source->from + to};
+                          .to = bj_sh_place_end(source, to)};
     const char *brace = memchr(source->bytes + from, '{', to - from);
 
     /* Braces are rewritten text; most words have none but those of ${ }. */
@@ -584,7 +588,7 @@ struct bj_word bj_sh_expand_one(struct walk *walk, const struct source *source, 
                           .source = source,
                           .mode = mode,
                           .from = bj_sh_place(source, from),
-                          .to = source->nested ? source->to : source->from + to};
+                          .to = bj_sh_place_end(source, to)};
 
     expand_range(&build, from, to);
     return finish_one(&build);

@@ -349,7 +349,9 @@ void bj_sh_leave(struct walk *walk);
 void bj_sh_incomplete(struct walk *walk, enum bj_incomplete why, uint32_t at);
 /* Room for one more at the end of an array of the arena. NULL: full. */
 void *bj_sh_grow(struct walk *walk, void *list, size_t count, size_t *room, size_t size);
+/* Where the byte at a place came from in the analysed text, and where what ends there ends. */
 uint32_t bj_sh_place(const struct source *source, uint32_t at);
+uint32_t bj_sh_place_end(const struct source *source, uint32_t at);
 uint64_t bj_sh_time_left(const struct walk *walk); /* microseconds; 0: no limit */
 /* Adds to what is written on standard output. NULL: it is not looked at. */
 void bj_sh_write(struct walk *walk, struct sink *sink, struct text text);
@@ -401,6 +403,7 @@ struct build {
     bool holes, splits, glob;
     bool after_blank; /* a blank of IFS ended the last field */
     bool empty_list;  /* "$@" of nothing was seen */
+    bool in_word;     /* the word of "${x:-word}": a " in it is dropped */
     bool document;    /* a here-document: a " is nothing special */
 };
 

@@ -617,8 +617,12 @@ static const struct {
 
 struct text bj_sh_output(struct walk *walk, const struct bj_command *command)
 {
+    /* By the name that was called: a row of the table of programs may stand for several. */
+    const char *slash = memrchr(command->words[0].text, '/', command->words[0].length);
+    const char *name = slash == NULL ? command->words[0].text : slash + 1;
+
     for (size_t i = 0; i < sizeof filters / sizeof *filters; i++)
-        if (strcmp(filters[i].name, command->program.name) == 0)
+        if (strcmp(filters[i].name, name) == 0)
             return filters[i].output(walk, command);
     return HOLE_TEXT;
 }

@@ -364,12 +364,14 @@ static void put_items(struct build *build, const struct items *items, bool quote
     }
 }
 
-/* The word [at, end) of an operator, as one text. */
-static struct text operand(struct parameter *p, uint32_t at, uint32_t end, enum expand_mode mode)
+/* The word [at, end) of an operator, as one text. `quoted`: single quotes in it are plain. */
+static struct text operand(struct parameter *p, uint32_t at, uint32_t end, enum expand_mode mode,
+                           bool quoted)
 {
     struct build build = {.walk = p->build->walk, .source = p->build->source, .mode = mode};
 
-    bj_sh_put_range(&build, at, end, p->quoted && mode == EXPAND_ONE);
+    build.in_word = quoted;
+    bj_sh_put_range(&build, at, end, quoted);
     return (struct text){build.bytes == NULL ? "" : build.bytes, build.length};
 }
 
@@ -405,7 +407,7 @@ static void put_default(struct parameter *p, char op, bool colon, uint32_t at)
         uint32_t chosen = bj_sh_choose(build->walk, p->bytes + p->at, 2);
 
         if (chosen == 2) {
-            operand(p, at, p->end, EXPAND_ONE);
+            operand(p, at, p->end, EXPAND_ONE, p->quoted);
             bj_sh_put(build, HOLE_TEXT, p->quoted, true);
             return;
         }
@@ -413,16 +415,18 @@ static void put_default(struct parameter *p, char op, bool colon, uint32_t at)
     }
     use = op == '+' ? !null : null;
     if (use && (op == '=' || op == '?')) {
-        struct text text = operand(p, at, p->end, EXPAND_ONE);
+        struct text text = operand(p, at, p->end, EXPAND_ONE, p->quoted);
 
         if (op == '=' && bj_sh_name_length(p->name.bytes, p->name.length) > 0)
             bj_sh_assign(build->walk, p->name, p->has_subscript ? &p->subscript : NULL, text,
                          false);
         bj_sh_put(build, op == '=' ? text : (struct text){"", 0}, p->quoted, true);
     } else if (use) {
-        bool started = build->started;
+        bool started = build->started, in_word = build->in_word;
 
+        build->in_word = p->quoted;
         bj_sh_put_range(build, at, p->end, p->quoted);
+        build->in_word = in_word;
         build->started |= started;
     } else if (op != '+') {
         put_items(build, &p->items, p->quoted);
@@ -446,7 +450,7 @@ static struct text *changed_list(struct parameter *p)
 static void put_stripped(struct parameter *p, char op)
 {
     bool longest = p->at + 1 < p->end && p->bytes[p->at + 1] == op;
-    struct text pattern = operand(p, p->at + 1 + longest, p->end, EXPAND_PATTERN);
+    struct text pattern = operand(p, p->at + 1 + longest, p->end, EXPAND_PATTERN, false);
     struct text *list = changed_list(p);
 
     for (uint32_t i = 0; i < p->items.count; i++)
@@ -466,24 +470,41 @@ static void put_replaced(struct parameter *p)
     slash = find(p, at + (at < p->end), p->end, '/');
     if (at < p->end && p->bytes[at] == '/')
         slash = at;
-    pattern = operand(p, at, slash, EXPAND_PATTERN);
+    pattern = operand(p, at, slash, EXPAND_PATTERN, false);
     if (slash < p->end)
-        with = operand(p, slash + 1, p->end, EXPAND_ONE);
+        with = operand(p, slash + 1, p->end, EXPAND_ONE, false);
     for (uint32_t i = 0; i < p->items.count; i++)
         list[i] = bj_sh_replace(p->build->walk, list[i], pattern, with, where);
     put_items(p->build, &p->items, p->quoted);
 }
 
+/* Only the bytes that match a pattern. */
+static struct text cased_like(struct walk *walk, struct text text, bool upper, bool all,
+                              struct text pattern)
+{
+    struct text done = {"", 0};
+
+    for (uint32_t i = 0; i < text.length; i++) {
+        struct text byte = {text.bytes + i, 1};
+        enum match match = all || i == 0 ? bj_sh_match(pattern, byte) : MATCH_NO;
+
+        if (match == MATCH_UNKNOWN || !bj_sh_step(walk))
+            return HOLE_TEXT;
+        done = bj_sh_concat(walk, done, match == MATCH_YES ? cased(walk, byte, upper, true) : byte);
+    }
+    return done;
+}
+
 static void put_cased(struct parameter *p, char op)
 {
     bool all = p->at + 1 < p->end && p->bytes[p->at + 1] == op;
-    struct text pattern = operand(p, p->at + 1 + all, p->end, EXPAND_PATTERN);
+    struct text pattern = operand(p, p->at + 1 + all, p->end, EXPAND_PATTERN, false);
     struct text *list = changed_list(p);
 
     for (uint32_t i = 0; i < p->items.count; i++)
         list[i] = pattern.length == 0 || bj_sh_equal(pattern, TEXT("?"))
                       ? cased(p->build->walk, list[i], op == '^', all)
-                      : HOLE_TEXT;
+                      : cased_like(p->build->walk, list[i], op == '^', all, pattern);
     put_items(p->build, &p->items, p->quoted);
 }
 
@@ -635,7 +656,7 @@ static void put_operator(struct parameter *p)
     default:
         /* No parameter expansion that bash knows. */
         bj_sh_incomplete(p->build->walk, BJ_NOT_PARSED, p->build->from);
-        operand(p, p->at, p->end, EXPAND_ONE);
+        operand(p, p->at, p->end, EXPAND_ONE, p->quoted);
         bj_sh_put(p->build, HOLE_TEXT, p->quoted, true);
     }
 }
@@ -740,7 +761,7 @@ void bj_sh_put_parameter(struct build *build, uint32_t from, uint32_t to, bool q
         read_name(&p);
         if (p.name.length == 0) {
             bj_sh_incomplete(build->walk, BJ_NOT_PARSED, build->from);
-            operand(&p, p.at, p.end, EXPAND_ONE);
+            operand(&p, p.at, p.end, EXPAND_ONE, quoted);
             bj_sh_put(build, HOLE_TEXT, quoted, true);
         } else {
             put_operator(&p);

@@ -237,12 +237,28 @@ static uint32_t scan_math_substitution(struct scan *scan, uint32_t at, bool quot
 }
 
 /*
+ * A single quote within "${x:-…}" is plain to some shells; bash looks for the next one, and takes
+ * a } or " between them as plain. Where that makes a difference the text is not understood. Gives
+ * the place of the other one.
+ */
+static uint32_t check_single(struct scan *scan, uint32_t at)
+{
+    const char *from = scan->bytes + at + 1;
+    const char *to = memchr(from, '\'', scan->length - at - 1);
+
+    if (to == NULL || memchr(from, '}', (size_t)(to - from)) != NULL ||
+        memchr(from, '"', (size_t)(to - from)) != NULL)
+        broken(scan, at);
+    return to == NULL ? at : (uint32_t)(to - scan->bytes);
+}
+
+/*
  * ${ }. Within double quotes a single quote is a quote only in patterns (after # % / ^ ,), as
  * bash has it.
  */
 static uint32_t scan_parameter(struct scan *scan, uint32_t at, bool quoted)
 {
-    uint32_t from = at, extent = add_extent(scan, EXTENT_PARAMETER, at, quoted), name;
+    uint32_t from = at, extent = add_extent(scan, EXTENT_PARAMETER, at, quoted), name, checked = at;
     bool singles;
 
     if (!enter(scan, at))
@@ -253,9 +269,11 @@ static uint32_t scan_parameter(struct scan *scan, uint32_t at, bool quoted)
     name = bj_sh_name_length(scan->bytes + at, scan->length - at);
     at += name;
     singles = !quoted || (at < scan->length && memchr("#%/^,", scan->bytes[at], 5) != NULL);
-    while (at < scan->length && scan->bytes[at] != '}')
-        at =
-            scan->bytes[at] == '\'' && !singles ? at + 1 : scan_piece(scan, at, quoted && !singles);
+    while (at < scan->length && scan->bytes[at] != '}') {
+        if (scan->bytes[at] == '\'' && !singles && at > checked)
+            checked = check_single(scan, at);
+        at = scan_piece(scan, at, quoted && !singles);
+    }
     scan->depth--;
     if (at >= scan->length) {
         broken(scan, from);

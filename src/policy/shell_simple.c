@@ -185,7 +185,7 @@ static struct text document_text(struct walk *walk, const struct source *source,
         return text;
     return bj_sh_expand_quoted(walk, text, SCAN_DOCUMENT, source,
                                bj_sh_place(source, document->from),
-                               bj_sh_place(source, document->to));
+                               bj_sh_place_end(source, document->to));
 }
 
 /* Standard output goes to a file: what is written there is kept if the place is known. */
@@ -416,6 +416,7 @@ static int list_command(struct call *call, const struct bj_word *words, size_t c
     int before = listed_before(call, words, count);
     struct bj_command *list, *command;
     const struct value *here;
+    struct bj_word *kept;
 
     if (before >= 0)
         return before;
@@ -429,6 +430,11 @@ static int list_command(struct call *call, const struct bj_word *words, size_t c
         return -1;
     result->list = list;
     command = &list[result->count];
+    kept = bj_arena_array(walk->arena, count, sizeof *kept);
+    if (kept == NULL)
+        return -1;
+    memcpy(kept, words, count * sizeof *kept);
+    words = kept;
     *command = (struct bj_command){.words = words,
                                    .word_count = count,
                                    .redirects = call->redirects,
@@ -850,7 +856,7 @@ static int run_unknown(struct call *call, struct bj_word *words, size_t count, b
     }
     bj_sh_write(call->walk, call->walk->sink, HOLE_TEXT);
     /* An unquoted hole may be no word at all: the next one is the name then. */
-    if (words[0].splits && words[0].length == 1 && count > 1) {
+    if (words[0].splits && words[0].length == 1 && count > 1 && !bj_word_starts(&words[1], "-")) {
         struct call rest = *call;
 
         bj_sh_run(&rest, words + 1, count - 1, shell);
@@ -943,9 +949,9 @@ static void assign_array(struct call *call, struct text name, uint32_t from, uin
     struct slot *slot = bj_sh_variable(walk, name);
     const struct value *old = bj_sh_pick(walk, slot);
     struct value value = {.kind = VALUE_ARRAY, .flags = old->flags};
-    struct source *inner =
-        bj_sh_source(walk, (struct text){call->source->bytes + from, to - from}, SCAN_COMMANDS,
-                     call->source, bj_sh_place(call->source, from), bj_sh_place(call->source, to));
+    struct source *inner = bj_sh_source(
+        walk, (struct text){call->source->bytes + from, to - from}, SCAN_COMMANDS, call->source,
+        bj_sh_place(call->source, from), bj_sh_place_end(call->source, to));
     struct fields fields = {0};
 
     if (inner == NULL)
@@ -1208,7 +1214,7 @@ static bool run_alias(struct walk *walk, const struct source *source, uint32_t f
     text = bj_sh_concat(walk, value->text, rest);
     /* An alias is not looked up again in its own text. */
     bj_sh_set(walk, slot, &(struct value){.kind = VALUE_UNSET});
-    bj_sh_walk_text(walk, text, source, bj_sh_place(source, from), bj_sh_place(source, to));
+    bj_sh_walk_text(walk, text, source, bj_sh_place(source, from), bj_sh_place_end(source, to));
     bj_sh_set(walk, slot, value);
     return true;
 }
@@ -1258,7 +1264,7 @@ static void one_reading(struct walk *walk, const struct source *source, uint32_t
     struct call call = {.walk = walk,
                         .source = source,
                         .from = bj_sh_place(source, from),
-                        .to = source->nested ? source->to : bj_sh_place(source, to),
+                        .to = bj_sh_place_end(source, to),
                         .index = -1};
     struct input *input = walk->input;
     struct sink *sink = walk->sink;
@@ -1301,7 +1307,7 @@ void bj_sh_simple(struct walk *walk, const struct source *source, uint32_t from,
     bj_sh_branches_begin(walk, &branches);
     walk->choices = &choices;
     walk->command_from = bj_sh_place(source, from);
-    walk->command_to = source->nested ? source->to : bj_sh_place(source, to);
+    walk->command_to = bj_sh_place_end(source, to);
     do {
         one_reading(walk, source, from, to);
         more = bj_sh_choices_next(&choices) && !walk->stopped;

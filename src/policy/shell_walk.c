@@ -14,7 +14,7 @@ static struct call call_for(struct walk *walk, const struct source *source, cons
     return (struct call){.walk = walk,
                          .source = source,
                          .from = bj_sh_place(source, node->from),
-                         .to = source->nested ? source->to : bj_sh_place(source, node->to),
+                         .to = bj_sh_place_end(source, node->to),
                          .index = -1};
 }
 
