@@ -196,6 +196,7 @@ static void begin(struct walk *walk)
     walk->stage = -1;
     walk->directory = bj_sh_slot(walk, SLOT_SPECIAL, TEXT("directory"));
     walk->positional = bj_sh_slot(walk, SLOT_SPECIAL, TEXT("positional"));
+    walk->zero = bj_sh_slot(walk, SLOT_SPECIAL, TEXT("0"));
     walk->ifs = bj_sh_slot(walk, SLOT_VARIABLE, TEXT("IFS"));
     if (walk->context->directory != NULL)
         bj_sh_set_text(walk, walk->directory, bj_sh_string(walk->context->directory));

@@ -29,8 +29,10 @@ static void put_byte(struct build *build, char byte, bool quoted)
         build->splits |= !quoted && build->mode == EXPAND_FIELDS;
         if (build->length > 0 && build->bytes[build->length - 1] == BJ_HOLE)
             return;
-    } else if (!quoted && memchr("*?[", byte, 3) != NULL) {
+    } else if (!quoted && (byte == '*' || byte == '?' || (byte == ']' && build->bracket))) {
         build->glob = true;
+    } else if (!quoted && byte == '[') {
+        build->bracket = true;
     } else if (!quoted && byte == '(' && build->length > 0 &&
                memchr("?*+@!", build->bytes[build->length - 1], 5) != NULL) {
         build->glob = true;
@@ -64,7 +66,7 @@ void bj_sh_end_field(struct build *build)
     }
     build->bytes = NULL;
     build->length = build->room = 0;
-    build->started = build->holes = build->splits = build->glob = false;
+    build->started = build->holes = build->splits = build->glob = build->bracket = false;
 }
 
 /* Unquoted text of an expansion: split at IFS. */

@@ -339,7 +339,7 @@ struct walk {
     struct slot **exports;
     uint32_t export_count;
     size_t export_room;
-    struct slot *directory, *positional, *ifs;
+    struct slot *directory, *positional, *zero, *ifs;
 };
 
 /* Counts a step: false when the walk must end (memory, time, too much). */
@@ -401,6 +401,7 @@ struct build {
     uint32_t from, to;
     bool started; /* there is a field, even if empty */
     bool holes, splits, glob;
+    bool bracket;     /* an unquoted [ stands in the field */
     bool after_blank; /* a blank of IFS ended the last field */
     bool empty_list;  /* "$@" of nothing was seen */
     bool in_word;     /* the word of "${x:-word}": a " in it is dropped */
@@ -483,6 +484,14 @@ void bj_sh_simple(struct walk *walk, const struct source *source, uint32_t from,
 /* Redirects among the tokens of [from, to); what is no redirect is an error. */
 void bj_sh_redirects_begin(struct call *call, uint32_t from, uint32_t to);
 void bj_sh_redirects_end(struct call *call);
+/* The same without a look at what is no redirect. */
+void bj_sh_redirect_all(struct call *call, uint32_t from, uint32_t to);
+/* Adds a command to the list. Its index; -1 if there is no room. */
+int bj_sh_list(struct call *call, const struct bj_word *words, size_t count);
+/* What the listed command runs, and what it writes. */
+void bj_sh_follow(struct call *call);
+void bj_sh_set_arguments(struct walk *walk, const struct bj_word *words, size_t count);
+struct slot *bj_sh_file_slot(struct walk *walk, const struct bj_word *path);
 /* Runs words as a command: `shell`: functions and builtins count. Gives its index or -1. */
 int bj_sh_run(struct call *call, struct bj_word *words, size_t count, bool shell);
 /* What a path is in the directory of now: absolute and normalised where that is known. */

@@ -161,8 +161,10 @@ static struct items special(struct walk *walk, struct text name)
                              ? HOLE_TEXT
                              : bj_sh_number(walk, value->count));
     case '0':
-        if (name.length == 1)
-            return one(walk, HOLE_TEXT);
+        if (name.length == 1) {
+            value = bj_sh_pick(walk, walk->zero);
+            return one(walk, value->kind == VALUE_TEXT ? value->text : HOLE_TEXT);
+        }
         break;
     }
     if (!isdigit((unsigned char)name.bytes[0]))

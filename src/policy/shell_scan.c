@@ -8,443 +8,7 @@
  */
 #include <ctype.h>
 
-#include "policy/shell_internal.h"
-
-struct pending {
-    uint32_t token; /* the redirect */
-    struct text delimiter;
-    bool quoted, strip;
-};
-
-#define PENDING_MAX 16
-
-struct scan {
-    struct walk *walk;
-    struct source *source;
-    const char *bytes;
-    uint32_t length;
-    uint32_t depth;
-    struct pending pending[PENDING_MAX];
-    uint32_t pending_count;
-};
-
-static uint32_t scan_commands(struct scan *scan, uint32_t at, char stop);
-static uint32_t scan_piece(struct scan *scan, uint32_t at, bool quoted);
-
-static void broken(struct scan *scan, uint32_t at)
-{
-    if (!scan->source->broken)
-        scan->source->broken_at = at;
-    scan->source->broken = true;
-}
-
-/* The byte at a place; -1 behind the end. A hole is '\0'. */
-static int byte_at(const struct scan *scan, uint32_t at)
-{
-    return at < scan->length ? (unsigned char)scan->bytes[at] : -1;
-}
-
-static bool is_blank(int byte)
-{
-    return byte == ' ' || byte == '\t';
-}
-
-static bool ends_word(int byte)
-{
-    return byte == -1 || is_blank(byte) || byte == '\n' || byte == ';' || byte == '&' ||
-           byte == '|' || byte == '(' || byte == ')' || byte == '<' || byte == '>';
-}
-
-/* Tokens are added where they begin, so that the list is in order. Index, or NOWHERE. */
-static uint32_t add_token(struct scan *scan, enum token_kind kind, uint32_t from, uint32_t to)
-{
-    struct source *source = scan->source;
-    size_t room = source->token_room;
-    struct token *token;
-
-    source->tokens =
-        bj_sh_grow(scan->walk, source->tokens, source->token_count, &room, sizeof *source->tokens);
-    source->token_room = (uint32_t)room;
-    if (source->tokens == NULL) {
-        source->token_count = source->token_room = 0;
-        return NOWHERE;
-    }
-    token = &source->tokens[source->token_count];
-    *token = (struct token){.from = from, .to = to, .kind = kind, .fd = -1, .document = NOWHERE};
-    return source->token_count++;
-}
-
-static void end_token(struct scan *scan, uint32_t token, uint32_t to)
-{
-    if (token < scan->source->token_count)
-        scan->source->tokens[token].to = to;
-}
-
-/* The same for substitutions. */
-static uint32_t add_extent(struct scan *scan, enum extent_kind kind, uint32_t from, bool quoted)
-{
-    struct source *source = scan->source;
-    size_t room = source->extent_room;
-
-    source->extents = bj_sh_grow(scan->walk, source->extents, source->extent_count, &room,
-                                 sizeof *source->extents);
-    source->extent_room = (uint32_t)room;
-    if (source->extents == NULL) {
-        source->extent_count = source->extent_room = 0;
-        return NOWHERE;
-    }
-    source->extents[source->extent_count] =
-        (struct extent){.from = from, .to = scan->length, .kind = kind, .quoted = quoted};
-    return source->extent_count++;
-}
-
-static void end_extent(struct scan *scan, uint32_t extent, uint32_t to)
-{
-    if (extent < scan->source->extent_count)
-        scan->source->extents[extent].to = to;
-}
-
-/* Is there room for one more level? What is deeper is not looked at. */
-static bool enter(struct scan *scan, uint32_t at)
-{
-    if (scan->depth < BJ_SHELL_DEPTH_MAX) {
-        scan->depth++;
-        return true;
-    }
-    broken(scan, at);
-    scan->source->deep = true;
-    return false;
-}
-
-/* From the opening quote to behind the closing one. */
-static uint32_t scan_single(struct scan *scan, uint32_t at, bool escapes)
-{
-    uint32_t from = at;
-
-    for (at += escapes ? 2 : 1; at < scan->length; at++) {
-        if (scan->bytes[at] == '\'')
-            return at + 1;
-        if (escapes && scan->bytes[at] == '\\')
-            at++;
-    }
-    broken(scan, from);
-    return scan->length;
-}
-
-/* From behind the opening quote to behind the closing one. */
-static uint32_t scan_double(struct scan *scan, uint32_t at)
-{
-    uint32_t from = at;
-
-    if (!enter(scan, at))
-        return scan->length;
-    while (at < scan->length && scan->bytes[at] != '"')
-        at = scan_piece(scan, at, true);
-    scan->depth--;
-    if (at < scan->length)
-        return at + 1;
-    broken(scan, from);
-    return scan->length;
-}
-
-static uint32_t scan_backticks(struct scan *scan, uint32_t at, bool quoted)
-{
-    uint32_t from = at, extent = add_extent(scan, EXTENT_BACKTICKS, at, quoted);
-
-    for (at++; at < scan->length; at++) {
-        if (scan->bytes[at] == '`') {
-            end_extent(scan, extent, at + 1);
-            return at + 1;
-        }
-        if (scan->bytes[at] == '\\')
-            at++;
-    }
-    broken(scan, from);
-    return scan->length;
-}
-
-/* $( ), <( ), >( ): commands up to the parenthesis, with here-documents of their own. */
-static uint32_t scan_substitution(struct scan *scan, uint32_t at, enum extent_kind kind,
-                                  bool quoted)
-{
-    uint32_t from = at, extent = add_extent(scan, kind, at, quoted);
-    struct pending outer[PENDING_MAX];
-    uint32_t outer_count = scan->pending_count;
-
-    if (!enter(scan, at))
-        return scan->length;
-    memcpy(outer, scan->pending, outer_count * sizeof *outer);
-    scan->pending_count = 0;
-    at = scan_commands(scan, at + 2, ')');
-    if (at < scan->length)
-        at++;
-    else
-        broken(scan, from);
-    if (scan->pending_count > 0)
-        broken(scan, from);
-    memcpy(scan->pending, outer, outer_count * sizeof *outer);
-    scan->pending_count = outer_count;
-    scan->depth--;
-    end_extent(scan, extent, at);
-    return at;
-}
-
-/*
- * An arithmetic text from behind its opening up to `close`, which is `))` or `]`. Gives the place
- * behind it, or 0 when parentheses say that it is none.
- */
-static uint32_t scan_math(struct scan *scan, uint32_t at, char close)
-{
-    uint32_t parens = 0;
-
-    if (!enter(scan, at))
-        return scan->length;
-    while (at < scan->length) {
-        char byte = scan->bytes[at];
-
-        if (close == ']' ? byte == ']' && parens == 0 : byte == ')' && parens == 0) {
-            scan->depth--;
-            if (close == ']')
-                return at + 1;
-            return byte_at(scan, at + 1) == ')' ? at + 2 : 0;
-        }
-        if (byte == (close == ']' ? '[' : '('))
-            parens++;
-        if (byte == (close == ']' ? ']' : ')'))
-            parens--;
-        at = scan_piece(scan, at, false);
-    }
-    scan->depth--;
-    return 0;
-}
-
-/* $(( )): when the parentheses do not fit it is a command substitution that begins with ( . */
-static uint32_t scan_math_substitution(struct scan *scan, uint32_t at, bool quoted)
-{
-    uint32_t tokens = scan->source->token_count, extents = scan->source->extent_count;
-    bool was_broken = scan->source->broken;
-    uint32_t extent = add_extent(scan, EXTENT_MATH, at, quoted);
-    uint32_t to = scan_math(scan, at + 3, ')');
-
-    if (to != 0) {
-        end_extent(scan, extent, to);
-        return to;
-    }
-    scan->source->token_count = tokens;
-    scan->source->extent_count = extents;
-    scan->source->broken = was_broken;
-    return scan_substitution(scan, at, EXTENT_COMMANDS, quoted);
-}
-
-/*
- * A single quote within "${x:-…}" is plain to some shells; bash looks for the next one, and takes
- * a } or " between them as plain. Where that makes a difference the text is not understood. Gives
- * the place of the other one.
- */
-static uint32_t check_single(struct scan *scan, uint32_t at)
-{
-    const char *from = scan->bytes + at + 1;
-    const char *to = memchr(from, '\'', scan->length - at - 1);
-
-    if (to == NULL || memchr(from, '}', (size_t)(to - from)) != NULL ||
-        memchr(from, '"', (size_t)(to - from)) != NULL)
-        broken(scan, at);
-    return to == NULL ? at : (uint32_t)(to - scan->bytes);
-}
-
-/*
- * ${ }. Within double quotes a single quote is a quote only in patterns (after # % / ^ ,), as
- * bash has it.
- */
-static uint32_t scan_parameter(struct scan *scan, uint32_t at, bool quoted)
-{
-    uint32_t from = at, extent = add_extent(scan, EXTENT_PARAMETER, at, quoted), name, checked = at;
-    bool singles;
-
-    if (!enter(scan, at))
-        return scan->length;
-    at += 2;
-    if (byte_at(scan, at) == '!' || byte_at(scan, at) == '#')
-        at++;
-    name = bj_sh_name_length(scan->bytes + at, scan->length - at);
-    at += name;
-    singles = !quoted || (at < scan->length && memchr("#%/^,", scan->bytes[at], 5) != NULL);
-    while (at < scan->length && scan->bytes[at] != '}') {
-        if (scan->bytes[at] == '\'' && !singles && at > checked)
-            checked = check_single(scan, at);
-        at = scan_piece(scan, at, quoted && !singles);
-    }
-    scan->depth--;
-    if (at >= scan->length) {
-        broken(scan, from);
-        return scan->length;
-    }
-    end_extent(scan, extent, at + 1);
-    return at + 1;
-}
-
-/* What begins with a dollar; the place behind it. */
-static uint32_t scan_dollar(struct scan *scan, uint32_t at, bool quoted)
-{
-    switch (byte_at(scan, at + 1)) {
-    case '(':
-        return byte_at(scan, at + 2) == '(' ? scan_math_substitution(scan, at, quoted)
-                                            : scan_substitution(scan, at, EXTENT_COMMANDS, quoted);
-    case '{':
-        return scan_parameter(scan, at, quoted);
-    case '[': {
-        uint32_t extent = add_extent(scan, EXTENT_MATH, at, quoted);
-        uint32_t to = scan_math(scan, at + 2, ']');
-
-        end_extent(scan, extent, to);
-        if (to == 0)
-            broken(scan, at);
-        return to == 0 ? scan->length : to;
-    }
-    case '\'':
-        return quoted ? at + 1 : scan_single(scan, at, true);
-    case '"':
-        return quoted ? at + 1 : scan_double(scan, at + 2);
-    default:
-        return at + 1;
-    }
-}
-
-/* One piece of a word: a quoted string, a substitution, an escaped byte or a byte. */
-static uint32_t scan_piece(struct scan *scan, uint32_t at, bool quoted)
-{
-    switch (scan->bytes[at]) {
-    case '\\':
-        return at + 2 <= scan->length ? at + 2 : scan->length;
-    case '\'':
-        return quoted ? at + 1 : scan_single(scan, at, false);
-    case '"':
-        return scan_double(scan, at + 1);
-    case '$':
-        return scan_dollar(scan, at, quoted);
-    case '`':
-        return scan_backticks(scan, at, quoted);
-    default:
-        return at + 1;
-    }
-}
-
-/* Parentheses of an extended pattern or an array: balanced, newlines and comments allowed. */
-static uint32_t scan_parens(struct scan *scan, uint32_t at)
-{
-    uint32_t from = at, parens = 0;
-    bool start = true;
-
-    if (!enter(scan, at))
-        return scan->length;
-    while (at < scan->length) {
-        char byte = scan->bytes[at];
-
-        if (byte == '#' && start) {
-            while (at < scan->length && scan->bytes[at] != '\n')
-                at++;
-            continue;
-        }
-        start = is_blank(byte) || byte == '\n' || byte == '(';
-        parens += byte == '(';
-        if ((byte == '<' || byte == '>') && byte_at(scan, at + 1) == '(')
-            at = scan_substitution(scan, at, byte == '<' ? EXTENT_PROCESS_IN : EXTENT_PROCESS_OUT,
-                                   false);
-        else
-            at = scan_piece(scan, at, false);
-        if (byte == ')' && --parens == 0) {
-            scan->depth--;
-            return at;
-        }
-    }
-    scan->depth--;
-    broken(scan, from);
-    return scan->length;
-}
-
-/* Is [from, at) the left side of an assignment: NAME=, NAME+=, NAME[…]= ? */
-static bool is_assignment(const struct scan *scan, uint32_t from, uint32_t at)
-{
-    uint32_t name = bj_sh_name_length(scan->bytes + from, at - from);
-    uint32_t end = at;
-
-    if (name == 0 || scan->bytes[at - 1] != '=')
-        return false;
-    end--;
-    if (end > from + name && scan->bytes[end - 1] == '+')
-        end--;
-    return end == from + name || (scan->bytes[from + name] == '[' && scan->bytes[end - 1] == ']');
-}
-
-/* A word; `regex`: the right side of =~, where ( ) | < > are part of it. */
-static uint32_t scan_word(struct scan *scan, uint32_t from, bool regex)
-{
-    uint32_t at = from, parens = 0;
-
-    while (at < scan->length) {
-        int byte = byte_at(scan, at), next = byte_at(scan, at + 1);
-
-        if ((byte == '<' || byte == '>') && next == '(') {
-            at = scan_substitution(scan, at, byte == '<' ? EXTENT_PROCESS_IN : EXTENT_PROCESS_OUT,
-                                   false);
-            continue;
-        }
-        if (regex && (byte == '(' || byte == ')' || byte == '|')) {
-            if (byte == ')' && parens == 0)
-                break;
-            parens += byte == '(';
-            parens -= byte == ')';
-            at++;
-            continue;
-        }
-        if (byte == '(' && at > from &&
-            (is_assignment(scan, from, at) || memchr("?*+@!", scan->bytes[at - 1], 5) != NULL)) {
-            at = scan_parens(scan, at);
-            continue;
-        }
-        if (ends_word(byte) && !(regex && parens > 0))
-            break;
-        /* A subscript may hold blanks: a[1 + 2]=x. */
-        if (byte == '[' && at > from &&
-            bj_sh_name_length(scan->bytes + from, at - from) == at - from) {
-            uint32_t end = scan_math(scan, at + 1, ']');
-
-            if (end != 0 && (byte_at(scan, end) == '=' ||
-                             (byte_at(scan, end) == '+' && byte_at(scan, end + 1) == '='))) {
-                at = end;
-                continue;
-            }
-        }
-        at = scan_piece(scan, at, false);
-    }
-    return at;
-}
-
-/* A word as a token. */
-static uint32_t scan_word_token(struct scan *scan, uint32_t from, bool regex)
-{
-    uint32_t token = add_token(scan, TOKEN_WORD, from, from), to = scan_word(scan, from, regex);
-
-    end_token(scan, token, to);
-    return to;
-}
-
-/* Behind blanks, continued lines and comments. */
-static uint32_t skip_blanks(struct scan *scan, uint32_t at)
-{
-    for (;;) {
-        if (is_blank(byte_at(scan, at))) {
-            at++;
-        } else if (byte_at(scan, at) == '\\' && byte_at(scan, at + 1) == '\n') {
-            at += 2;
-        } else if (byte_at(scan, at) == '#') {
-            while (at < scan->length && scan->bytes[at] != '\n')
-                at++;
-        } else {
-            return at;
-        }
-    }
-}
+#include "policy/shell_scan_internal.h"
 
 /* The word of a here-document without its quotes. */
 static struct text unquoted(struct scan *scan, uint32_t from, uint32_t to, bool *ret_quoted)
@@ -488,7 +52,7 @@ static uint32_t scan_document(struct scan *scan, uint32_t at, const struct pendi
         uint32_t line = at, end, begin;
 
         if (at >= scan->length) {
-            broken(scan, document.from);
+            bj_scan_broken(scan, document.from);
             document.to = scan->length;
             break;
         }
@@ -525,7 +89,7 @@ static uint32_t scan_document(struct scan *scan, uint32_t at, const struct pendi
 /* A newline: the here-documents that were announced before it follow. */
 static uint32_t scan_newline(struct scan *scan, uint32_t at)
 {
-    add_token(scan, TOKEN_OPERATOR, at, at + 1);
+    bj_scan_add_token(scan, TOKEN_OPERATOR, at, at + 1);
     at++;
     for (uint32_t i = 0; i < scan->pending_count; i++)
         at = scan_document(scan, at, &scan->pending[i]);
@@ -563,12 +127,12 @@ static uint32_t scan_redirect(struct scan *scan, uint32_t at)
     uint32_t from = at, target, end, token;
     size_t row = 0;
 
-    while (isdigit(byte_at(scan, at)))
+    while (isdigit(bj_scan_byte_at(scan, at)))
         at++;
-    if (at == from && byte_at(scan, at) == '{') {
+    if (at == from && bj_scan_byte_at(scan, at) == '{') {
         uint32_t name = bj_sh_name_length(scan->bytes + at + 1, scan->length - at - 1);
 
-        at = name > 0 && byte_at(scan, at + 1 + name) == '}' ? at + name + 2 : at;
+        at = name > 0 && bj_scan_byte_at(scan, at + 1 + name) == '}' ? at + name + 2 : at;
     }
     while (row < sizeof redirect_ops / sizeof *redirect_ops &&
            (strlen(redirect_ops[row].text) > scan->length - at ||
@@ -577,18 +141,18 @@ static uint32_t scan_redirect(struct scan *scan, uint32_t at)
     if (row == sizeof redirect_ops / sizeof *redirect_ops || (at > from && scan->bytes[at] == '&'))
         return from;
     end = at + (uint32_t)strlen(redirect_ops[row].text);
-    if (end == at + 1 && byte_at(scan, end) == '(')
+    if (end == at + 1 && bj_scan_byte_at(scan, end) == '(')
         return from; /* a process substitution */
-    token = add_token(scan, TOKEN_REDIRECT, from, end);
+    token = bj_scan_add_token(scan, TOKEN_REDIRECT, from, end);
     if (token != NOWHERE) {
         scan->source->tokens[token].op = redirect_ops[row].op;
         if (at > from)
             scan->source->tokens[token].fd = descriptor(scan, from, at);
     }
-    target = skip_blanks(scan, end);
-    at = scan_word_token(scan, target, false);
+    target = bj_scan_skip_blanks(scan, end);
+    at = bj_scan_word_token(scan, target, false);
     if (at == target)
-        broken(scan, from);
+        bj_scan_broken(scan, from);
     if (redirect_ops[row].op == OP_DOCUMENT) {
         struct pending pending = {.token = token, .strip = scan->bytes[end - 1] == '-'};
 
@@ -596,7 +160,7 @@ static uint32_t scan_redirect(struct scan *scan, uint32_t at)
         if (scan->pending_count < PENDING_MAX)
             scan->pending[scan->pending_count++] = pending;
         else
-            broken(scan, from);
+            bj_scan_broken(scan, from);
     }
     return at;
 }
@@ -604,36 +168,38 @@ static uint32_t scan_redirect(struct scan *scan, uint32_t at)
 /* [[ … ]] from its beginning: words and operators. */
 static uint32_t scan_test(struct scan *scan, uint32_t from)
 {
-    uint32_t at = from + 2, test = add_token(scan, TOKEN_TEST, from, scan->length);
+    uint32_t at = from + 2, test = bj_scan_add_token(scan, TOKEN_TEST, from, scan->length);
     bool regex = false;
 
     for (;;) {
         uint32_t word, op = 0, token;
 
-        at = skip_blanks(scan, at);
-        if (byte_at(scan, at) == '\n') {
+        at = bj_scan_skip_blanks(scan, at);
+        if (bj_scan_byte_at(scan, at) == '\n') {
             at++;
             continue;
         }
         if (at >= scan->length) {
-            broken(scan, from);
+            bj_scan_broken(scan, from);
             break;
         }
         word = at;
         if (memchr("()<>|&;", scan->bytes[at], 7) != NULL && !regex &&
-            !(memchr("<>", scan->bytes[at], 2) != NULL && byte_at(scan, at + 1) == '('))
-            op = byte_at(scan, at + 1) == scan->bytes[at] && memchr("|&", scan->bytes[at], 2) ? 2
-                                                                                              : 1;
-        token = add_token(scan, op > 0 ? TOKEN_OPERATOR : TOKEN_WORD, word, word);
-        at = op > 0 ? at + op : scan_word(scan, at, regex);
+            !(memchr("<>", scan->bytes[at], 2) != NULL && bj_scan_byte_at(scan, at + 1) == '('))
+            op =
+                bj_scan_byte_at(scan, at + 1) == scan->bytes[at] && memchr("|&", scan->bytes[at], 2)
+                    ? 2
+                    : 1;
+        token = bj_scan_add_token(scan, op > 0 ? TOKEN_OPERATOR : TOKEN_WORD, word, word);
+        at = op > 0 ? at + op : bj_scan_word(scan, at, regex);
         if (at == word)
             at++;
-        end_token(scan, token, at);
+        bj_scan_end_token(scan, token, at);
         regex = at - word == 2 && memcmp(scan->bytes + word, "=~", 2) == 0;
         if (op == 0 && at - word == 2 && memcmp(scan->bytes + word, "]]", 2) == 0)
             break;
     }
-    end_token(scan, test, at);
+    bj_scan_end_token(scan, test, at);
     return at;
 }
 
@@ -642,8 +208,8 @@ static uint32_t scan_math_command(struct scan *scan, uint32_t from, bool loop)
 {
     uint32_t tokens = scan->source->token_count, extents = scan->source->extent_count;
     bool was_broken = scan->source->broken;
-    uint32_t token = add_token(scan, TOKEN_MATH, from, from);
-    uint32_t to = scan_math(scan, from + 2, ')');
+    uint32_t token = bj_scan_add_token(scan, TOKEN_MATH, from, from);
+    uint32_t to = bj_scan_math(scan, from + 2, ')');
 
     if (to == 0) {
         scan->source->token_count = tokens;
@@ -651,7 +217,7 @@ static uint32_t scan_math_command(struct scan *scan, uint32_t from, bool loop)
         scan->source->broken = was_broken;
         return 0;
     }
-    end_token(scan, token, to);
+    bj_scan_end_token(scan, token, to);
     if (token < scan->source->token_count)
         scan->source->tokens[token].op = loop;
     return to;
@@ -713,20 +279,20 @@ struct statement {
 /* Is what follows `time` or `!` a command? Otherwise it is a command itself. */
 static bool leads_on(struct scan *scan, uint32_t at)
 {
-    int byte = byte_at(scan, skip_blanks(scan, at));
+    int byte = bj_scan_byte_at(scan, bj_scan_skip_blanks(scan, at));
 
-    return byte != -1 && (byte == '(' || !ends_word(byte) || byte == '<' || byte == '>');
+    return byte != -1 && (byte == '(' || !bj_scan_ends_word(byte) || byte == '<' || byte == '>');
 }
 
 /* Hides `coproc NAME` before a compound command, `coproc` before a simple one. */
 static uint32_t scan_coproc(struct scan *scan, uint32_t at)
 {
-    uint32_t name = skip_blanks(scan, at), end = name, next;
+    uint32_t name = bj_scan_skip_blanks(scan, at), end = name, next;
 
     end += bj_sh_name_length(scan->bytes + name, scan->length - name);
-    next = skip_blanks(scan, end);
+    next = bj_scan_skip_blanks(scan, end);
     if (end > name && next > end && reserved_at(scan, name, end) < 0 &&
-        (byte_at(scan, next) == '{' || byte_at(scan, next) == '('))
+        (bj_scan_byte_at(scan, next) == '{' || bj_scan_byte_at(scan, next) == '('))
         at = end;
     return at;
 }
@@ -756,10 +322,11 @@ static uint32_t statement_reserved(struct scan *scan, struct statement *st, int 
         st->place = PLACE_FUNCTION;
         break;
     case AFTER_HIDDEN: {
-        uint32_t option = skip_blanks(scan, to);
+        uint32_t option = bj_scan_skip_blanks(scan, to);
 
         if (to - from == 4 && scan->length - option > 2 &&
-            memcmp(scan->bytes + option, "-p", 2) == 0 && ends_word(byte_at(scan, option + 2)))
+            memcmp(scan->bytes + option, "-p", 2) == 0 &&
+            bj_scan_ends_word(bj_scan_byte_at(scan, option + 2)))
             to = option + 2;
         break;
     }
@@ -778,10 +345,10 @@ static void statement_plain(struct scan *scan, struct statement *st, uint32_t fr
     switch (st->place) {
     case PLACE_COMMAND:
     case PLACE_FIRST:
-        st->place =
-            equals != NULL && is_assignment(scan, from, (uint32_t)(equals + 1 - scan->bytes))
-                ? PLACE_FIRST
-                : PLACE_ARGUMENT;
+        st->place = equals != NULL &&
+                            bj_scan_is_assignment(scan, from, (uint32_t)(equals + 1 - scan->bytes))
+                        ? PLACE_FIRST
+                        : PLACE_ARGUMENT;
         break;
     case PLACE_FOR:
     case PLACE_CASE:
@@ -804,11 +371,11 @@ static bool word_is(const struct scan *scan, uint32_t from, uint32_t to, const c
 
 static uint32_t statement_word(struct scan *scan, struct statement *st, uint32_t from)
 {
-    uint32_t token = scan->source->token_count, to = scan_word_token(scan, from, false);
+    uint32_t token = scan->source->token_count, to = bj_scan_word_token(scan, from, false);
     int word = -1;
 
     if (to == from)
-        end_token(scan, token, ++to);
+        bj_scan_end_token(scan, token, ++to);
     if (st->place == PLACE_COMMAND || (st->place == PLACE_PATTERN && st->cases > 0))
         word = reserved_at(scan, from, to);
     if (st->place == PLACE_PATTERN && word >= 0 && reserved[word].after != AFTER_ESAC)
@@ -834,13 +401,14 @@ static uint32_t statement_operator(struct scan *scan, struct statement *st, uint
     char byte = scan->bytes[from];
     uint32_t to = from + 1;
 
-    if ((byte == ';' || byte == '&' || byte == '|') && byte_at(scan, to) == byte)
+    if ((byte == ';' || byte == '&' || byte == '|') && bj_scan_byte_at(scan, to) == byte)
         to++;
-    else if ((byte == ';' || byte == '|') && byte_at(scan, to) == '&')
+    else if ((byte == ';' || byte == '|') && bj_scan_byte_at(scan, to) == '&')
         to++;
-    if (byte == ';' && to == from + 2 && scan->bytes[from + 1] == ';' && byte_at(scan, to) == '&')
+    if (byte == ';' && to == from + 2 && scan->bytes[from + 1] == ';' &&
+        bj_scan_byte_at(scan, to) == '&')
         to++;
-    add_token(scan, TOKEN_OPERATOR, from, to);
+    bj_scan_add_token(scan, TOKEN_OPERATOR, from, to);
     if (byte == ';' && to > from + 1) {
         st->place = st->cases > 0 ? PLACE_PATTERN : PLACE_COMMAND;
     } else if (st->place == PLACE_PATTERN) {
@@ -853,8 +421,8 @@ static uint32_t statement_operator(struct scan *scan, struct statement *st, uint
 
 static uint32_t statement_paren(struct scan *scan, struct statement *st, uint32_t at)
 {
-    bool math =
-        byte_at(scan, at + 1) == '(' && (st->place == PLACE_COMMAND || st->place == PLACE_FOR);
+    bool math = bj_scan_byte_at(scan, at + 1) == '(' &&
+                (st->place == PLACE_COMMAND || st->place == PLACE_FOR);
     uint32_t to = math ? scan_math_command(scan, at, st->place == PLACE_FOR) : 0;
 
     if (to != 0) {
@@ -862,24 +430,24 @@ static uint32_t statement_paren(struct scan *scan, struct statement *st, uint32_
         return to;
     }
     if (st->place == PLACE_PATTERN) {
-        add_token(scan, TOKEN_OPERATOR, at, at + 1);
+        bj_scan_add_token(scan, TOKEN_OPERATOR, at, at + 1);
         return at + 1;
     }
-    add_token(scan, TOKEN_OPERATOR, at, at + 1);
-    if (!enter(scan, at))
+    bj_scan_add_token(scan, TOKEN_OPERATOR, at, at + 1);
+    if (!bj_scan_enter(scan, at))
         return scan->length;
-    at = scan_commands(scan, at + 1, ')');
+    at = bj_scan_commands(scan, at + 1, ')');
     scan->depth--;
     if (at < scan->length)
-        add_token(scan, TOKEN_OPERATOR, at, at + 1);
+        bj_scan_add_token(scan, TOKEN_OPERATOR, at, at + 1);
     else
-        broken(scan, at);
+        bj_scan_broken(scan, at);
     st->place = PLACE_COMMAND;
     return at < scan->length ? at + 1 : at;
 }
 
 /* Statements up to an unmatched `stop` (0: the end of the text); its place. */
-static uint32_t scan_commands(struct scan *scan, uint32_t at, char stop)
+uint32_t bj_scan_commands(struct scan *scan, uint32_t at, char stop)
 {
     struct statement st = {.place = PLACE_COMMAND};
 
@@ -887,8 +455,8 @@ static uint32_t scan_commands(struct scan *scan, uint32_t at, char stop)
         int byte;
         uint32_t to;
 
-        at = skip_blanks(scan, at);
-        byte = byte_at(scan, at);
+        at = bj_scan_skip_blanks(scan, at);
+        byte = bj_scan_byte_at(scan, at);
         if (byte == -1 || !bj_sh_step(scan->walk))
             return scan->length;
         if (byte == '\n') {
@@ -912,8 +480,9 @@ static uint32_t scan_commands(struct scan *scan, uint32_t at, char stop)
             if (st.place == PLACE_IN && byte == ';' && !st.of_case)
                 st.place = PLACE_COMMAND;
             at = statement_operator(scan, &st, at);
-        } else if (st.place == PLACE_COMMAND && byte == '[' && byte_at(scan, at + 1) == '[' &&
-                   ends_word(byte_at(scan, at + 2))) {
+        } else if (st.place == PLACE_COMMAND && byte == '[' &&
+                   bj_scan_byte_at(scan, at + 1) == '[' &&
+                   bj_scan_ends_word(bj_scan_byte_at(scan, at + 2))) {
             at = scan_test(scan, at);
             st.place = PLACE_COMMAND;
         } else {
@@ -927,9 +496,9 @@ static void scan_all(struct scan *scan, enum scan_mode mode)
     uint32_t at = 0;
 
     if (mode == SCAN_COMMANDS) {
-        scan_commands(scan, 0, 0);
+        bj_scan_commands(scan, 0, 0);
         if (scan->pending_count > 0)
-            broken(scan, scan->length);
+            bj_scan_broken(scan, scan->length);
         return;
     }
     while (at < scan->length) {
@@ -937,11 +506,12 @@ static void scan_all(struct scan *scan, enum scan_mode mode)
 
         if (mode != SCAN_WORD && byte == '"')
             at++;
-        else if (mode == SCAN_WORD && (byte == '<' || byte == '>') && byte_at(scan, at + 1) == '(')
-            at = scan_substitution(scan, at, byte == '<' ? EXTENT_PROCESS_IN : EXTENT_PROCESS_OUT,
-                                   false);
+        else if (mode == SCAN_WORD && (byte == '<' || byte == '>') &&
+                 bj_scan_byte_at(scan, at + 1) == '(')
+            at = bj_scan_substitution(scan, at,
+                                      byte == '<' ? EXTENT_PROCESS_IN : EXTENT_PROCESS_OUT, false);
         else
-            at = scan_piece(scan, at, mode != SCAN_WORD);
+            at = bj_scan_piece(scan, at, mode != SCAN_WORD);
     }
 }
 
@@ -970,69 +540,4 @@ struct source *bj_sh_source(struct walk *walk, struct text text, enum scan_mode 
         bj_sh_incomplete(walk, source->deep ? BJ_TOO_LARGE : BJ_NOT_PARSED,
                          bj_sh_place(source, source->broken_at));
     return walk->arena->failed ? NULL : source;
-}
-
-struct extent *bj_sh_extent_at(const struct source *source, uint32_t from)
-{
-    uint32_t low = 0, high = source->extent_count;
-
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-
-        if (source->extents[middle].from < from)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < source->extent_count && source->extents[low].from == from ? &source->extents[low]
-                                                                           : NULL;
-}
-
-uint32_t bj_sh_skip(const struct source *source, uint32_t at, uint32_t end)
-{
-    const struct extent *extent;
-    uint32_t to = at + 1;
-    char quote = 0;
-
-    switch (source->bytes[at]) {
-    case '\\':
-        to = at + 2;
-        break;
-    case '\'':
-        quote = '\'';
-        break;
-    case '"':
-        quote = '"';
-        break;
-    case '$':
-    case '`':
-    case '<':
-    case '>':
-        extent = bj_sh_extent_at(source, at);
-        if (extent != NULL)
-            to = extent->to;
-        else if (source->bytes[at] == '$' && at + 1 < end && source->bytes[at + 1] == '\'')
-            quote = 'e', to++;
-        else if (source->bytes[at] == '$' && at + 1 < end && source->bytes[at + 1] == '"')
-            quote = '"', to++;
-        break;
-    }
-    while (quote != 0 && to < end && source->bytes[to] != (quote == 'e' ? '\'' : quote)) {
-        extent = quote == '"' ? bj_sh_extent_at(source, to) : NULL;
-        if (extent != NULL)
-            to = extent->to;
-        else
-            to += quote != '\'' && source->bytes[to] == '\\' ? 2 : 1;
-    }
-    to += quote != 0;
-    return to < end ? to : end;
-}
-
-uint32_t bj_sh_name_length(const char *bytes, uint32_t length)
-{
-    uint32_t at = 0;
-
-    while (at < length && (isalnum((unsigned char)bytes[at]) || bytes[at] == '_'))
-        at++;
-    return at > 0 && isdigit((unsigned char)bytes[0]) ? 0 : at;
 }

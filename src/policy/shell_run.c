@@ -1,0 +1,133 @@
+/* Running words: a function of the text, a builtin, or a program. */
+#include "policy/shell_internal.h"
+
+static bool calls_itself(const struct walk *walk, const struct value *function)
+{
+    for (const struct frame *frame = walk->frame; frame != NULL; frame = frame->outer)
+        if (frame->function == function || frame->function->body == function->body)
+            return true;
+    return false;
+}
+
+static void note_spawning(struct walk *walk, const struct bj_word *name)
+{
+    struct bj_commands *result = walk->result;
+    const char **list;
+
+    for (size_t i = 0; i < result->self_spawning_count; i++)
+        if (bj_word_is(name, result->self_spawning[i]))
+            return;
+    list = bj_sh_grow(walk, (void *)result->self_spawning, result->self_spawning_count,
+                      &walk->spawning_room, sizeof *list);
+    if (list == NULL)
+        return;
+    result->self_spawning = list;
+    list[result->self_spawning_count++] = name->text;
+}
+
+static void run_function(struct call *call, struct bj_word *words, size_t count,
+                         const struct value *function)
+{
+    struct walk *walk = call->walk;
+    struct frame frame = {.outer = walk->frame, .function = function};
+    const struct values *arguments = bj_sh_get(walk, walk->positional);
+    struct choices *choices = walk->choices;
+    bool spawning = walk->spawning;
+    int parent = walk->parent;
+
+    if (calls_itself(walk, function)) {
+        if (walk->spawning)
+            note_spawning(walk, &words[0]);
+        return;
+    }
+    if (!bj_sh_enter(walk))
+        return;
+    bj_sh_set_arguments(walk, words + 1, count - 1);
+    walk->frame = &frame;
+    walk->spawning = false;
+    walk->choices = NULL;
+    walk->parent = call->index;
+    bj_sh_walk_node(walk, function->source, function->body);
+    walk->parent = parent;
+    walk->choices = choices;
+    walk->spawning = spawning;
+    walk->frame = frame.outer;
+    while (frame.local_count > 0) {
+        const struct change *local = &frame.locals[--frame.local_count];
+
+        bj_sh_set_values(walk, local->slot, local->before);
+    }
+    bj_sh_set_values(walk, walk->positional, arguments);
+    bj_sh_leave(walk);
+}
+
+/* A command whose name is not known: all that is known is listed. */
+static int run_unknown(struct call *call, struct bj_word *words, size_t count, bool shell)
+{
+    struct bj_command *command;
+
+    if (words[0].glob) {
+        struct text name = bj_sh_unglob(call->walk, &words[0]);
+
+        words[0] = bj_sh_word(call->walk, name, words[0].from, words[0].to);
+    }
+    call->index = bj_sh_list(call, words, count);
+    if (call->index < 0)
+        return -1;
+    command = (struct bj_command *)call->walk->result->list + call->index;
+    if (command->unknown == BJ_KNOWN) {
+        command->unknown = BJ_UNKNOWN_NAME;
+        command->why = "which program it runs is not known";
+    }
+    bj_sh_write(call->walk, call->walk->sink, HOLE_TEXT);
+    /* An unquoted hole may be no word at all: the next one is the name then. */
+    if (words[0].splits && words[0].length == 1 && count > 1 && !bj_word_starts(&words[1], "-")) {
+        struct call rest = *call;
+
+        bj_sh_run(&rest, words + 1, count - 1, shell);
+    }
+    return call->index;
+}
+
+int bj_sh_run(struct call *call, struct bj_word *words, size_t count, bool shell)
+{
+    struct walk *walk = call->walk;
+    const struct builtin *builtin;
+    const struct value *function = NULL;
+    struct slot *slot;
+
+    if (count == 0 || !bj_sh_step(walk))
+        return -1;
+    if (words[0].holes || words[0].glob)
+        return run_unknown(call, words, count, shell);
+    slot = shell ? bj_sh_slot(walk, SLOT_FUNCTION, (struct text){words[0].text, words[0].length})
+                 : NULL;
+    if (slot != NULL && slot->values != NULL)
+        function = bj_sh_pick(walk, slot);
+    call->index = bj_sh_list(call, words, count);
+    if (call->index < 0)
+        return -1;
+    builtin = shell ? bj_sh_builtin(&words[0]) : NULL;
+    if (function != NULL && function->kind == VALUE_FUNCTION) {
+        ((struct bj_command *)walk->result->list)[call->index].function = true;
+        run_function(call, words, count, function);
+    } else if (builtin != NULL) {
+        ((struct bj_command *)walk->result->list)[call->index].builtin = true;
+        if (builtin->run != NULL)
+            builtin->run(call, words, count);
+        if (!builtin->no_output && walk->sink != NULL)
+            bj_sh_write(walk, walk->sink, bj_sh_output(walk, &walk->result->list[call->index]));
+    } else {
+        bj_sh_follow(call);
+    }
+    return call->index;
+}
+
+void bj_sh_run_program(struct walk *walk, struct bj_word *words, size_t count)
+{
+    struct call call = {.walk = walk, .index = -1};
+    static const struct source none = {.bytes = "", .nested = true};
+
+    call.source = &none;
+    bj_sh_run(&call, words, count, false);
+}
