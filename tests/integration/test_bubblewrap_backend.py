@@ -247,7 +247,7 @@ def test_the_difference_is_reported(belljar):
 @pytest.mark.parametrize("options, words", [
     (["--require", "landlock"], "landlock is required"),
     (["--isolation", "landlock"], "has no isolation without namespaces"),
-    (["--ids", "subordinate"], "has no subordinate ids"),
+    (["--ids", "subordinate"], "has no subordinate ids|subuid"),
     (["--sysfs"], "has no /sys"),
     (["--without", "pid"], "cannot leave out the layer pid"),
     (["--disk", "10m"], "disk"),
