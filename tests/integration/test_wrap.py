@@ -230,6 +230,18 @@ def test_refusals(tmp_path, backend):
     assert "expected native, bubblewrap or seatbelt" in wrap("true", "--backend", "x", status=125)
 
 
+@pytest.mark.parametrize("backend", RUNNABLE)
+def test_a_name_that_is_no_text(tmp_path, backend):
+    work = os.fsencode(tmp_path) + b"/\xff\xfe"
+    os.mkdir(work)
+    words = [BELLJAR, "wrap", "--backend", backend, "--workdir", work]
+    line = subprocess.run([*words, "echo data > made"], capture_output=True, check=True).stdout
+    assert subprocess.run(["sh", "-c", line[:-1]], check=False).returncode == 0
+    assert os.path.exists(work + b"/made")
+    json_line = subprocess.run([*words, "--json", "true"], capture_output=True, check=False)
+    assert json_line.returncode == 125 and b"not UTF-8" in json_line.stderr
+
+
 def test_without_options_it_is_native_and_here(tmp_path):
     line = wrap("echo > here", cwd=tmp_path)
     assert shlex.split(line)[:2] == [BELLJAR, "run"]
