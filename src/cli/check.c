@@ -14,6 +14,7 @@
 #include "base/str.h"
 #include "cli/check_print.h"
 #include "cli/check_tool.h"
+#include "cli/check_settings.h"
 #include "model/options.h"
 #include "policy/policy.h"
 #include "policy/rules.h"
@@ -35,6 +36,11 @@ static const char usage[] =
     "  -C DIR    where the command would run (the current directory)\n"
     "  --json    print the verdict as JSON\n"
     "  --rules   list the built-in rules\n"
+    "  --settings FILE\n"
+    "            answer by sandbox settings (JSON): SandboxCheckResult; where a policy is given\n"
+    "            as well, the stricter answer\n"
+    "  --dangerously-disable-sandbox\n"
+    "            with --settings: the command asks to run outside of the sandbox\n"
     "\n"
     "and the options of belljar run that make the policy, such as --config FILE,\n"
     "--deny-command PATTERN, --only-command NAME, --deny-risk and --ask-risk.\n"
@@ -46,9 +52,10 @@ struct check {
     struct bj_config config;
     struct bj_run_options run;
     const char *directory; /* -C */
-    bool rules;            /* --rules */
-    bool argv_given;       /* there was a -- */
-    int command;           /* index of the command in argv */
+    struct bj_check_settings settings;
+    bool rules;      /* --rules */
+    bool argv_given; /* there was a -- */
+    int command;     /* index of the command in argv */
 };
 
 static int fail(const struct bj_error *err)
@@ -68,7 +75,21 @@ bool bj_cli_takes_next(const char *argument)
            strchr(argument, '=') == NULL;
 }
 
-/* Takes -C DIR and --rules, which belljar run does not have, out of argv. */
+/* Does the argument name this option with its value, in it or behind it? *i moves to the value. */
+static bool take_value(int argc, char **argv, int *i, const char *name, const char **ret,
+                       struct bj_error *err)
+{
+    size_t length = strlen(name);
+
+    if (!bj_starts_with(argv[*i], name) || (argv[*i][length] != '=' && argv[*i][length] != '\0'))
+        return false;
+    *ret = argv[*i][length] == '=' ? argv[*i] + length + 1 : *i + 1 < argc ? argv[++*i] : NULL;
+    if (*ret == NULL)
+        bj_fail(err, BJ_E_INVALID, "check", "%s: expected FILE; found nothing", name);
+    return true;
+}
+
+/* Takes the options that belljar run does not have out of argv. */
 static int take_own_options(int *argc, char **argv, struct check *check, struct bj_error *err)
 {
     int kept = 1, i = 1;
@@ -76,6 +97,11 @@ static int take_own_options(int *argc, char **argv, struct check *check, struct 
     for (; i < *argc && argv[i][0] == '-' && argv[i][1] != '\0' && !bj_streq(argv[i], "--"); i++) {
         if (bj_streq(argv[i], "--rules")) {
             check->rules = true;
+        } else if (bj_streq(argv[i], "--dangerously-disable-sandbox")) {
+            check->settings.dangerously_disable_sandbox = true;
+        } else if (take_value(*argc, argv, &i, "--settings", &check->settings.path, err)) {
+            if (check->settings.path == NULL)
+                return -BJ_E_INVALID;
         } else if (bj_starts_with(argv[i], "-C")) {
             check->directory = argv[i][2] != '\0' ? argv[i] + 2 : i + 1 < *argc ? argv[++i] : NULL;
             if (check->directory == NULL)
@@ -144,11 +170,43 @@ static int judge(const struct check *check, struct bj_request *request, struct b
     return result;
 }
 
+/* Was anything of a policy said, by a file, the environment or a flag? */
+static bool has_policy(const struct check *check)
+{
+    bool said = check->run.config_path != NULL;
+
+    for (int i = 0; i < BJ_OPT_COUNT; i++)
+        said |= bj_option_get((enum bj_option_id)i)->group == BJ_GROUP_SECURITY &&
+                bj_config_said(&check->config, (enum bj_option_id)i);
+    return said;
+}
+
+/* By the policy, by settings, or by both. */
+static int answer(const struct check *check, struct bj_request *request, struct bj_error *err)
+{
+    bool by_settings = check->settings.path != NULL;
+    bool by_policy = !by_settings || has_policy(check);
+    struct bj_verdict verdict;
+    int result = 0;
+
+    bj_verdict_init(&verdict);
+    if (by_policy)
+        result = judge(check, request, &verdict, err);
+    if (result == 0 && by_settings)
+        result = bj_cli_check_settings(&check->settings, request, by_policy ? &verdict : NULL, err);
+    else if (result == 0)
+        result = check->run.json ? bj_cli_print_verdict_json(request, &verdict, err)
+                                 : bj_cli_print_verdict(request, &verdict, err);
+    if (result == 0 && !by_settings)
+        result = verdict.decision == BJ_ALLOW ? 0 : verdict.decision == BJ_DENY ? 1 : 2;
+    bj_verdict_release(&verdict);
+    return result;
+}
+
 static int check_command(const struct check *check, int argc, char **argv, struct bj_error *err)
 {
     BJ_CLEANUP_FREE char *input = NULL;
     char directory[BJ_PATH_MAX];
-    struct bj_verdict verdict;
     struct bj_request request = {.tool = "Bash", .key = "", .home = getenv("HOME")};
     int given = argc - check->command, result = 0;
 
@@ -171,15 +229,7 @@ static int check_command(const struct check *check, int argc, char **argv, struc
     }
     if (result < 0)
         return result;
-    bj_verdict_init(&verdict);
-    result = judge(check, &request, &verdict, err);
-    if (result == 0)
-        result = check->run.json ? bj_cli_print_verdict_json(&request, &verdict, err)
-                                 : bj_cli_print_verdict(&request, &verdict, err);
-    if (result == 0)
-        result = verdict.decision == BJ_ALLOW ? 0 : verdict.decision == BJ_DENY ? 1 : 2;
-    bj_verdict_release(&verdict);
-    return result;
+    return answer(check, &request, err);
 }
 
 static int list_rules(struct bj_error *err)
@@ -210,10 +260,17 @@ int bj_cli_check(int argc, char **argv)
     if (result < 0)
         return fail(&err);
     result = bj_options_parse(argc, argv, &check.config, &check.run, &check.command, &err);
+    check.settings.json = check.run.json;
     if (result == 0 && check.run.help)
         fputs(usage, stdout);
     else if (result == 0 && check.rules)
         result = list_rules(&err);
+    else if (result == 0 && check.settings.dangerously_disable_sandbox &&
+             check.settings.path == NULL)
+        result =
+            bj_fail(&err, BJ_E_INVALID, "check",
+                    "--dangerously-disable-sandbox asks about sandbox settings; name them with "
+                    "--settings FILE");
     else if (result == 0)
         result = check_command(&check, argc, argv, &err);
     for (int i = 0; i < check.run.warnings.count && result >= 0 && !check.run.quiet; i++)
