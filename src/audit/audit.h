@@ -153,7 +153,8 @@ struct bj_audit_filter {
     const char *key, *sandbox, *tool; /* NULL = any */
     int decision;                     /* enum bj_decision; -1 = any */
     enum bj_risk risk;                /* at least */
-    int64_t after;                    /* a number: calls with a record beyond it */
+    int64_t after;                    /* behind this number only */
+    bool ended_too;                   /* also calls from before it that have ended since */
     int64_t newest;                   /* only so many, the newest; 0 = all */
 };
 #define BJ_AUDIT_FILTER_ALL ((struct bj_audit_filter){.decision = -1})

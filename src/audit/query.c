@@ -13,23 +13,28 @@
     "AND (?5 IS NULL OR v.sandbox=?5) AND (?6 IS NULL OR v.tool=?6) "                              \
     "AND (?7<0 OR v.decision=?7) AND (?8=0 OR v.risk>=?8)"
 
-#define CALLS                                                                                      \
-    " FROM record v LEFT JOIN record o ON o.verdict=v.number "                                     \
-    "WHERE v.kind=1 AND (v.number>?1 OR o.number>?9) AND "
+#define CALLS_FROM " FROM record v LEFT JOIN record o ON o.verdict=v.number WHERE v.kind=1 AND "
+/* A range of the numbers themselves, so that a query can go on behind what is damaged. */
+#define CALLS_BEHIND CALLS_FROM "v.number>?1 AND "
+#define CALLS_SINCE                                                                                \
+    CALLS_FROM "v.number IN (SELECT ifnull(verdict,number) FROM record WHERE number>?1) AND "
 #define RECORDS                                                                                    \
     " FROM record r LEFT JOIN record v ON v.number=ifnull(r.verdict,r.number) "                    \
     "WHERE r.number>?1 AND "
+#define CALL_COLUMNS BJ_AUDIT_COLUMNS("v") "," BJ_AUDIT_COLUMNS("o")
 
-static const char calls_sql[] =
-    "SELECT " BJ_AUDIT_COLUMNS("v") "," BJ_AUDIT_COLUMNS("o") CALLS WHERE_CALL " ORDER BY v.number";
+static const char calls_sql[] = "SELECT " CALL_COLUMNS CALLS_BEHIND WHERE_CALL " ORDER BY v.number";
+static const char calls_since_sql[] =
+    "SELECT " CALL_COLUMNS CALLS_SINCE WHERE_CALL " ORDER BY v.number";
 static const char records_sql[] =
     "SELECT " BJ_AUDIT_COLUMNS("r") RECORDS WHERE_CALL " ORDER BY r.number";
-/* Where the newest ?10 begin. */
-static const char newest_calls_sql[] = "SELECT min(number) FROM (SELECT v.number" CALLS WHERE_CALL
-                                       " ORDER BY v.number DESC LIMIT ?10)";
+/* Where the newest ?9 begin. */
+static const char newest_calls_sql[] =
+    "SELECT min(number) FROM (SELECT v.number" CALLS_BEHIND WHERE_CALL
+    " ORDER BY v.number DESC LIMIT ?9)";
 static const char newest_records_sql[] =
     "SELECT min(number) FROM (SELECT r.number" RECORDS WHERE_CALL
-    " ORDER BY r.number DESC LIMIT ?10)";
+    " ORDER BY r.number DESC LIMIT ?9)";
 
 /* ---- rows ---- */
 
@@ -90,12 +95,7 @@ static void bind_filter(sqlite3_stmt *query, const struct bj_audit_filter *filte
     }
     sqlite3_bind_int(query, 7, filter->decision);
     sqlite3_bind_int(query, 8, (int)filter->risk);
-    /* Calls that have ended since; only where the caller follows. */
-    if (filter->after > 0 && after == filter->after)
-        sqlite3_bind_int64(query, 9, after);
-    else
-        sqlite3_bind_int64(query, 9, INT64_MAX);
-    sqlite3_bind_int64(query, 10, filter->newest);
+    sqlite3_bind_int64(query, 9, filter->newest);
 }
 
 /* Gives the row. 0, or what the call back says. */
@@ -119,8 +119,10 @@ static int give(struct walk *walk, sqlite3_stmt *row)
 static int run(struct walk *walk, int *ret_stop)
 {
     sqlite3_stmt *query = NULL;
-    int result = sqlite3_prepare_v2(walk->audit->db, walk->call != NULL ? calls_sql : records_sql,
-                                    -1, &query, NULL);
+    const char *sql = walk->call == NULL        ? records_sql
+                      : walk->filter->ended_too ? calls_since_sql
+                                                : calls_sql;
+    int result = sqlite3_prepare_v2(walk->audit->db, sql, -1, &query, NULL);
 
     if (result != SQLITE_OK)
         return result;
@@ -224,7 +226,7 @@ static const char stats_sql[] =
     "SELECT count(*),sum(v.decision=0),sum(v.decision=1),sum(v.decision=2),sum(v.risk=0),"
     "sum(v.risk=1),sum(v.risk=2),sum(v.risk=3),sum(v.risk=4),count(DISTINCT v.tool),"
     "count(o.number),sum(o.exit_code<>0),sum(v.decision<2 AND o.number IS NULL),"
-    "sum(o.duration_us)" CALLS WHERE_CALL;
+    "sum(o.duration_us)" CALLS_BEHIND WHERE_CALL;
 static const char span_sql[] =
     "SELECT number,time FROM record WHERE number IN"
     "((SELECT min(number) FROM record),(SELECT max(number) FROM record)) ORDER BY number";

@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include "base/fd.h"
-#include "base/mem.h"
 #include "base/str.h"
 #include "cli/cli.h"
 #include "wire/json.h"
@@ -172,7 +171,6 @@ int bj_cli_audit(int argc, char **argv)
         fputs(usage, stdout);
         return 0;
     }
-    json_set_alloc_funcs(bj_alloc, bj_free);
     signal(SIGPIPE, SIG_IGN); /* a reader that has enough ends the writing, not the program */
     for (size_t i = 0; i < sizeof actions / sizeof *actions; i++) {
         if (!bj_streq(name, actions[i].name))

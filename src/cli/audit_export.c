@@ -185,6 +185,7 @@ int bj_audit_do_export(struct bj_audit *audit, const struct bj_audit_command *co
     if (result == 0)
         result = give_all(audit, &filter, &exporting, &err);
     filter.newest = 0;
+    filter.ended_too = true;
     while (result == 0 && command->follow && !exporting.broken) {
         nanosleep(&pause, NULL);
         filter.after = exporting.last;

@@ -115,15 +115,14 @@ static void put_row(struct listing *listing, const struct bj_audit_record *verdi
 {
     struct bj_buf what, *out = &listing->out;
     json_t *body = bj_audit_body(verdict);
-    char number[24], ended[16] = "-";
-    int left = listing->width - 93;
+    char ended[16] = "-";
+    int left = listing->width - 94;
 
-    snprintf(number, sizeof number, "%lld", (long long)verdict->number);
     if (outcome != NULL)
         snprintf(ended, sizeof ended, "%d", outcome->exit_code);
     else if (verdict->decision == BJ_DENY)
         ended[0] = '\0';
-    put_cell(out, number, 8, true);
+    bj_buf_printf(out, "%-7lld ", (long long)verdict->number);
     put_when(out, verdict->time_ns);
     bj_buf_puts(out, "  ");
     put_cell(out, verdict->key != NULL ? verdict->key : "", 11, true);
@@ -181,6 +180,7 @@ static int follow(struct bj_audit *audit, struct listing *listing, struct bj_err
     int result = 0;
 
     filter.newest = 0;
+    filter.ended_too = true;
     while (result == 0 && !listing->broken) {
         nanosleep(&pause, NULL);
         filter.after = listing->last;
