@@ -129,7 +129,7 @@ int bj_run(struct bj_runner *runner, struct bj_config *config, const char *const
         .capture = true,
         .streams = {-1, -1, -1},
     };
-    struct bj_guard_options options = {.config = config};
+    struct bj_guard_options options = {.config = config, .alert_program = BJ_ALERT_PATH};
     struct bj_outcome *outcome;
     int result = check_config(config, err);
 

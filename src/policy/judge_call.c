@@ -21,11 +21,25 @@ static int make_rate(const struct bj_config *config, struct bj_rate **ret, struc
     return bj_rate_new(&limits, secret, ret, err);
 }
 
+/* Told of at the first violation only, a wrong URL would be a surprise at the worst moment. */
+static int check_alert_url(const struct bj_config *config, struct bj_error *err)
+{
+    const char *rule, *advice, *problem = NULL;
+
+    if (config->alert_url != NULL)
+        problem = bj_url_problem(config->alert_url, &rule, &advice);
+    return problem == NULL
+               ? 0
+               : bj_fail(err, BJ_E_CONFIG, "policy", "security.alert_url: %s; %s", problem, advice);
+}
+
 int bj_judge_call_new(const struct bj_config *config, struct bj_policy *policy,
                       struct bj_error *err)
 {
-    int result = bj_tools_new(config, &policy->tools, err);
+    int result = check_alert_url(config, err);
 
+    if (result == 0)
+        result = bj_tools_new(config, &policy->tools, err);
     if (result == 0)
         result = bj_paths_new(config, &policy->paths, err);
     if (result == 0)

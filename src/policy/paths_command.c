@@ -136,21 +136,29 @@ static void look_up(const struct look *look, const struct bj_word *word, enum bj
                              &look->place);
 }
 
-static void look_at_effects(const struct look *look)
+/* What an effect does to the file that its first word is; NONE if that is none. */
+static enum bj_access access_of(const struct bj_effect *effect)
 {
     static const enum bj_access accesses[] = {
         [BJ_EFFECT_SCRIPT] = BJ_ACCESS_READ,   [BJ_EFFECT_LOADS] = BJ_ACCESS_READ,
         [BJ_EFFECT_READS] = BJ_ACCESS_READ,    [BJ_EFFECT_WRITES] = BJ_ACCESS_WRITE,
         [BJ_EFFECT_REMOVES] = BJ_ACCESS_WRITE,
     };
+
+    if ((size_t)effect->kind >= sizeof accesses / sizeof *accesses || effect->count == 0)
+        return BJ_ACCESS_NONE;
+    return accesses[effect->kind];
+}
+
+static void look_at_effects(const struct look *look)
+{
     const struct bj_program *program = &look->command->program;
 
     for (size_t i = 0; i < program->effect_count; i++) {
-        const struct bj_effect *effect = &program->effects[i];
+        enum bj_access access = access_of(&program->effects[i]);
 
-        if ((size_t)effect->kind < sizeof accesses / sizeof *accesses &&
-            accesses[effect->kind] != BJ_ACCESS_NONE && effect->count > 0)
-            look_up(look, &effect->words[0], accesses[effect->kind]);
+        if (access != BJ_ACCESS_NONE)
+            look_up(look, &program->effects[i].words[0], access);
     }
 }
 
@@ -196,6 +204,19 @@ static const struct bj_word *directory_of(const struct bj_program *program)
     return NULL;
 }
 
+/* Does an effect say what is done to this operand? */
+static bool has_effect(const struct bj_program *program, const struct bj_word *operand)
+{
+    for (size_t i = 0; i < program->effect_count; i++) {
+        const struct bj_effect *effect = &program->effects[i];
+
+        if (access_of(effect) != BJ_ACCESS_NONE && effect->words[0].from == operand->from &&
+            effect->words[0].to == operand->to)
+            return true;
+    }
+    return false;
+}
+
 /* Operands are where the command runs, or where an option has it go: both are looked at. */
 static void look_at_operands(struct look *look)
 {
@@ -204,8 +225,10 @@ static void look_at_operands(struct look *look)
     char elsewhere[BJ_PATH_MAX];
     bool known;
 
-    for (size_t i = 0; i < program->operand_count; i++)
-        look_up(look, &look->command->paths[i], BJ_ACCESS_READ);
+    for (size_t i = 0; i < program->operand_count; i++) {
+        if (!has_effect(program, &program->operands[i]))
+            look_up(look, &look->command->paths[i], BJ_ACCESS_READ);
+    }
     if (directory == NULL)
         return;
     known = canonical_of(directory, &look->base, elsewhere) == BJ_PATH_CANONICAL;

@@ -95,16 +95,6 @@ static void judge_name(const struct bj_tools *tools, const char *name, struct bj
     bj_verdict_add(verdict, &found);
 }
 
-static void add_url(struct bj_verdict *verdict, const char *rule, const char *description,
-                    const char *advice)
-{
-    bj_verdict_add(verdict, &(struct bj_violation){.rule = rule,
-                                                   .description = description,
-                                                   .advice = advice,
-                                                   .risk = BJ_RISK_MEDIUM,
-                                                   .decision = BJ_DENY});
-}
-
 /* What no part of a URL holds as it is (RFC 3986): blanks, controls, quotes and brackets of text.
  */
 static bool has_forbidden(const char *url)
@@ -117,30 +107,38 @@ static bool has_forbidden(const char *url)
 }
 
 /* Clients differ in how they read what is not in form, so that is refused before anything else. */
-static void judge_url(const char *url, struct bj_verdict *verdict)
+const char *bj_url_problem(const char *url, const char **ret_rule, const char **ret_advice)
 {
     const char *authority = strstr(url, "://");
     size_t scheme = authority != NULL ? (size_t)(authority - url) : 0, length;
 
-    if (strlen(url) >= BJ_URL_MAX || has_forbidden(url)) {
-        add_url(verdict, "url.invalid",
-                "the URL has characters that must be encoded, or is too long",
-                "encode blanks, control characters and \\ < > \" ^ ` { | } as %XX");
-        return;
-    }
+    *ret_rule = "url.invalid";
+    *ret_advice = "encode blanks, control characters and \\ < > \" ^ ` { | } as %XX";
+    if (strlen(url) >= BJ_URL_MAX || has_forbidden(url))
+        return "the URL has characters that must be encoded, or is too long";
+    *ret_rule = "url.scheme";
+    *ret_advice = "give a URL that begins with https://";
     if (!(scheme == 4 && strncasecmp(url, "http", 4) == 0) &&
-        !(scheme == 5 && strncasecmp(url, "https", 5) == 0)) {
-        add_url(verdict, "url.scheme", "the URL is neither http:// nor https://",
-                "give a URL that begins with https://");
-        return;
-    }
+        !(scheme == 5 && strncasecmp(url, "https", 5) == 0))
+        return "the URL is neither http:// nor https://";
     authority += 3;
     length = strcspn(authority, "/?#");
+    *ret_rule = "url.credentials";
+    *ret_advice = "take out what stands before the @";
     if (memchr(authority, '@', length) != NULL)
-        add_url(verdict, "url.credentials", "the URL has a user name or password in it",
-                "take out what stands before the @");
-    else if (length == 0 || authority[0] == ':')
-        add_url(verdict, "url.invalid", "the URL names no host", "give a URL with a host name");
+        return "the URL has a user name or password in it";
+    *ret_rule = "url.invalid";
+    *ret_advice = "give a URL with a host name";
+    return length == 0 || authority[0] == ':' ? "the URL names no host" : NULL;
+}
+
+static void judge_url(const char *url, struct bj_verdict *verdict)
+{
+    struct bj_violation found = {.risk = BJ_RISK_MEDIUM, .decision = BJ_DENY};
+
+    found.description = bj_url_problem(url, &found.rule, &found.advice);
+    if (found.description != NULL)
+        bj_verdict_add(verdict, &found);
 }
 
 static void judge_form(const struct bj_request *request, struct bj_verdict *verdict)

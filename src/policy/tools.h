@@ -17,6 +17,12 @@ void bj_tools_free(struct bj_tools *tools);
 void bj_tools_warn(const struct bj_config *config, struct bj_warnings *warnings);
 
 /*
+ * What is wrong with a URL that is to be fetched, one line; NULL for nothing. *ret_rule and
+ * *ret_advice are then the rule's id and what can be done.
+ */
+const char *bj_url_problem(const char *url, const char **ret_rule, const char **ret_advice);
+
+/*
  * Adds what speaks against a request: tool.blocked (in blocked_tools), tool.allowed (not in
  * allowed_tools), tool.arguments (request.invalid), url.scheme, url.credentials, url.invalid.
  */

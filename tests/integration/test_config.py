@@ -64,6 +64,8 @@ def shorten(value):
 
 SIZE = "expected a size such as 512m or 2g"
 SWITCH = [("maybe", 'expected true or false; found "maybe"'), ("", "expected true or false")]
+RISK = [("huge", "expected off, low, medium, high or critical"), ("", "expected off"),
+        ("hihg", "did you mean high?")]
 LAYER = [("memry", "did you mean memory?"), ("", "expected a layer"),
          ("MEMORY", "expected a layer")]
 
@@ -121,6 +123,14 @@ FLAGS = {
     "user": [("nobody", "expected ordinary or root"), ("", "expected ordinary"),
              ("0", "expected ordinary")],
     "ids": [("many", "expected single or subordinate"), ("", "expected single")],
+    "deny-command": [("", "expected a text")],
+    "only-command": [("", "expected a text")],
+    "deny-risk": RISK,
+    "ask-risk": RISK,
+    "on-ask": [("maybe", "expected prompt, refuse or allow"), ("", "expected prompt")],
+    "audit": [("maybe", "expected off, on or required"), ("", "expected off"),
+              ("requird", "did you mean required?")],
+    "audit-file": [("", "expected a path")],
     "hostname": [(value, "expected a host name")
                  for value in ("", "-a", ".a", "a_b", "a b", "a" * 64)],
     "command": [("", "expected a text")],
@@ -225,7 +235,22 @@ KEYS = {
     "security.command_whitelist": TEXTS,
     "security.allowed_paths": TEXTS,
     "security.denied_paths": TEXTS,
+    "security.command_analysis": BOOL,
+    "security.deny_risk": [*TYPES, "huge"],
+    "security.ask_risk": [*TYPES, "huge"],
+    "security.unknown_commands": [*TYPES, "guess"],
+    "security.on_ask": [*TYPES, "guess"],
     "security.enable_audit_log": BOOL,
+    "security.audit": [*TYPES, "maybe"],
+    "security.audit_path": [value for value in TYPES if not isinstance(value, str)] + [""],
+    "security.audit_durable": BOOL,
+    "security.audit_max_days": integers(1, 36500, True),
+    "security.audit_max_mb": integers(1, 16 << 20, True),
+    "security.max_requests": integers(1, 1000000, True),
+    "security.window_seconds": integers(1, 86400, False)[:-4] + [0, -1, 86401],
+    "security.alert_risk": [*TYPES, "huge"],
+    "security.alert_command": [*TEXT, "x" * 4097],
+    "security.alert_url": [*TEXT, "https://a/" + "x" * 2048],
     "security.allow_root": BOOL,
     "session_timeout_minutes": integers(1, 366 * 1440, False)[:-4] + [0, -1, 366 * 1440 + 1],
     "auto_cleanup": BOOL,
@@ -235,6 +260,7 @@ KEYS = {
     "daytona_api_key": [*TEXT, "x" * 1025],
 }
 
+THRESHOLDS = ["off", "low", "medium", "high", "critical"]
 GOOD = {
     "preset": ["minimal", "standard", "development"],
     "sandbox_type": ["native", "bubblewrap", "seatbelt", "e2b", "daytona", "none"],
@@ -258,6 +284,19 @@ GOOD = {
     "ids": ["single", "subordinate"],
     "hostname": ["a", "A-b.c", "a" * 63],
     "security.allowed_tools": [[], ["Bash", "Read"], ["x"] * 1024],
+    "security.deny_risk": THRESHOLDS,
+    "security.ask_risk": THRESHOLDS,
+    "security.unknown_commands": ["judge", "ask", "deny", "allow"],
+    "security.on_ask": ["prompt", "refuse", "allow"],
+    "security.audit": ["off", "on", "required"],
+    "security.audit_path": ["a", "/a/b.db"],
+    "security.audit_max_days": [0, 1, 36500],
+    "security.audit_max_mb": [0, 1, 16 << 20],
+    "security.max_requests": [0, 1, 1000000],
+    "security.window_seconds": [1, 86400],
+    "security.alert_risk": THRESHOLDS,
+    "security.alert_command": ["mail -s alert root"],
+    "security.alert_url": ["https://example.com/hook"],
     "security.blocked_tools": [["x" * 256]],
     "security.command_blacklist": [["rm\\s+-rf\\s+/", "sudo"]],
     "security.command_whitelist": [["ls"]],
@@ -348,10 +387,7 @@ def test_bad_variable(tmp_path, name, value, words):
 
 
 @pytest.mark.parametrize(("key", "value"), [
-    ("security.allowed_tools", ["Bash"]), ("security.blocked_tools", ["WebFetch"]),
-    ("security.command_blacklist", ["sudo"]),
-    ("security.allowed_paths", ["/a"]), ("security.denied_paths", ["/b"]),
-    ("security.enable_audit_log", True), ("auto_cleanup", False), ("preset", "development"),
+    ("auto_cleanup", False), ("preset", "development"),
     ("network", {"enabled": True, "allowed_domains": ["example.com"]}),
 ])
 def test_what_is_not_enforced_is_refused(tmp_path, key, value):

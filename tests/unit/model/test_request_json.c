@@ -129,6 +129,7 @@ static void test_refused(void **state)
     assert_lacks(err.message, "secret");
     assert_int_equal(parse("Ba\nsh", "{}"), -BJ_E_INVALID);
     assert_int_equal(parse("", "{}"), -BJ_E_INVALID);
+    bj_request_json_release(&call);
     assert_int_equal(bj_request_json_parse(&call, "Bash", "", (20 << 20) + 1, &err), -BJ_E_LIMIT);
 }
 

@@ -148,6 +148,24 @@ static void test_urls(void **state)
     judge_stop(&judged);
 }
 
+static void test_alert_url(void **state)
+{
+    static const char *const wrong[] = {"file:///x", "example.com", "https://a:b@c/",
+                                        "https://a b/"};
+    struct bj_policy *policy;
+    struct bj_config config;
+    struct bj_error err;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        assert_int_equal(bj_config_init(&config, NULL), 0);
+        assert_int_equal(bj_config_set(&config, BJ_OPT_ALERT_URL, wrong[i], NULL, NULL), 0);
+        assert_int_equal(bj_policy_new(&config, &policy, &err), -BJ_E_CONFIG);
+        assert_non_null(strstr(err.message, "security.alert_url: the URL"));
+        bj_config_release(&config);
+    }
+}
+
 static int warnings_of(const char *json)
 {
     struct bj_warnings warnings = {0};
@@ -239,6 +257,7 @@ int main(void)
         cmocka_unit_test(test_blocked_wins),
         cmocka_unit_test(test_arguments_are_judged),
         cmocka_unit_test(test_urls),
+        cmocka_unit_test(test_alert_url),
         cmocka_unit_test(test_near_misses_warn),
         cmocka_unit_test(test_statistics),
         cmocka_unit_test(test_statistics_are_bounded),
