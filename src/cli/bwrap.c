@@ -25,6 +25,7 @@
 #include "model/options.h"
 #include "version.h"
 
+#define CHUNK       8192
 #define EXIT_FAILED 1       /* as bubblewrap */
 #define SPOKEN      "0.8.0" /* whose command line this is */
 
@@ -76,6 +77,57 @@ static int created(void *context, pid_t init_pid, struct bj_error *err)
     if (result == 0 && bwrap->block_fd >= 0)
         result = wait_for(bwrap->block_fd, err);
     return result;
+}
+
+static int read_descriptor(int fd, struct bj_buf *out)
+{
+    ssize_t n = 1;
+
+    while (n != 0) {
+        char *room = bj_buf_reserve(out, CHUNK);
+
+        n = room != NULL ? read(fd, room, CHUNK) : 0;
+        if (n < 0 && errno != EINTR)
+            return -1;
+        out->length += n > 0 ? (size_t)n : 0;
+    }
+    close(fd);
+    return 0;
+}
+
+static bool path_of_descriptor(int fd, char *ret, size_t size)
+{
+    char link[32];
+    ssize_t length;
+
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    length = readlink(link, ret, size);
+    if (length <= 0 || (size_t)length == size || ret[0] != '/')
+        return false;
+    ret[length] = '\0';
+    return true;
+}
+
+/* Whatever path leads to one of the trees that plans treat specially, it is called by its name. */
+static void name_trees(struct bj_bwrap *bwrap)
+{
+    static const char *const names[] = {"/", "/proc", "/dev", "/sys"};
+    enum { COUNT = sizeof names / sizeof *names };
+    struct stat known[COUNT], status;
+    bool there[COUNT];
+
+    for (int i = 0; i < COUNT; i++)
+        there[i] = stat(names[i], &known[i]) == 0;
+    for (size_t i = 0; i < bwrap->layout.step_count; i++) {
+        struct bj_step *step = &bwrap->steps[i];
+
+        if (step->kind != BJ_STEP_BIND || stat(step->source, &status) < 0)
+            continue;
+        for (int j = 0; j < COUNT; j++) {
+            if (there[j] && status.st_dev == known[j].st_dev && status.st_ino == known[j].st_ino)
+                step->source = names[j];
+        }
+    }
 }
 
 /* An executable file, open for nothing but reading, tells no secret and leads nowhere. */
@@ -154,6 +206,7 @@ static int settle(struct bj_config *config, struct bj_bwrap *bwrap, struct bj_er
                        "a file tree of one's own needs sandbox_type native and isolation "
                        "namespaces; the configuration that BELLJAR_CONFIG names says otherwise");
     lift_unsaid_limits(config);
+    name_trees(bwrap);
     for (size_t i = 0; bwrap->command[i] != NULL; i++)
         find_passed(bwrap->command[i], &bwrap->layout);
     config->layout = &bwrap->layout;
@@ -237,7 +290,12 @@ static int run_parsed(struct bj_bwrap *bwrap)
 int bj_cli_bwrap(int argc, char **argv)
 {
     const struct bj_bwrap_caller caller = {
-        .uid = geteuid(), .gid = getegid(), .environment = environ};
+        .uid = geteuid(),
+        .gid = getegid(),
+        .environment = environ,
+        .read_all = read_descriptor,
+        .path_of = path_of_descriptor,
+    };
     static struct bj_bwrap bwrap; /* large */
     struct bj_error err = {0};
     int status;

@@ -7,13 +7,11 @@
  */
 #include "cli/bwrap_options.h"
 
-#include <errno.h>
 #include <linux/capability.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <unistd.h>
 
 #include "base/str.h"
 
@@ -45,6 +43,7 @@ enum env_use { ENV_SET, ENV_UNSET, ENV_CLEAR };
 
 struct reader {
     struct bj_bwrap *bwrap;
+    const struct bj_bwrap_caller *caller;
     unsigned switches;
     int64_t perms, size; /* for the next option; -1 = not said */
     bool one_filter, many_filters;
@@ -173,23 +172,11 @@ static struct bj_step *add_step(struct reader *reader, enum bj_step_kind kind, c
     return step;
 }
 
-/* The path that a descriptor was opened by; the kernel mounts by path, in another namespace. */
-static const char *path_of_fd(struct reader *reader, int fd)
-{
-    char link[32], path[BJ_PATH_MAX];
-    ssize_t length;
-
-    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-    length = readlink(link, path, sizeof path);
-    if (length <= 0 || length == sizeof path || path[0] != '/')
-        return NULL;
-    return bj_arena_copy(&reader->bwrap->arena, path, (size_t)length);
-}
-
 static int take_bind(struct reader *reader, const struct option *option, char **values,
                      struct bj_error *err)
 {
     struct bj_step *step = add_step(reader, BJ_STEP_BIND, values[1], 0, err);
+    char path[BJ_PATH_MAX];
     int fd = -1, result;
 
     if (step == NULL)
@@ -204,7 +191,8 @@ static int take_bind(struct reader *reader, const struct option *option, char **
         result = parse_fd(option, values[0], &fd, err);
         if (result < 0)
             return result;
-        step->source = path_of_fd(reader, fd);
+        /* The kernel mounts by path, for the descriptor is of another namespace. */
+        step->source = reader->caller->path_of(fd, path, sizeof path) ? inside(reader, path) : NULL;
     }
     if (step->source == NULL)
         return bj_fail(err, BJ_E_INVALID, "bwrap", "%s: %s leads nowhere", option->name, values[0]);
@@ -626,29 +614,26 @@ static int take_options(struct reader *reader, char **words, size_t count, size_
     return 0;
 }
 
+/* All that a descriptor holds, in the arena. */
 static int read_all(struct reader *reader, const struct option *option, int fd, char **ret,
                     size_t *ret_length, struct bj_error *err)
 {
     struct bj_buf buf;
-    ssize_t n = 1;
+    int result = 0;
 
     bj_buf_init(&buf, BJ_BWRAP_ARGS_MAX);
-    while (n != 0) {
-        char *room = bj_buf_reserve(&buf, 8192);
-
-        n = room != NULL ? read(fd, room, 8192) : 0;
-        if (n < 0 && errno != EINTR) {
-            bj_buf_release(&buf);
-            return bj_fail_errno(err, "bwrap", "%s: cannot read descriptor %d", option->name, fd);
-        }
-        buf.length += n > 0 ? (size_t)n : 0;
+    if (reader->caller->read_all(fd, &buf) < 0) {
+        result = bj_fail_errno(err, "bwrap", "%s: cannot read descriptor %d", option->name, fd);
+    } else if (buf.failed) {
+        result = bj_fail(err, BJ_E_LIMIT, "bwrap", "%s: more than %d bytes", option->name,
+                         BJ_BWRAP_ARGS_MAX);
+    } else {
+        *ret_length = buf.length;
+        *ret = bj_arena_copy(&reader->bwrap->arena, bj_buf_text(&buf), buf.length);
+        result = *ret != NULL ? 0 : no_memory(err);
     }
-    *ret_length = buf.length;
-    *ret = buf.failed ? NULL : bj_arena_copy(&reader->bwrap->arena, bj_buf_text(&buf), buf.length);
     bj_buf_release(&buf);
-    return *ret != NULL ? 0
-                        : bj_fail(err, BJ_E_LIMIT, "bwrap", "%s: more than %d bytes", option->name,
-                                  BJ_BWRAP_ARGS_MAX);
+    return result;
 }
 
 /* Words with a NUL after each, which may be missing after the last. */
@@ -665,7 +650,6 @@ static int take_args(struct reader *reader, const struct option *option, char **
         result = read_all(reader, option, fd, &text, &length, err);
     if (result < 0)
         return result;
-    close(fd);
     for (size_t i = 0; i < length; i += strlen(text + i) + 1)
         count++;
     words = bj_arena_array(&reader->bwrap->arena, count + 1, sizeof *words);
@@ -744,7 +728,7 @@ static int conclude(struct reader *reader, struct bj_error *err)
 int bj_bwrap_parse(int argc, char **argv, const struct bj_bwrap_caller *caller,
                    struct bj_bwrap *ret, struct bj_error *err)
 {
-    struct reader reader = {.bwrap = ret, .perms = -1, .size = -1};
+    struct reader reader = {.bwrap = ret, .caller = caller, .perms = -1, .size = -1};
     size_t used = 0;
     int result;
 

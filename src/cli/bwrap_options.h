@@ -14,11 +14,16 @@
 #define BJ_BWRAP_ARGS_MAX   (1 << 20)  /* bytes of one --args */
 #define BJ_BWRAP_NESTED_MAX 8          /* --args within --args */
 
-/* Who calls: facts that the defaults depend on. */
+/* Who calls: facts that the defaults depend on, and what reading needs of the system. */
 struct bj_bwrap_caller {
     uid_t uid;
     gid_t gid;
     char *const *environment; /* NULL-terminated; borrowed for the result's lifetime */
+
+    /* Appends all that the descriptor holds and closes it. 0, or -1 with errno. */
+    int (*read_all)(int fd, struct bj_buf *out);
+    /* The path that the descriptor was opened by; false if it has none. */
+    bool (*path_of)(int fd, char *ret, size_t size);
 };
 
 struct bj_bwrap {

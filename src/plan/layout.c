@@ -169,7 +169,7 @@ static void place_bind(struct layout_plan *p, size_t i)
         place_dev(p, i, step->target);
         return;
     }
-    flags |= step->read_only ? BJ_FLAG_READ_ONLY : 0;
+    flags |= step->read_only || (root && binds(step, "/sys")) ? BJ_FLAG_READ_ONLY : 0;
     flags |= step->devices ? 0 : BJ_FLAG_NO_DEV;
     flags |= step->optional ? BJ_FLAG_OPTIONAL : 0;
     bj_plan_bind(p->b, p->slots[i], step->source, step->target, flags);
@@ -390,6 +390,10 @@ int bj_plan_layout(struct bj_builder *b, struct bj_error *err)
     if (p.layout->step_count > BJ_LAYOUT_STEPS_MAX)
         return bj_fail(err, BJ_E_LIMIT, "plan", "more than %d steps make up the file tree",
                        BJ_LAYOUT_STEPS_MAX);
+    if (b->config->command_whitelist != NULL)
+        return bj_fail(err, BJ_E_UNSUPPORTED, "plan",
+                       "a command_whitelist cannot be enforced in a file tree of one's own: the "
+                       "programs listed would have to be the only ones in it");
     plan->clone_flags = CLONE_NEWUSER | CLONE_NEWPID;
     plan->layers |=
         BJ_LAYER_BIT(USER_NAMESPACE) | BJ_LAYER_BIT(PID) | BJ_LAYER_BIT(IPC) | BJ_LAYER_BIT(UTS);

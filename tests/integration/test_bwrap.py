@@ -473,10 +473,11 @@ def test_init_tells_no_secret(case):
 
 
 @pytest.mark.skipif(not AS_ROOT, reason="this host lacks root outside")
-def test_root_without_a_user_namespace(place):
+@pytest.mark.parametrize("root", ["/", "//", "/usr/.."])
+def test_root_without_a_user_namespace(place, root):
     """Root's bubblewrap keeps root's power over knobs and disks; here it is an ordinary one."""
     case = Case(place, "root", Path("/var/tmp"), Path("/var/tmp"))
-    words = ["--dev-bind", "/", "/", "--", case.helper, "knob", "disk"]
+    words = ["--dev-bind", root, "/", "--", case.helper, "knob", "disk"]
     outside, ours = (dict(line.split() for line in case.run(command)[1].splitlines())
                      for command in ([REAL, *words], [case.ours, *words]))
     assert outside["knob"] == "done"
