@@ -4,9 +4,11 @@ The first half compares: whatever an agent can see must be the same. The second 
 side: what works under bubblewrap with such a command line must fail here.
 """
 
+import errno
 import json
 import os
 import pty
+import re
 import select
 import shutil
 import signal
@@ -19,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from program import AS_ROOT, BELLJAR, PATIENCE, descendants, tree, wait_until
+from program import AS_ROOT, BELLJAR, FAULTS, PATIENCE, descendants, tree, wait_until
 
 REAL = shutil.which("bwrap")
 HERE = Path(__file__).resolve().parent
@@ -418,6 +420,62 @@ def test_limits_come_from_the_environment(case):
     status, out, err = case.run([case.ours, *BASE, "--", "/bin/sh", "-c",
                                  "ulimit -n; env | grep -c BELLJAR; sleep 30"])
     assert (status, out) == (124, "77\n0\n") and "timed out" in err
+
+
+WALLS = r"""
+while read -r key value; do case $key in
+    Cap[PEA]*|NoNewPrivs:|Seccomp*) echo "$key $value";; esac; done </proc/self/status
+while read -r id parent device root place options rest; do echo "$place $options"; done \
+    </proc/self/mountinfo | sort
+while read -r name rest; do echo "$name"; done </proc/net/dev
+echo /* /dev/* /proc/self/fd/* /tmp/*; readlink /proc/self/ns/*
+"""
+
+
+def test_every_call_fails_closed(case):
+    """Each system call and allocation fails once: an error, or a sandbox with every wall."""
+    if not Path(FAULTS).exists():
+        pytest.skip("needs build-faults")
+    program, log = case.place / "faulty/bwrap", case.home / "log"
+    if not program.exists():
+        program.parent.mkdir()
+        shutil.copy(FAULTS, program)
+    log.write_text("")
+    log.chmod(0o666)
+    content = os.open(case.project / "readme", os.O_RDONLY)
+    words = [program, "--ro-bind", "/", "/", "--tmpfs", "/tmp", "--dev", "/dev",
+             "--proc", "/proc", "--bind", case.project, case.project, "--remount-ro", "/tmp",
+             "--ro-bind-data", content, f"{case.project}/masked", "--unshare-all", "--",
+             "/bin/bash", "-c", WALLS]
+
+    def once(number):
+        log.write_text("")
+        os.lseek(content, 0, os.SEEK_SET)
+        case.variables |= {"BELLJAR_FAULT": str(number), "BELLJAR_FAULT_ERRNO": str(errno.EIO),
+                           "BELLJAR_FAULT_LOG": str(log)}
+        status, out, err = case.run(words, pass_fds=[content])
+        here = [os.readlink(f"/proc/self/ns/{name}") for name in os.listdir("/proc/self/ns")]
+        for name in here:
+            out = out.replace(name, "the host's")
+        return log.read_text(), status, re.sub(r":\[\d+\]", " its own", out), err
+
+    whole = once(10**9)
+    assert whole[1] == 0 and whole[3] == "", whole
+    counts = {0: 0, 1: 0}
+    for number in range(1, 5000):
+        hit, status, out, err = once(number)
+        if not hit:
+            break
+        assert status in counts, (number, hit, status, out, err)
+        counts[status] += 1
+        if status == 1:
+            # It did not run, or behind every wall, and only its end could not be told.
+            assert out in ("", whole[2]) and err.startswith("bwrap: "), (number, hit, out, err)
+        else:
+            assert out == whole[2], (number, hit, out, whole[2])
+    print(counts)
+    assert number > 50 and counts[1] > 50
+    os.close(content)
 
 
 # ---- the attacker's side ----
