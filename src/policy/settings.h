@@ -54,7 +54,7 @@ int bj_settings_load_file(struct bj_settings *settings, const char *path,
     X(REQUIRES_PERMISSION, "requires_permission", "Command requests unsandboxed execution")        \
     X(DENIED, "denied", "Unsandboxed commands are not allowed")                                    \
     X(UNAVAILABLE, "unavailable",                                                                  \
-      "Sandbox is enabled, but no supported sandbox executor is available on this platform. "      \
+      "Sandbox is enabled, but no supported sandbox executor is available on linux. "              \
       "Install Bubblewrap on Linux or disable sandbox explicitly.")                                \
     X(SANDBOXED, "sandboxed", "Command will run in sandbox")
 

@@ -58,7 +58,7 @@ static const struct {
      "Command requests unsandboxed execution"},
     {DISABLE, DISABLE, BJ_CHECK_DENIED, false, false, "Unsandboxed commands are not allowed"},
     {EXECUTOR, 0, BJ_CHECK_UNAVAILABLE, false, false,
-     "Sandbox is enabled, but no supported sandbox executor is available on this platform. Install "
+     "Sandbox is enabled, but no supported sandbox executor is available on linux. Install "
      "Bubblewrap on Linux or disable sandbox explicitly."},
     {0, 0, BJ_CHECK_SANDBOXED, true, false, "Command will run in sandbox"},
 };
