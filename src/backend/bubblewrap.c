@@ -135,6 +135,12 @@ static bool is_covered(const struct builder *b, const char *path)
  */
 static void add_system(struct builder *b)
 {
+    /* To the kernel's knobs a caller that is root is their owner, whatever it is called inside; a
+     * bubblewrap that was started as root in a user namespace does not cover them all itself. */
+    static const char *const knobs[] = {
+        "/proc/acpi", "/proc/bus",   "/proc/driver", "/proc/fs",  "/proc/irq",
+        "/proc/mtrr", "/proc/kcore", "/proc/scsi",   "/proc/sys", "/proc/sysrq-trigger",
+    };
     static const char *const settings[] = {
         "/etc/alternatives", "/etc/ca-certificates", "/etc/group",         "/etc/hosts",
         "/etc/host.conf",    "/etc/ld.so.cache",     "/etc/ld.so.conf",    "/etc/ld.so.conf.d",
@@ -144,6 +150,8 @@ static void add_system(struct builder *b)
     };
 
     add(b, PROC, NULL, "/proc");
+    for (size_t i = 0; i < sizeof knobs / sizeof *knobs; i++)
+        add(b, RO_BIND_TRY, knobs[i], knobs[i]);
     add(b, DEV, NULL, "/dev");
     add(b, TMPFS, NULL, "/tmp");
     if (is_covered(b, "/")) {

@@ -140,6 +140,17 @@ def test_processes_of_the_host(belljar):
     assert word == "absent" and int(count) < 10
 
 
+KNOBS = ("for f in /proc/sys/vm/swappiness /proc/sys/kernel/core_pattern /proc/sysrq-trigger "
+         "$(find /proc/irq /proc/fs /proc/acpi /proc/bus -type f 2>/dev/null | head -50); do "
+         "[ -e $f ] && (: >> $f) 2>/dev/null && echo open $f; done; true")
+
+
+def test_knobs_of_the_kernel(belljar):
+    """Root owns them outside, so that only a read-only mount keeps it from them inside."""
+    assert sh(belljar, KNOBS).out == ""
+    assert sh(belljar, KNOBS, "--user", "root").out == ""
+
+
 def test_the_system_call_filter_is_loaded(belljar):
     script = "unshare -U true; python3 -c 'import os; os.open(\".\", os.O_RDONLY); " \
              "open(\"f\", \"w\"); os.chmod(\"f\", 0o4755)'; grep Seccomp: /proc/self/status"

@@ -63,6 +63,7 @@ KINDS = [
     pytest.param(["--workspace", "empty", "-v", "{beside}:/a", "-v", "{beside}:/b:ro"],
                  id="volumes"),
     pytest.param(["--allow-degraded"], id="degraded"),
+    pytest.param(["--sandbox-type", "bubblewrap"], id="bubblewrap"),
     pytest.param(["--only-command", "readlink", "--deny-risk", "off", "--ask-risk", "off",
                   "--on-ask", "allow"], id="commands"),
 ]

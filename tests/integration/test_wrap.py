@@ -169,6 +169,14 @@ def test_processes_of_the_host_are_absent(tmp_path, backend):
                tmp_path).returncode != 0
 
 
+@pytest.mark.parametrize("backend", RUNNABLE)
+def test_knobs_of_the_kernel(tmp_path, backend):
+    knob = "/proc/sys/vm/swappiness"
+    done = run(f"(: >> {knob}) && echo open; cat {knob}", "--backend", backend, "--workdir",
+               tmp_path)
+    assert done.stdout == Path(knob).read_text(), done
+
+
 @pytest.fixture
 def unix_socket(tmp_path):
     path = tmp_path / "s.sock"
