@@ -28,7 +28,6 @@
 #define ARENA_MAX       (8 << 20)
 #define DEPTH_MAX       24     /* of directories that are searched for libraries */
 #define ENTRIES_MAX     200000 /* of these directories together */
-#define NEEDS_MAX       128    /* rows of the table */
 #define KNOWN_MAX       512    /* names of libraries that are remembered */
 #define CHAIN_MAX       16     /* names that lead to one program */
 
@@ -47,8 +46,8 @@ struct finder {
     int chain_length;
     const char *known[KNOWN_MAX]; /* names of libraries that were looked for */
     int known_count;
-    bool applied[NEEDS_MAX]; /* rows of the table */
-    int entries;             /* of directories, so far */
+    bool applied[BJ_NEEDS_MAX]; /* rows of the table */
+    int entries;                /* of directories, so far */
     struct bj_error *err;
     int failed; /* 0, or the first failure's code */
     struct bj_image image;
@@ -198,7 +197,7 @@ static void note_link(void *data, const char *link)
         finder->chain[finder->chain_length++] = base_name(kept);
 }
 
-static void apply_needs(struct finder *finder, const char *name);
+static void apply_needs(struct finder *finder, const char *name, const char *directory);
 
 /* Grants a program by its path inside. NULL where there is none; links are kept. */
 static struct bj_program_file *run_path(struct finder *finder, const char *path)
@@ -224,8 +223,10 @@ static struct bj_program_file *run_path(struct finder *finder, const char *path)
     length = finder->chain_length;
     memcpy(chain, finder->chain, sizeof chain);
     for (int i = 0; i < length; i++)
-        apply_needs(finder, chain[i]);
-    apply_needs(finder, base_name(real));
+        apply_needs(finder, chain[i], NULL);
+    bj_str_copy(space, sizeof space, real);
+    *strrchr(space, '/') = '\0';
+    apply_needs(finder, base_name(real), space);
     return file;
 }
 
@@ -419,80 +420,121 @@ static bool is_library_name(const char *name)
     return dot != NULL && bj_streq(dot, ".node");
 }
 
-/* A library below a directory without links, which needs no looking up. */
-static void load_child(struct finder *finder, const char *path, unsigned char type)
+/* The entry's kind where the file system does not tell it. */
+static unsigned char type_of(DIR *directory, const struct dirent *entry)
 {
-    static const struct stat plain = {.st_mode = S_IFREG, .st_nlink = 1};
+    struct stat status;
 
-    if (type != DT_REG)
-        load_path(finder, path);
-    else if (fits(finder, path))
-        add_file(finder, path, &plain, BJ_PROGRAM_LOAD);
+    if (entry->d_type != DT_UNKNOWN)
+        return entry->d_type;
+    return fstatat(dirfd(directory), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) == 0
+               ? (unsigned char)IFTODT(status.st_mode)
+               : DT_UNKNOWN;
 }
 
 /*
- * Goes through a directory of the system's: whole trees are looked into, else libraries added.
- * What Python compiled for itself is no machine code.
+ * Goes through a directory (without links): programs are looked into, or libraries added. What
+ * Python compiled for itself is no machine code.
  */
-static void search_tree(struct finder *finder, const char *path, bool whole, int depth)
+static void search_tree(struct finder *finder, const char *path, bool programs, int depth)
 {
-    char child[BJ_PATH_MAX];
-    DIR *directory = depth < DEPTH_MAX ? opendir(path) : NULL;
+    char child[BJ_PATH_MAX], space[BJ_PATH_MAX];
+    const char *host = bj_view_host(&finder->view, path, space, sizeof space);
+    DIR *directory = host != NULL && depth < DEPTH_MAX ? opendir(host) : NULL;
     struct dirent *entry;
 
     while (directory != NULL && finder->failed == 0 && (entry = readdir(directory)) != NULL) {
         const char *name = entry->d_name;
+        unsigned char type;
 
         if (bj_streq(name, ".") || bj_streq(name, "..") || bj_streq(name, "__pycache__") ||
             snprintf(child, sizeof child, "%s/%s", path, name) >= (int)sizeof child)
             continue;
+        type = type_of(directory, entry);
         if (++finder->entries > ENTRIES_MAX)
             give_up(finder, "200000 files looked at");
-        else if (entry->d_type == DT_DIR)
-            search_tree(finder, child, whole, depth + 1);
-        else if (whole && entry->d_type == DT_REG)
+        else if (type == DT_DIR)
+            search_tree(finder, child, programs, depth + 1);
+        else if (programs && type == DT_REG)
             look_into(finder, child, false);
-        else if (!whole && is_library_name(name))
-            load_child(finder, child, entry->d_type);
+        else if (!programs && is_library_name(name))
+            load_path(finder, child);
     }
     if (directory != NULL)
         closedir(directory);
 }
 
-static void apply_pattern(struct finder *finder, const struct bj_need *need)
+/* One directory or file that a pattern of the table stands for. */
+static void apply_place(struct finder *finder, enum bj_need_kind kind, const char *path)
 {
+    char real[BJ_PATH_MAX];
+    struct stat status;
+
+    /* Where the workload may write, what is there is not the program's maker's. */
+    if (!bj_view_resolve(&finder->view, path, NULL, NULL, real, &status) ||
+        bj_view_is_writable(&finder->view, real))
+        return;
+    if (kind == BJ_NEED_RUN_FILE && S_ISREG(status.st_mode))
+        run_path(finder, real);
+    else if (!S_ISDIR(status.st_mode))
+        return;
+    else if (kind == BJ_NEED_LOAD_ALL)
+        search_tree(finder, real, false, 0);
+    else
+        add_file(finder, real, &status,
+                 kind == BJ_NEED_RUN_TREE ? BJ_PROGRAM_RUN : BJ_PROGRAM_LOAD);
+}
+
+/* The pattern in a host directory, whose name may have characters that are special in patterns. */
+static bool pattern_in(const char *directory, const char *what, char ret[static 2 * BJ_PATH_MAX])
+{
+    size_t used = 0;
+
+    for (; *directory != '\0' && used + 2 < BJ_PATH_MAX; directory++) {
+        if (strchr("*?[\\", *directory) != NULL)
+            ret[used++] = '\\';
+        ret[used++] = *directory;
+    }
+    if (*directory != '\0')
+        return false;
+    return snprintf(ret + used, 2 * BJ_PATH_MAX - used, "%s%s", used > 0 ? "/" : "", what) <
+           BJ_PATH_MAX;
+}
+
+/* `directory`: the program's, inside, which relative patterns begin at; "" for others. */
+static void apply_pattern(struct finder *finder, const struct bj_need *need, const char *directory)
+{
+    char pattern[2 * BJ_PATH_MAX], inside[2 * BJ_PATH_MAX], space[BJ_PATH_MAX];
+    const char *host =
+        *directory != '\0' ? bj_view_host(&finder->view, directory, space, sizeof space) : "";
     glob_t found = {0};
 
-    if (glob(need->what, GLOB_NOSORT, NULL, &found) != 0)
+    if (host == NULL || !pattern_in(host, need->what, pattern) ||
+        glob(pattern, GLOB_NOSORT, NULL, &found) != 0)
         return;
     for (size_t i = 0; i < found.gl_pathc && finder->failed == 0; i++) {
-        char real[BJ_PATH_MAX];
-        struct stat status;
-
-        if (!bj_view_resolve(&finder->view, found.gl_pathv[i], NULL, NULL, real, &status) ||
-            !bj_view_is_system(&finder->view, real))
-            continue;
-        if (need->kind == BJ_NEED_RUN_FILE && S_ISREG(status.st_mode))
-            run_path(finder, real);
-        if (!S_ISDIR(status.st_mode))
-            continue;
-        if (need->kind == BJ_NEED_LOAD_ALL)
-            search_tree(finder, real, false, 0);
-        else if (need->kind == BJ_NEED_LOAD_DIR)
-            add_file(finder, real, &status, BJ_PROGRAM_LOAD);
-        else if (need->kind == BJ_NEED_RUN_TREE)
-            add_file(finder, real, &status, BJ_PROGRAM_RUN);
+        snprintf(inside, sizeof inside, "%s%s", directory, found.gl_pathv[i] + strlen(host));
+        if (strlen(inside) < BJ_PATH_MAX)
+            apply_place(finder, need->kind, inside);
     }
     globfree(&found);
 }
 
-/* Each row once, whichever name asks for it first. */
-static void apply_needs(struct finder *finder, const char *name)
+/*
+ * What a program of that name needs. Rows that begin at the program's directory, which is NULL for
+ * a link's name, are for each program; all others are applied once, whichever name asks first.
+ */
+static void apply_needs(struct finder *finder, const char *name, const char *directory)
 {
     for (size_t i = 0; bj_needs[i].program != NULL && finder->failed == 0; i++) {
         const struct bj_need *need = &bj_needs[i];
+        bool relative = bj_starts_with(need->what, "../");
 
-        if (finder->applied[i] || fnmatch(need->program, name, 0) != 0)
+        if (fnmatch(need->program, name, 0) != 0)
+            continue;
+        if (relative && directory != NULL)
+            apply_pattern(finder, need, directory);
+        if (relative || finder->applied[i])
             continue;
         finder->applied[i] = true;
         if (need->kind == BJ_NEED_RUN)
@@ -500,13 +542,13 @@ static void apply_needs(struct finder *finder, const char *name)
         else if (need->kind == BJ_NEED_LOAD)
             load_name(finder, need->what, "", "/");
         else
-            apply_pattern(finder, need);
+            apply_pattern(finder, need, "");
     }
 }
 
 /* ---- The list ---- */
 
-/* By its path, a library too can be listed, or a directory of the system's that holds some. */
+/* By its path, a library too can be listed, or a directory that holds some. */
 static bool load_listed(struct finder *finder, const char *path)
 {
     char real[BJ_PATH_MAX];
@@ -516,8 +558,6 @@ static bool load_listed(struct finder *finder, const char *path)
         return false;
     if (!S_ISDIR(status.st_mode))
         return load_path(finder, real);
-    if (!bj_view_is_system(&finder->view, real))
-        return false;
     search_tree(finder, real, false, 0);
     return true;
 }

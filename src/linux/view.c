@@ -24,7 +24,7 @@ void bj_view_init(struct bj_view *view, const struct bj_config *config, const st
 /* A tree of the host's in the sandbox. */
 struct place {
     const char *source, *target;
-    bool writable, system;
+    bool writable;
 };
 
 /* Where a path lies: what was mounted last covers what came before. */
@@ -36,17 +36,17 @@ static bool find_place(const struct bj_view *view, const char *path, struct plac
     for (int64_t i = config->volume_count; i > 0; i--) {
         const struct bj_volume *volume = &config->volumes[i - 1];
 
-        *ret = (struct place){volume->source, volume->target, !volume->read_only, false};
+        *ret = (struct place){volume->source, volume->target, !volume->read_only};
         if (bj_path_is_below(path, ret->target))
             return true;
     }
-    *ret = (struct place){host->workspace, view->directory, true, false};
+    *ret = (struct place){host->workspace, view->directory, true};
     if (config->workspace == BJ_WORKSPACE_DIRECTORY && bj_path_is_below(path, ret->target))
         return true;
     for (int i = 0; i < host->system_count; i++) {
         const struct bj_system_dir *dir = &host->system[i];
 
-        *ret = (struct place){dir->path, dir->path, false, true};
+        *ret = (struct place){dir->path, dir->path, false};
         if (dir->kind == BJ_SYSTEM_DIRECTORY && bj_path_is_below(path, dir->path))
             return true;
         if (dir->kind == BJ_SYSTEM_LINK && bj_streq(path, dir->path))
@@ -60,13 +60,6 @@ bool bj_view_is_writable(const struct bj_view *view, const char *path)
     struct place place;
 
     return find_place(view, path, &place) && place.writable;
-}
-
-bool bj_view_is_system(const struct bj_view *view, const char *path)
-{
-    struct place place;
-
-    return find_place(view, path, &place) && place.system;
 }
 
 const char *bj_view_host(const struct bj_view *view, const char *path, char *space, size_t size)

@@ -22,9 +22,6 @@ void bj_view_init(struct bj_view *view, const struct bj_config *config, const st
 /* May the workload write there? */
 bool bj_view_is_writable(const struct bj_view *view, const char *path);
 
-/* Is it in one of the system's directories, which have the same paths here and inside? */
-bool bj_view_is_system(const struct bj_view *view, const char *path);
-
 /* The host path of a path inside that has no links; NULL if it is none of the host's files. */
 const char *bj_view_host(const struct bj_view *view, const char *path, char *space, size_t size);
 

@@ -7,3 +7,5 @@ const struct bj_need bj_needs[] = {
 #undef BJ_NEED
     {0},
 };
+
+_Static_assert(sizeof bj_needs / sizeof *bj_needs <= BJ_NEEDS_MAX, "more rows than BJ_NEEDS_MAX");

@@ -60,9 +60,10 @@ enum bj_need_kind {
 struct bj_need {
     const char *program; /* pattern of file names; see fnmatch(3) */
     enum bj_need_kind kind;
-    const char *what; /* a name, or a pattern of absolute paths in the system's directories */
+    const char *what; /* a name; a pattern of absolute paths, or from the program's directory on */
 };
 
+#define BJ_NEEDS_MAX 128
 extern const struct bj_need bj_needs[]; /* ends with a NULL program */
 
 #endif

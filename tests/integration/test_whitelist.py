@@ -292,6 +292,35 @@ def test_volumes_are_not_executable(caller, tmp_path_factory):
     shutil.rmtree(place)
 
 
+def test_interpreter_in_a_volume_has_its_modules(caller):
+    place = Path(tempfile.mkdtemp(prefix="whitelist-"))
+    place.chmod(0o755)
+    python = Path(PYTHON).resolve()
+    modules = Path("/usr/lib") / python.name / "lib-dynload"
+    (place / "bin").mkdir()
+    shutil.copy(python, place / "bin")
+    shutil.copytree(modules, place / "lib" / python.name / "lib-dynload")
+    done = caller.run(*only(f"/v/bin/{python.name}"), "-v", f"{place}:/v:ro", "--",
+                      f"/v/bin/{python.name}", "-I", "-c", "import _ctypes; print(_ctypes.__file__)")
+    assert done.status == 0 and done.out.startswith("/v/lib/"), done
+    shutil.rmtree(place)
+
+
+def test_listed_library_is_loaded(caller):
+    """By path a library can be listed as well, in the workspace too; it is not executed."""
+    load = ["--", PYTHON, "-I", "-c", "import ctypes; ctypes.CDLL('./evil.so')"]
+    caller.run(*only(PYTHON), *load)
+    assert not caller.ran
+    caller.run(*only(PYTHON, f"{caller.directory}/evil.so"), *load)
+    assert caller.ran
+
+
+@pytest.mark.parametrize("path", ["/proc/1/exe", "/proc/self/exe", "/proc/$PPID/exe"])
+def test_program_of_another_process(caller, path):
+    done = caller.run(*only("ls"), "-c", f"exec -a touch {path} run -- ls; {LOADER} {path} ran")
+    assert not caller.ran and done.status != 0
+
+
 def test_standard_input_is_no_way_in(caller):
     with open(caller.directory / "evil", "r+b") as evil:
         caller.run("-i", *only("ls"), "-c", f"{LOADER} /proc/self/fd/0 ran; /proc/self/fd/0 ran",
