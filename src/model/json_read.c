@@ -6,6 +6,30 @@
 #include "base/limits.h"
 #include "model/json_internal.h"
 
+static _Thread_local bool lost_memory;
+
+static void *allocate(size_t size)
+{
+    void *memory = bj_alloc(size);
+
+    lost_memory = lost_memory || memory == NULL;
+    return memory;
+}
+
+void bj_json_setup(void)
+{
+    lost_memory = false;
+    json_set_alloc_funcs(allocate, bj_free);
+}
+
+bool bj_json_lost_memory(void)
+{
+    bool lost = lost_memory;
+
+    lost_memory = false;
+    return lost;
+}
+
 const char *bj_json_type(const json_t *value)
 {
     switch (json_typeof(value)) {
@@ -73,6 +97,11 @@ int bj_json_parse_within(const char *text, size_t length, size_t maximum, json_t
         return bj_fail(err, BJ_E_CONFIG, "config", "nested deeper than %d", BJ_JSON_DEPTH_MAX);
     bj_json_setup();
     *ret_root = json_loadb(text, length, JSON_REJECT_DUPLICATES, &error);
+    if (bj_json_lost_memory()) {
+        json_decref(*ret_root);
+        *ret_root = NULL;
+        return bj_fail(err, BJ_E_NO_MEMORY, "config", "out of memory");
+    }
     return *ret_root == NULL ? fail_syntax(&error, err) : 0;
 }
 

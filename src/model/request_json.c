@@ -9,6 +9,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "model/json_internal.h"
 #include "model/json_read.h"
 #include "model/options_internal.h"
 #include "model/tool.h"
@@ -228,7 +229,7 @@ static int take_arguments(struct bj_request_json *ret, const char *name, json_t 
 
     ret->tool = bj_strdup(name);
     ret->arguments = json_dumps(object, JSON_COMPACT);
-    if (ret->tool == NULL || ret->arguments == NULL)
+    if (ret->tool == NULL || ret->arguments == NULL || bj_json_lost_memory())
         return no_memory(err);
     ret->request.tool = ret->tool;
     ret->request.arguments = ret->arguments;
