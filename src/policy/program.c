@@ -87,64 +87,29 @@ struct bj_effect *bj_reader_effect_word(struct reader *reader, const struct use 
 
 /* ---- Options ---- */
 
-static const struct option_row *find_letter(const struct program_row *row, char letter)
-{
-    const struct option_row *options = bj_table_options(row);
-
-    for (size_t i = 0; i < row->option_count; i++) {
-        if (strchr(bj_table_text(options[i].letters), letter) != NULL)
-            return &options[i];
-    }
-    return NULL;
-}
-
 /* What is matched: a spelling with its dashes, whole or a prefix of it. */
 struct match {
     const struct option_row *option;
     const char *name;
-    bool exact;
 };
 
-static void match_names(const struct program_row *row, const char *text, size_t length,
-                        bool prefixes, struct match *best)
+static bool find_letter(const struct reader *reader, char letter, const struct option_row **ret)
 {
-    const struct option_row *options = bj_table_options(row);
-
-    for (size_t i = 0; i < row->option_count && !best->exact; i++) {
-        const char *name = bj_table_text(options[i].names);
-
-        for (; *name != '\0'; name += strlen(name) + 1) {
-            if (strncmp(name, text, length) != 0)
-                continue;
-            if (name[length] == '\0') {
-                *best = (struct match){&options[i], name, true};
-                return;
-            }
-            if (prefixes && (best->option == NULL || (best->option->use.verb == VERB_NONE &&
-                                                      options[i].use.verb != VERB_NONE)))
-                *best = (struct match){&options[i], name, false};
-        }
-    }
-}
-
-static bool find_option_letter(const struct reader *reader, char letter,
-                               const struct option_row **ret)
-{
-    *ret = find_letter(reader->row, letter);
+    *ret = bj_table_letter(reader->row, letter);
     if (*ret == NULL && reader->parent != NULL)
-        *ret = find_letter(reader->parent, letter);
+        *ret = bj_table_letter(reader->parent, letter);
     return *ret != NULL;
 }
 
 /* `text` with its dashes; -name is matched whole only, where that is the custom. */
-static struct match find_option_name(const struct reader *reader, const char *text, size_t length)
+static struct match find_name(const struct reader *reader, const char *text, size_t length)
 {
-    bool prefixes = length > 3 && text[1] == '-';
-    struct match match = {NULL, NULL, false};
+    bool prefixes = length > 2 && text[1] == '-';
+    struct match match = {NULL, NULL};
 
-    match_names(reader->row, text, length, prefixes, &match);
+    match.option = bj_table_name(reader->row, text, length, prefixes, &match.name);
     if (match.option == NULL && reader->parent != NULL)
-        match_names(reader->parent, text, length, prefixes, &match);
+        match.option = bj_table_name(reader->parent, text, length, prefixes, &match.name);
     return match;
 }
 
@@ -159,7 +124,7 @@ static const char *short_name(struct reader *reader, char letter)
 /* The long name without dashes that stands for an option; "" if it has none. */
 static const char *plain_name(const struct option_row *option)
 {
-    const char *name = bj_table_text(option->names);
+    const char *name = bj_table_text(option->name);
 
     while (*name == '-')
         name++;
@@ -170,8 +135,7 @@ static const char *plain_name(const struct option_row *option)
 static void take_option(struct reader *reader, const struct option_row *option, const char *spelled,
                         const struct bj_word *word, const struct bj_word *value)
 {
-    const char *letters = bj_table_text(option->letters);
-    struct bj_flag *flag = bj_reader_add_flag(reader, letters[0], plain_name(option), word);
+    struct bj_flag *flag = bj_reader_add_flag(reader, option->letter, plain_name(option), word);
     struct use use = {option->use.verb, option->use.by_default, bj_table_text(option->use.argument),
                       spelled};
 
@@ -188,8 +152,8 @@ static void take_option(struct reader *reader, const struct option_row *option, 
     if (use.verb == VERB_NONE)
         return;
     if (use.via == NULL)
-        use.via = *bj_table_text(option->names) != '\0' ? bj_table_text(option->names)
-                                                        : short_name(reader, letters[0]);
+        use.via = *bj_table_text(option->name) != '\0' ? bj_table_text(option->name)
+                                                       : short_name(reader, option->letter);
     /* An option without its optional value, or with none left, still does what it does. */
     bj_reader_use(reader, &use, value != NULL ? value : word);
 }
@@ -231,10 +195,9 @@ static size_t take_rest(struct reader *reader, const struct option_row *option, 
 
     while (next + rest.count < reader->argc && !bj_word_is(&reader->argv[next + rest.count], ";"))
         rest.count++;
-    bj_reader_add_flag(reader, *bj_table_text(option->letters), plain_name(option),
-                       &reader->argv[at]);
+    bj_reader_add_flag(reader, option->letter, plain_name(option), &reader->argv[at]);
     if (use.via == NULL)
-        use.via = short_name(reader, *bj_table_text(option->letters));
+        use.via = short_name(reader, option->letter);
     next += rest.count;
     bj_reader_use_list(reader, &use, &rest);
     return next < reader->argc ? next - at : next - at - 1;
@@ -286,7 +249,7 @@ static size_t read_cluster(struct reader *reader, size_t at, size_t from, bool b
             hole_in_cluster(reader, word);
             break;
         }
-        if (!find_option_letter(reader, word->text[i], &option)) {
+        if (!find_letter(reader, word->text[i], &option)) {
             take_unlisted(reader, word, word->text[i]);
             continue;
         }
@@ -313,7 +276,7 @@ static bool read_long(struct reader *reader, size_t at, size_t *ret_used, bool *
     const char *equals = memchr(word->text, '=', word->length);
     size_t length = equals == NULL ? word->length : (size_t)(equals - word->text);
     bool two = word->text[1] == '-';
-    struct match match = {NULL, NULL, false};
+    struct match match = {NULL, NULL};
     struct bj_word value;
 
     if (memchr(word->text, BJ_HOLE, length) != NULL) {
@@ -321,9 +284,9 @@ static bool read_long(struct reader *reader, size_t at, size_t *ret_used, bool *
             hole_in_cluster(reader, word);
         return two;
     }
-    match = find_option_name(reader, word->text, length);
+    match = find_name(reader, word->text, length);
     if (match.option == NULL && two && reader->row->attributes & IS_ONEDASH)
-        match = find_option_name(reader, word->text + 1, length - 1);
+        match = find_name(reader, word->text + 1, length - 1);
     if (match.option == NULL) {
         if (two)
             take_unlisted(reader, word, 0);
@@ -363,7 +326,7 @@ static bool is_option(const struct reader *reader, const struct bj_word *word)
 
     if (word->length > 1 && word->text[0] == '-')
         return true;
-    return word->length > 0 && word->text[0] == '+' && find_option_letter(reader, '+', &option);
+    return word->length > 0 && word->text[0] == '+' && find_letter(reader, '+', &option);
 }
 
 static bool ends_options(const struct reader *reader, const struct bj_word *word)

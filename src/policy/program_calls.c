@@ -187,7 +187,9 @@ static bool read_arguments(struct code *code, struct cursor cursor, struct argum
         return false;
     if (open)
         bj_code_next(code, &cursor);
-    value->text = empty(code);
+    arguments->count = arguments->word_count = 0;
+    arguments->shell = false;
+    *value = (struct value){.text = empty(code)};
     for (; cursor.token != CODE_END && cursor.at < limit; bj_code_next(code, &cursor)) {
         bool closes = is(code, &cursor, ')') || is(code, &cursor, ']') || is(code, &cursor, '}');
 
@@ -198,7 +200,7 @@ static bool read_arguments(struct code *code, struct cursor cursor, struct argum
                 break;
             end_value(code, arguments, value);
             value = &arguments->values[++arguments->count];
-            value->text = empty(code);
+            *value = (struct value){.text = empty(code)};
             continue;
         }
         read_piece(code, &cursor, arguments, value, depth);
@@ -415,21 +417,20 @@ void bj_code_call(struct code *code, struct cursor cursor, const char *name, siz
 {
     for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
         const struct call *call = &calls[i];
-        struct arguments *arguments;
+        struct arguments arguments;
 
         if (call->language != code->language || call->name[0] != name[0] ||
             strlen(call->name) != length || memcmp(call->name, name, length) != 0)
             continue;
         if (!is_mentioned(code, i))
             return;
-        arguments = bj_arena_alloc(code->reader->arena, sizeof *arguments);
         code->limits->calls++;
-        if (arguments == NULL || !read_arguments(code, cursor, arguments))
+        if (!read_arguments(code, cursor, &arguments))
             return;
         /* A variable alone says nothing that the code does not say. */
-        if (arguments->values[0].known || arguments->values[0].list || call->kind < CALL_CODE ||
+        if (arguments.values[0].known || arguments.values[0].list || call->kind < CALL_CODE ||
             call->kind == CALL_OPEN)
-            do_call(code, call, arguments);
+            do_call(code, call, &arguments);
         return;
     }
 }

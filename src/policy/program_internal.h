@@ -43,9 +43,10 @@ struct use_row {
     uint32_t argument;
 };
 
+/* An option, by the first of its spellings; a program finds it by any of them. */
 struct option_row {
-    uint32_t letters; /* those that mean it; the first stands for all */
-    uint32_t names;   /* with their dashes, one after the other, then an empty one */
+    uint32_t name; /* with its dashes */
+    char letter;   /* 0 if it has none */
     uint8_t arity;
     uint8_t final; /* what follows is operands, whatever it looks like */
     struct use_row use;
@@ -59,6 +60,12 @@ struct operands_row {
     uint16_t item_first;
 };
 
+/* A long name with its dashes; sorted within a program. */
+struct spelling_row {
+    uint32_t name;
+    uint16_t option; /* of the program's */
+};
+
 struct name_row {
     uint32_t name;
     uint16_t program;
@@ -68,7 +75,10 @@ struct program_row {
     uint32_t name;
     uint16_t attributes;
     uint8_t reader;
-    uint16_t option_first, option_count;
+    uint16_t option_first;
+    uint32_t letters; /* all of its options; each one's option stands in letter_options */
+    uint16_t letter_first;
+    uint16_t spelling_first, spelling_count;
     uint16_t operands_first, operands_count;
     uint16_t child_first, child_count; /* rows of names: subcommands */
 };
@@ -77,7 +87,10 @@ const char *bj_table_text(uint32_t offset);
 const struct program_row *bj_table_find(const char *name, size_t length);
 const struct program_row *bj_table_child(const struct program_row *parent,
                                          const struct bj_word *name);
-const struct option_row *bj_table_options(const struct program_row *row);
+const struct option_row *bj_table_letter(const struct program_row *row, char letter);
+/* By a long name with its dashes, or by a prefix of it; *ret_name is the whole. */
+const struct option_row *bj_table_name(const struct program_row *row, const char *text,
+                                       size_t length, bool prefixes, const char **ret_name);
 const struct operands_row *bj_table_operands(const struct program_row *row);
 const struct use_row *bj_table_items(const struct operands_row *operands);
 

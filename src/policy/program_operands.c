@@ -48,7 +48,8 @@ void bj_reader_operands(struct reader *reader)
 {
     const struct operands_row *row = bj_table_operands(reader->row);
     size_t count = reader->row->operands_count, base = reader->operand_base;
-    struct operands left = {reader->operands, reader->ret->operand_count - base};
+    static const struct bj_word none = {.text = ""};
+    struct operands left = {&none, reader->ret->operand_count - base};
     const struct use_row *items;
 
     while (count > 0 && !holds(reader, row)) {
@@ -58,7 +59,7 @@ void bj_reader_operands(struct reader *reader)
     if (count == 0)
         return;
     if (left.count > 0)
-        left.words += base;
+        left.words = reader->operands + base;
     items = bj_table_items(row);
     for (size_t i = 0; i < row->item_count; i++) {
         size_t wanted = 0;
