@@ -42,6 +42,7 @@ struct awk {
     /* What the expression is worth: strings, and holes for what is not known. */
     char *text;
     size_t length;
+    size_t last_string; /* where the last string begins in it */
     struct level levels[DEPTH_MAX];
     size_t depth;
 };
@@ -217,6 +218,7 @@ static void add_string(struct awk *awk)
     static const char from[] = "ntr\"/\\abfv", to[] = "\n\t\r\"/\\\a\b\f\v";
     const char *text = awk->code->text;
 
+    awk->last_string = awk->length;
     for (size_t i = awk->from + 1; i + 1 < awk->to; i++) {
         const char *known;
 
@@ -366,7 +368,15 @@ static bool do_pipe(struct awk *awk)
 
     next(awk);
     if (is_name(awk, "getline")) {
+        size_t last = awk->last_string;
+
         add_effect(awk, BJ_EFFECT_SHELL, "| getline");
+        /* "a" "b" | getline: some take the last string alone. */
+        if (last > level_from(awk) && last < awk->length) {
+            memmove(awk->text + level_from(awk), awk->text + last, awk->length - last);
+            awk->length -= last - level_from(awk);
+            add_effect(awk, BJ_EFFECT_SHELL, "| getline");
+        }
         forget(awk);
         add_hole(awk);
         return true;

@@ -246,7 +246,8 @@ void bj_verb_variable(struct reader *reader, const struct use *use, const struct
         bj_reader_effect_word(reader, &by_name, chosen.kind, &rest);
     } else if (strcmp(use->argument, "make") == 0 &&
                (rest.holes || memmem(rest.text, rest.length, "$(", 2) != NULL ||
-                memmem(rest.text, rest.length, "${", 2) != NULL || value->text[at - 1] == '!')) {
+                memmem(rest.text, rest.length, "${", 2) != NULL ||
+                (at > 0 && value->text[at - 1] == '!'))) {
         struct bj_effect *effect = bj_reader_effect_word(reader, use, BJ_EFFECT_CODE, &rest);
 
         if (effect != NULL)

@@ -88,7 +88,7 @@ static void awk_programs(void **state)
         {"awk '{ if ($1 > \"x\") print }'", ""},
         {"awk '{x = $1 > \"x\"}'", ""},
         {"awk 'BEGIN{\"date\" | getline d; print d}'", "shell date"},
-        {"awk 'BEGIN{while ((\"rm \" \"x\" | getline l) > 0) print l}'", "shell 'rm x'"},
+        {"awk 'BEGIN{while ((\"rm \" \"x\" | getline l) > 0) print l}'", "shell 'rm x'; shell x"},
         {"awk 'BEGIN{while ((getline l < \"/etc/passwd\") > 0) print l}'", "reads /etc/passwd"},
         {"awk '{print \"system(rm)\"}'", ""},
         {"awk '/system\\(\"rm\"\\)/ {print}'", ""},
