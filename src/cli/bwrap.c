@@ -18,6 +18,7 @@
 #include "backend/backend.h"
 #include "base/fd.h"
 #include "base/str.h"
+#include "cli/ask.h"
 #include "cli/bwrap_options.h"
 #include "cli/cli.h"
 #include "engine/engine.h"
@@ -215,10 +216,11 @@ static int settle(struct bj_config *config, struct bj_bwrap *bwrap, struct bj_er
     return bj_config_check_enforced(config, err);
 }
 
-static int run(const struct bj_config *config, struct bj_bwrap *bwrap)
+static int run(const struct bj_config *config, struct bj_guard *guard, struct bj_bwrap *bwrap)
 {
     struct bj_run_request request = {
         .config = config,
+        .guard = guard,
         .argv = bwrap->command,
         .named = bwrap->named,
         .environment = bwrap->environment,
@@ -244,6 +246,8 @@ static int run(const struct bj_config *config, struct bj_bwrap *bwrap)
         snprintf(text, sizeof text, "{ \"exit-code\": %d }\n", status);
         tell(bwrap->status_fd, "--json-status-fd", text, NULL);
     }
+    if (result.unrecorded[0] != '\0')
+        fprintf(stderr, "bwrap: not recorded: %s\n", result.unrecorded);
     bj_result_release(&result);
     return status;
 }
@@ -267,27 +271,23 @@ static int print_version(void)
     return 0;
 }
 
-static int run_parsed(struct bj_bwrap *bwrap)
+static int run_parsed(struct bj_config *config, struct bj_guard *guard, struct bj_bwrap *bwrap)
 {
-    char *no_arguments[] = {(char *)"bwrap", NULL};
-    struct bj_run_options ignored;
-    struct bj_config config;
     struct bj_error err = {0};
     pid_t parent = getppid();
-    int first, status;
 
     if (bwrap->die_with_parent && (bj_process_die_with_parent() < 0 || getppid() != parent))
         return EXIT_FAILED;
-    if (bj_options_parse(1, no_arguments, &config, &ignored, &first, &err) < 0 ||
-        settle(&config, bwrap, &err) < 0)
-        status = fail(&err);
-    else
-        status = run(&config, bwrap);
-    bj_config_release(&config);
-    return status;
+    /* The word in between would be judged as an argument, and what follows as something else. */
+    if (guard != NULL && bwrap->named)
+        bj_fail(&err, BJ_E_UNSUPPORTED, "bwrap",
+                "--argv0 cannot be judged, and the configuration asks for judging");
+    else if (settle(config, bwrap, &err) == 0)
+        return run(config, guard, bwrap);
+    return fail(&err);
 }
 
-int bj_cli_bwrap(int argc, char **argv)
+static int parse_and_run(int argc, char **argv, struct bj_config *config, struct bj_guard *guard)
 {
     const struct bj_bwrap_caller caller = {
         .uid = geteuid(),
@@ -307,7 +307,33 @@ int bj_cli_bwrap(int argc, char **argv)
     else if (bwrap.version)
         status = print_version();
     else
-        status = run_parsed(&bwrap);
+        status = run_parsed(config, guard, &bwrap);
     bj_bwrap_release(&bwrap);
+    return status;
+}
+
+/*
+ * The configuration comes first: with one, this program may have to turn into its larger one, which
+ * cannot read again what --args has been read from.
+ */
+int bj_cli_bwrap(int argc, char **argv)
+{
+    char *no_arguments[] = {(char *)"bwrap", NULL};
+    struct bj_guard_options options = {.ask = bj_cli_ask};
+    struct bj_guard *guard = NULL;
+    struct bj_run_options ignored;
+    struct bj_config config;
+    struct bj_error err = {0};
+    int first, status;
+
+    options.config = &config;
+    if (bj_options_parse(1, no_arguments, &config, &ignored, &first, &err) < 0 ||
+        (bj_config_is_guarded(&config) && bj_guard_new(&options, &guard, &err) < 0))
+        status = fail(&err);
+    else
+        status = parse_and_run(argc, argv, &config, guard);
+    if (guard != NULL)
+        guard->release(guard);
+    bj_config_release(&config);
     return status;
 }

@@ -476,6 +476,26 @@ def test_every_call_fails_closed(case):
     os.close(content)
 
 
+def test_a_configuration_s_rules_hold(case):
+    """And --args is read by the program that this one turns into for them."""
+    (case.home / "rules.json").write_text(json.dumps(
+        {"security": {"command_blacklist": [r"echo\s+forbidden"]}}))
+    case.variables["BELLJAR_CONFIG"] = str(case.home / "rules.json")
+    (case.place / "base").write_bytes(b"".join(word.encode() + b"\0" for word in BASE))
+    line = f'exec {case.ours} --args 8 "$@" 8<{case.place}/base'
+    status, out, _ = case.run(["sh", "-c", line, "_", "--", "/bin/echo", "fine"])
+    assert (status, out) == (0, "fine\n")
+    for command in (["/bin/echo", "forbidden"], ["/bin/bash", "-c", "echo forbidden"]):
+        status, out, err = case.run(["sh", "-c", line, "_", "--", *command])
+        assert status == 1 and out == "" and err.startswith("bwrap: "), (status, out, err)
+    status, out, err = case.run(["sh", "-c", line, "_", "--argv0", "x", "--", "/bin/echo"])
+    assert status == 1 and "--argv0" in err
+    (case.home / "rules.json").write_text(json.dumps(
+        {"security": {"command_whitelist": ["echo"]}}))
+    status, out, err = case.run(["sh", "-c", line, "_", "--", "/bin/echo", "x"])
+    assert status == 1 and out == "" and "command_whitelist" in err
+
+
 # ---- the attacker's side ----
 
 def attempts(case, program, names, *options, more=(), **popen):
