@@ -198,13 +198,21 @@ def test_shared_memory_is_never_executable(caller):
     assert not caller.ran
 
 
-@pytest.mark.parametrize("name", ["loader on a copy", "memory file", "find", "script",
-                                  "file in the home"])
-def test_attack_as_root_inside(caller, name):
+@pytest.mark.parametrize("options", [["--user", "root"], ["--without", "shared-trees"],
+                                     ["--network", "host"]], ids=lambda words: words[-1])
+@pytest.mark.parametrize("name", ["loader", "loader on a copy", "memory file", "find", "script",
+                                  "file in the home", "python loads", "helper of another"])
+def test_attack_with_options(caller, name, options):
     listed, attack = ATTACKS[name]
     words = ["-c", attack] if isinstance(attack, str) else ["--", *attack]
-    done = caller.run(*only(*listed), "--user", "root", *words)
+    done = caller.run(*only(*listed), *options, *words)
     assert not caller.ran and done.status != 125, done
+
+
+def test_work_without_overlays(caller):
+    done = caller.run(*only("ls", "python3"), "--without", "shared-trees", "-c",
+                      "ls evil; python3 -c 'import ssl; print(6 * 7)'")
+    assert done.out == "evil\n42\n", done
 
 
 # ---- A listed file in the workspace ----
