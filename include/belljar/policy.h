@@ -78,6 +78,37 @@ struct bj_hit {
 /* From index 0 on; false past the last. */
 BJ_API bool bj_verdict_hit(const struct bj_verdict *verdict, int index, struct bj_hit *ret);
 
+/* What a policy has judged since it was opened. */
+struct bj_policy_totals {
+    size_t size;    /* in: sizeof(struct bj_policy_totals) */
+    uint64_t calls; /* judged */
+    uint64_t allowed, asked, denied;
+    uint64_t hits;            /* rules that were hit */
+    uint64_t hits_by_risk[5]; /* none, low, medium, high, critical */
+};
+BJ_API int bj_policy_count(const struct bj_policy *policy, struct bj_policy_totals *ret,
+                           struct bj_error *err);
+
+/* How often a tool was judged, a rule hit; from index 0 on, in no order; false past the last. */
+BJ_API bool bj_policy_tool_count(const struct bj_policy *policy, size_t index,
+                                 const char **ret_name, uint64_t *ret_count);
+BJ_API bool bj_policy_rule_count(const struct bj_policy *policy, size_t index,
+                                 const char **ret_name, uint64_t *ret_count);
+
+/* A hit of an earlier call; the latest 1,024 are kept. Texts live until the next judgement. */
+struct bj_past_hit {
+    int64_t time_us; /* CLOCK_MONOTONIC */
+    const char *tool, *rule, *description, *command, *risk, *decision;
+};
+
+/*
+ * The hits of one risk, or with NULL of any, the newest first: fills at most `maximum` of `ret` and
+ * gives in *ret_count how many there are. BJ_E_INVALID for another word.
+ */
+BJ_API int bj_policy_past_hits(const struct bj_policy *policy, const char *risk,
+                               struct bj_past_hit *ret, size_t maximum, size_t *ret_count,
+                               struct bj_error *err);
+
 #ifdef __cplusplus
 }
 #endif
