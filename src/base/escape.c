@@ -44,7 +44,7 @@ void bj_put_escaped(struct bj_buf *out, const char *text, size_t length)
         uint32_t point = 0;
 
         step = bj_text_decode(text + at, length - at, &point);
-        if (step == 1 && point == '\\') {
+        if (step == 1 && point == '\\' && at + 1 < length && text[at + 1] == 'x') {
             bj_buf_puts(out, "\\\\");
         } else if (step > 0 && !bj_text_acts(point)) {
             bj_buf_append(out, text + at, step);

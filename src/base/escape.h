@@ -10,7 +10,7 @@
  * Appends `length` bytes with everything that could act on a terminal, start a line or hide what
  * stands beside it as \xNN: control characters of ASCII and of Unicode (C1, line and paragraph
  * separators, the marks that turn the direction of text), and bytes that are no UTF-8. A backslash
- * is doubled, so that what was escaped can be told.
+ * before an x is doubled, so that what was escaped can be told; others stay as people typed them.
  */
 void bj_put_escaped(struct bj_buf *out, const char *text, size_t length);
 

@@ -38,6 +38,7 @@ static void controls(void **state)
     EXPECT("\x1b[2J\x7f", "\\x1b[2J\\x7f");
     EXPECT("a\0b", "a\\x00b");
     EXPECT("\\x1b", "\\\\x1b");
+    EXPECT("find -exec a \\;", "find -exec a \\;");
     EXPECT("\xc2\x9b"
            "2J",
            "\\xc2\\x9b2J");                    /* C1: the one-byte CSI */
