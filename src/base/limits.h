@@ -41,10 +41,12 @@
 /* The analysis of shell text (policy/shell*.c). What is beyond is said, never taken for harmless.
  */
 #define BJ_SHELL_TEXT_MAX     (64 << 10) /* bytes of a text, here-documents and all */
-#define BJ_SHELL_COMMANDS_MAX 4096       /* simple commands listed of one text */
+#define BJ_SHELL_COMMANDS_MAX 2048       /* simple commands listed of one text */
 #define BJ_SHELL_DEPTH_MAX    48         /* nesting of substitutions, groups, texts in texts */
 #define BJ_SHELL_STEPS_MAX    200000     /* tokens read and statements walked */
 #define BJ_SHELL_WORDS_MAX    8192       /* words of one command */
+#define BJ_SHELL_PARSE_MAX    4096       /* tokens of one statement, with all that is in it */
+#define BJ_SHELL_BRACED_MAX   2048       /* bytes of a word with braces */
 #define BJ_SHELL_BRACES_MAX   256        /* words that braces make of one */
 #define BJ_SHELL_VALUES_MAX   16         /* things that one variable may be */
 #define BJ_SHELL_CHOICES_MAX  8          /* variables of one command that may be several things */

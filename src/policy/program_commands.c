@@ -6,7 +6,8 @@
 
 static void take_all(struct operands *left)
 {
-    left->words += left->count;
+    if (left->count > 0)
+        left->words += left->count;
     left->count = 0;
 }
 

@@ -398,7 +398,8 @@ void bj_sh_shift_builtin(struct call *call, struct bj_word *words, size_t count)
     }
     if (by > value.count)
         by = value.count;
-    value.elements += by;
+    if (by > 0)
+        value.elements += by;
     value.count -= by;
     bj_sh_set(walk, walk->positional, &value);
 }

@@ -558,7 +558,10 @@ void bj_sh_expand(struct walk *walk, const struct source *source, uint32_t from,
             .walk = walk, .fields = ret, .outer = source, .from = build.from, .to = build.to};
         size_t before = ret->count;
 
-        expand_braces(&braces, (struct text){source->bytes + from, to - from});
+        if (to - from > BJ_SHELL_BRACED_MAX)
+            braces.too_many = true;
+        else
+            expand_braces(&braces, (struct text){source->bytes + from, to - from});
         if (!braces.too_many)
             return;
         ret->count = before;

@@ -53,6 +53,7 @@ enum redirect_op {
 struct token {
     uint32_t from, to;
     uint8_t kind, op;
+    bool ends;         /* an operator: a statement of the whole text ends with it */
     int16_t fd;        /* of a redirect; -1: the usual one */
     uint32_t document; /* of OP_DOCUMENT: index; NOWHERE: it has no end */
 };

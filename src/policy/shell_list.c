@@ -125,9 +125,12 @@ int bj_sh_list(struct call *call, const struct bj_word *words, size_t count)
 
 void bj_sh_unknown(struct walk *walk, int index, const char *why)
 {
-    struct bj_command *command = (struct bj_command *)walk->result->list + index;
+    struct bj_command *command;
 
-    if (index < 0 || command->unknown == BJ_UNKNOWN_SCRIPT)
+    if (index < 0)
+        return;
+    command = (struct bj_command *)walk->result->list + index;
+    if (command->unknown == BJ_UNKNOWN_SCRIPT)
         return;
     command->unknown = BJ_UNKNOWN_SCRIPT;
     command->why = why;

@@ -558,7 +558,8 @@ static void slice(struct parameter *p, bool known, int64_t offset, bool has_leng
         offset = count;
     if (!has_length || length > count - offset)
         length = count - offset;
-    p->items.list += offset;
+    if (offset > 0)
+        p->items.list += offset;
     p->items.count = (uint32_t)(length < 0 ? 0 : length);
 }
 

@@ -91,6 +91,7 @@ struct bj_word bj_sh_resolve(struct walk *walk, const struct bj_word *word)
     length = add_components(bytes, length, (struct text){word->text, word->length});
     if (length == 0)
         bytes[length++] = '/';
+    bytes[length] = '\0';
     path.text = bytes;
     path.length = length;
     path.holes |= bj_sh_has_hole((struct text){bytes, length});

@@ -270,10 +270,12 @@ static uint32_t scan_dollar(struct scan *scan, uint32_t at, bool quoted)
         uint32_t extent = add_extent(scan, EXTENT_MATH, at, quoted);
         uint32_t to = bj_scan_math(scan, at + 2, ']');
 
-        end_extent(scan, extent, to);
-        if (to == 0)
+        if (to == 0) {
             bj_scan_broken(scan, at);
-        return to == 0 ? scan->length : to;
+            to = scan->length;
+        }
+        end_extent(scan, extent, to);
+        return to;
     }
     case '\'':
         return quoted ? at + 1 : scan_single(scan, at, true);

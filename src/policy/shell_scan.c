@@ -237,14 +237,15 @@ enum after {
 static const struct {
     const char *word;
     enum after after;
+    int nests; /* 1: begins a compound command, -1: ends one */
 } reserved[] = {
-    {"if", AFTER_COMMAND},    {"then", AFTER_COMMAND}, {"elif", AFTER_COMMAND},
-    {"else", AFTER_COMMAND},  {"fi", AFTER_COMMAND},   {"while", AFTER_COMMAND},
-    {"until", AFTER_COMMAND}, {"do", AFTER_COMMAND},   {"done", AFTER_COMMAND},
-    {"{", AFTER_COMMAND},     {"}", AFTER_COMMAND},    {"for", AFTER_FOR},
-    {"select", AFTER_FOR},    {"case", AFTER_CASE},    {"esac", AFTER_ESAC},
-    {"!", AFTER_HIDDEN},      {"time", AFTER_HIDDEN},  {"function", AFTER_FUNCTION},
-    {"coproc", AFTER_COPROC},
+    {"if", AFTER_COMMAND, 1},    {"then", AFTER_COMMAND, 0}, {"elif", AFTER_COMMAND, 0},
+    {"else", AFTER_COMMAND, 0},  {"fi", AFTER_COMMAND, -1},  {"while", AFTER_COMMAND, 1},
+    {"until", AFTER_COMMAND, 1}, {"do", AFTER_COMMAND, 0},   {"done", AFTER_COMMAND, -1},
+    {"{", AFTER_COMMAND, 1},     {"}", AFTER_COMMAND, -1},   {"for", AFTER_FOR, 1},
+    {"select", AFTER_FOR, 1},    {"case", AFTER_CASE, 1},    {"esac", AFTER_ESAC, -1},
+    {"!", AFTER_HIDDEN, 0},      {"time", AFTER_HIDDEN, 0},  {"function", AFTER_FUNCTION, 0},
+    {"coproc", AFTER_COPROC, 0},
 };
 
 /* Index of a reserved word, or -1. */
@@ -273,7 +274,8 @@ struct statement {
     enum place place;
     uint32_t cases; /* open ones */
     bool of_case;   /* PLACE_IN: of a case, not of a for */
-    uint32_t parens;
+    uint32_t open;  /* compound commands that have begun and not ended */
+    bool complete;  /* what was read since the last operator can be a statement */
 };
 
 /* Is what follows `time` or `!` a command? Otherwise it is a command itself. */
@@ -306,6 +308,11 @@ static uint32_t statement_reserved(struct scan *scan, struct statement *st, int 
     if (token < scan->source->token_count)
         scan->source->tokens[token].kind = hidden ? TOKEN_HIDDEN : TOKEN_OPERATOR;
     st->place = PLACE_COMMAND;
+    st->complete = reserved[word].nests < 0;
+    if (reserved[word].nests > 0)
+        st->open++;
+    else if (reserved[word].nests < 0 && st->open > 0)
+        st->open--;
     switch (reserved[word].after) {
     case AFTER_COMMAND:
         break;
@@ -388,6 +395,7 @@ static uint32_t statement_word(struct scan *scan, struct statement *st, uint32_t
         return statement_reserved(scan, st, word, token, from, to);
     else {
         statement_plain(scan, st, from, to);
+        st->complete = st->place == PLACE_FIRST || st->place == PLACE_ARGUMENT;
         return to;
     }
     if (token < scan->source->token_count)
@@ -446,6 +454,15 @@ static uint32_t statement_paren(struct scan *scan, struct statement *st, uint32_
     return at < scan->length ? at + 1 : at;
 }
 
+/* Marks the operator that was read last if a statement of the whole text ends with it. */
+static void mark_end(struct scan *scan, struct statement *st, char stop, uint32_t token)
+{
+    if (stop == 0 && st->complete && st->open == 0 && st->cases == 0 &&
+        token < scan->source->token_count)
+        scan->source->tokens[token].ends = true;
+    st->complete = false;
+}
+
 /* Statements up to an unmatched `stop` (0: the end of the text); its place. */
 uint32_t bj_scan_commands(struct scan *scan, uint32_t at, char stop)
 {
@@ -460,13 +477,18 @@ uint32_t bj_scan_commands(struct scan *scan, uint32_t at, char stop)
         if (byte == -1 || !bj_sh_step(scan->walk))
             return scan->length;
         if (byte == '\n') {
+            uint32_t token = scan->source->token_count;
+
             at = scan_newline(scan, at);
+            if (st.complete)
+                mark_end(scan, &st, stop, token);
             if (st.place != PLACE_IN && st.place != PLACE_PATTERN)
                 st.place = PLACE_COMMAND;
             continue;
         }
         if (byte == '(') {
             at = statement_paren(scan, &st, at);
+            st.complete = false;
             continue;
         }
         if (byte == ')' && stop == ')' && st.place != PLACE_PATTERN)
@@ -475,16 +497,24 @@ uint32_t bj_scan_commands(struct scan *scan, uint32_t at, char stop)
         if (to > at) {
             if (st.place == PLACE_COMMAND)
                 st.place = PLACE_FIRST;
+            st.complete = true;
             at = to;
         } else if (byte == ';' || byte == '&' || byte == '|' || byte == ')') {
             if (st.place == PLACE_IN && byte == ';' && !st.of_case)
                 st.place = PLACE_COMMAND;
-            at = statement_operator(scan, &st, at);
+            uint32_t token = scan->source->token_count;
+
+            to = statement_operator(scan, &st, at);
+            if (to > at + 1 || byte == '|' || byte == ')')
+                st.complete = false;
+            mark_end(scan, &st, stop, token);
+            at = to;
         } else if (st.place == PLACE_COMMAND && byte == '[' &&
                    bj_scan_byte_at(scan, at + 1) == '[' &&
                    bj_scan_ends_word(bj_scan_byte_at(scan, at + 2))) {
             at = scan_test(scan, at);
             st.place = PLACE_COMMAND;
+            st.complete = true;
         } else {
             at = statement_word(scan, &st, at);
         }

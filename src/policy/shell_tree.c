@@ -1,9 +1,10 @@
 /*
  * Statements: the bash grammar (tree-sitter-bash) over the tokens that shell_scan.c found.
  *
- * The grammar gets a skeleton of the text, byte for byte as long: operators and reserved words as
- * they are, every word as plain letters, blanks for comments, here-documents and what changes
- * nothing (`!`, `time`). The tree is copied into the arena, keeping only what the walk looks at.
+ * The grammar gets a skeleton of the text: operators and reserved words as they are, each run of
+ * words as one letter, nothing of comments, here-documents and what changes nothing (`!`, `time`).
+ * So no quoting confuses it and long words cost nothing. The tree is copied into the arena, in the
+ * places of the text, keeping only what the walk looks at.
  */
 #include <tree_sitter/api.h>
 
@@ -107,79 +108,118 @@ uint32_t bj_sh_token_next(const struct source *source, uint32_t token)
     return token;
 }
 
-/* The head of a `for`: the parentheses and the two semicolons. */
-static void draw_loop(char *at, const struct source *source, const struct token *token)
+/*
+ * The skeleton of a piece of a source: all the grammar needs to find statements, a few bytes for
+ * each operator and one for each run of words. `from` and `to` say for each byte what it stands
+ * for.
+ */
+struct skeleton {
+    struct walk *walk;
+    char *bytes;
+    uint32_t *from, *to;
+    uint32_t length;
+    bool in_words;  /* the last thing is a run of words */
+    bool after_end; /* the last thing ends a compound command: redirects behind it are its own */
+};
+
+static void draw(struct skeleton *skeleton, const char *bytes, uint32_t length,
+                 const struct token *token, uint32_t to)
 {
-    uint32_t end = token->to - 2;
-
-    memcpy(at, "((", 2);
-    memcpy(at + (end - token->from), "))", 2);
-    for (uint32_t i = token->from + 2; i < end; i = bj_sh_skip(source, i, end))
-        if (source->bytes[i] == ';')
-            at[i - token->from] = ';';
-}
-
-/* Writes a token into the skeleton at its place. */
-static void draw(char *at, const struct source *source, const struct token *token)
-{
-    uint32_t length = token->to - token->from;
-
-    switch (token->kind) {
-    case TOKEN_WORD:
-    case TOKEN_TEST:
-        memset(at, 'w', length);
-        break;
-    case TOKEN_MATH:
-        if (token->op)
-            draw_loop(at, source, token);
-        else
-            memset(at, 'w', length);
-        break;
-    case TOKEN_OPERATOR:
-        /* ;& and ;;& are to the grammar what ;; is: it trips over them. */
-        if (length > 1 && source->bytes[token->from] == ';')
-            memcpy(at, ";;", 2);
-        else
-            memcpy(at, source->bytes + token->from, length);
-        break;
+    /* A blank in front keeps what would run together apart. */
+    skeleton->bytes[skeleton->length] = ' ';
+    skeleton->from[skeleton->length] = token->from;
+    skeleton->to[skeleton->length++] = token->from;
+    for (uint32_t i = 0; i < length; i++) {
+        skeleton->bytes[skeleton->length] = bytes[i];
+        skeleton->from[skeleton->length] = token->from;
+        skeleton->to[skeleton->length++] = to;
     }
 }
 
-/* The skeleton of [from, to). */
-static char *draw_all(struct walk *walk, const struct source *source, uint32_t from, uint32_t to)
+/* Words and redirects of one simple command are one word to the grammar. */
+static void draw_word(struct skeleton *skeleton, const struct token *token, uint32_t to)
 {
-    char *skeleton = bj_arena_alloc(walk->arena, to - from + 1);
-    uint32_t i = bj_sh_token_at(source, from);
+    if (skeleton->in_words)
+        skeleton->to[skeleton->length - 1] = to;
+    else if (token->kind == TOKEN_REDIRECT && skeleton->after_end)
+        draw(skeleton, ">w", 2, token, to);
+    else
+        draw(skeleton, "w", 1, token, to);
+    skeleton->in_words = token->kind != TOKEN_REDIRECT || !skeleton->after_end;
+    skeleton->after_end &= token->kind == TOKEN_REDIRECT;
+}
 
-    if (skeleton == NULL)
-        return NULL;
-    memset(skeleton, ' ', to - from);
-    while (i < source->token_count && source->tokens[i].from < to) {
+static void draw_operator(struct skeleton *skeleton, const struct source *source,
+                          const struct token *token)
+{
+    static const char *const ends[] = {"}", ")", "fi", "done", "esac"};
+    uint32_t length = token->to - token->from;
+    const char *bytes = source->bytes + token->from;
+
+    /* ;& and ;;& are to the grammar what ;; is: it trips over them. */
+    if (length > 1 && bytes[0] == ';')
+        draw(skeleton, ";;", 2, token, token->to);
+    else
+        draw(skeleton, bytes, length, token, token->to);
+    skeleton->in_words = skeleton->after_end = false;
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+        skeleton->after_end |= length == strlen(ends[i]) && memcmp(bytes, ends[i], length) == 0;
+}
+
+static bool draw_begin(struct skeleton *skeleton, uint32_t room)
+{
+    struct bj_arena *arena = skeleton->walk->arena;
+
+    skeleton->bytes = bj_arena_alloc(arena, room);
+    skeleton->from = bj_arena_array(arena, room, sizeof *skeleton->from);
+    skeleton->to = bj_arena_array(arena, room, sizeof *skeleton->to);
+    return skeleton->bytes != NULL && skeleton->from != NULL && skeleton->to != NULL;
+}
+
+/* Draws the tokens in [from, to). */
+static bool draw_all(struct skeleton *skeleton, const struct source *source, uint32_t from,
+                     uint32_t to)
+{
+    uint32_t first = bj_sh_token_at(source, from), room = 8, count = 0, i;
+
+    for (i = first; i < source->token_count && source->tokens[i].from < to;
+         i = bj_sh_token_next(source, i))
+        room += 12;
+    if (!draw_begin(skeleton, room))
+        return false;
+    for (i = first; i < source->token_count && source->tokens[i].from < to;
+         i = bj_sh_token_next(source, i)) {
         const struct token *token = &source->tokens[i];
-        char *at = skeleton + (token->from - from);
 
         if (token->to > to)
             break;
-        if (token->kind == TOKEN_REDIRECT && i + 1 < source->token_count &&
-            source->tokens[i + 1].to <= to) {
-            i++;
-            memset(at, 'w', source->tokens[i].to - token->from);
-            *at = '>';
-        } else {
-            draw(at, source, token);
+        if (++count > BJ_SHELL_PARSE_MAX) {
+            bj_sh_incomplete(skeleton->walk, BJ_TOO_LARGE, bj_sh_place(source, token->from));
+            break;
         }
-        i = bj_sh_token_next(source, i);
+        if (token->kind == TOKEN_OPERATOR) {
+            draw_operator(skeleton, source, token);
+        } else if (token->kind == TOKEN_REDIRECT && i + 1 < source->token_count) {
+            i++;
+            draw_word(skeleton, token, source->tokens[i].to);
+        } else if (token->kind == TOKEN_MATH && token->op) {
+            draw(skeleton, "((;;))", 6, token, token->to);
+            skeleton->in_words = skeleton->after_end = false;
+        } else if (token->kind != TOKEN_HIDDEN) {
+            draw_word(skeleton, token, token->to);
+        }
     }
-    return skeleton;
+    return true;
 }
 
 /* A copy of the node at the cursor; NULL for what the walk does not look at. */
 static struct node *copy_node(struct walk *walk, const struct source *source, TSNode from_tree,
-                              uint32_t offset)
+                              const struct skeleton *skeleton)
 {
     const struct grammar *grammar = walk->shell->grammar;
     TSSymbol symbol = ts_node_symbol(from_tree);
-    uint32_t from = ts_node_start_byte(from_tree) + offset;
+    uint32_t begin = ts_node_start_byte(from_tree), end = ts_node_end_byte(from_tree);
+    uint32_t from = begin < skeleton->length ? skeleton->from[begin] : source->length;
     enum node_kind kind = NODE_OTHER;
     struct node *node;
 
@@ -194,7 +234,7 @@ static struct node *copy_node(struct walk *walk, const struct source *source, TS
     node = bj_arena_alloc(walk->arena, sizeof *node);
     if (node != NULL)
         *node = (struct node){
-            .from = from, .to = ts_node_end_byte(from_tree) + offset, .kind = (uint8_t)kind};
+            .from = from, .to = end > begin ? skeleton->to[end - 1] : from, .kind = (uint8_t)kind};
     return node;
 }
 
@@ -243,7 +283,7 @@ static struct node **take_apart(struct node *parent, struct node **place)
 
 /* Copies the children of the node at the cursor into `parent`, and theirs. */
 static void copy_children(struct walk *walk, const struct source *source, TSTreeCursor *cursor,
-                          struct node *parent, uint32_t offset)
+                          struct node *parent, const struct skeleton *skeleton)
 {
     struct node **end = &parent->child;
 
@@ -252,14 +292,14 @@ static void copy_children(struct walk *walk, const struct source *source, TSTree
     if (ts_tree_cursor_goto_first_child(cursor)) {
         do {
             TSNode child = ts_tree_cursor_current_node(cursor);
-            struct node *node = copy_node(walk, source, child, offset);
+            struct node *node = copy_node(walk, source, child, skeleton);
 
             if (node == NULL)
                 continue;
             *end = node;
             if (node->kind != NODE_COMMAND && node->kind != NODE_REDIRECT &&
                 ts_node_child_count(child) > 0)
-                copy_children(walk, source, cursor, node, offset);
+                copy_children(walk, source, cursor, node, skeleton);
             hang_lower(walk, node);
             end = take_apart(parent, end);
         } while (!walk->stopped && ts_tree_cursor_goto_next_sibling(cursor));
@@ -271,16 +311,16 @@ static void copy_children(struct walk *walk, const struct source *source, TSTree
 struct node *bj_sh_parse(struct walk *walk, const struct source *source, uint32_t from, uint32_t to)
 {
     TSParser *parser = walk->shell->grammar->parser;
-    char *skeleton = draw_all(walk, source, from, to);
+    struct skeleton skeleton = {.walk = walk};
     struct node *program = bj_arena_alloc(walk->arena, sizeof *program);
     TSTreeCursor cursor;
     TSTree *tree;
     TSNode root;
 
-    if (skeleton == NULL || program == NULL || !bj_sh_step(walk))
+    if (program == NULL || !bj_sh_step(walk) || !draw_all(&skeleton, source, from, to))
         return NULL;
     ts_parser_set_timeout_micros(parser, bj_sh_time_left(walk));
-    tree = ts_parser_parse_string(parser, NULL, skeleton, to - from);
+    tree = ts_parser_parse_string(parser, NULL, skeleton.bytes, skeleton.length);
     if (tree == NULL) {
         ts_parser_reset(parser);
         bj_sh_incomplete(walk, BJ_TOO_SLOW, bj_sh_place(source, from));
@@ -292,7 +332,7 @@ struct node *bj_sh_parse(struct walk *walk, const struct source *source, uint32_
     if (ts_node_symbol(root) == (TSSymbol)-1)
         bj_sh_incomplete(walk, BJ_NOT_PARSED, bj_sh_place(source, from));
     cursor = ts_tree_cursor_new(root);
-    copy_children(walk, source, &cursor, program, from);
+    copy_children(walk, source, &cursor, program, &skeleton);
     ts_tree_cursor_delete(&cursor);
     ts_tree_delete(tree);
     return program;

@@ -6,6 +6,7 @@
 #include "policy/shell_internal.h"
 
 #define UNROLLED_MAX 64
+#define PIECE_TOKENS 32 /* of one parse, at least */
 
 static void walk_children(struct walk *walk, const struct source *source, const struct node *node);
 
@@ -538,12 +539,29 @@ struct text bj_sh_walk_captured(struct walk *walk, const struct source *source,
     return sink.text.bytes == NULL ? (struct text){"", 0} : sink.text;
 }
 
+/*
+ * A text is parsed a few statements at a time, so that a long one is walked as far as limits go
+ * and not just parsed.
+ */
 void bj_sh_walk_source(struct walk *walk, const struct source *source)
 {
-    struct node *tree = source->tree;
+    uint32_t from = 0, count = 0;
+    const struct node *tree;
 
-    if (tree == NULL)
-        tree = bj_sh_parse(walk, source, 0, source->length);
+    for (uint32_t i = 0; i < source->token_count && !walk->stopped;
+         i = bj_sh_token_next(source, i)) {
+        if (++count < PIECE_TOKENS || !source->tokens[i].ends)
+            continue;
+        tree = bj_sh_parse(walk, source, from, source->tokens[i].to);
+        if (tree == NULL)
+            return;
+        walk_children(walk, source, tree);
+        from = source->tokens[i].to;
+        count = 0;
+    }
+    if (count == 0 || walk->stopped)
+        return;
+    tree = bj_sh_parse(walk, source, from, source->length);
     if (tree != NULL)
         walk_children(walk, source, tree);
 }
