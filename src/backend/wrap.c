@@ -248,9 +248,14 @@ int bj_wrap_command(enum bj_wrap_backend backend, const char *command, const str
     struct bj_config config;
     int result = bj_config_init(&config, err);
 
+    if (warnings == NULL)
+        warnings = &unheard;
     wrapping.config = &config;
     if (result == 0)
-        result = make_config(wrap, &config, warnings != NULL ? warnings : &unheard, err);
+        result = make_config(wrap, &config, warnings, err);
+    if (result == 0 && backend == BJ_WRAP_BUBBLEWRAP && geteuid() == 0)
+        bj_warnings_add(warnings, "run by root, this line lets the command leave set-user-id files "
+                                  "of root's where it may write; the native backend does not");
     if (result == 0)
         result = wrap_with(backend, &wrapping, out, err);
     bj_config_release(&config);
