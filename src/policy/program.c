@@ -287,6 +287,12 @@ static bool read_long(struct reader *reader, size_t at, size_t *ret_used, bool *
     match = find_name(reader, word->text, length);
     if (match.option == NULL && two && reader->row->attributes & IS_ONEDASH)
         match = find_name(reader, word->text + 1, length - 1);
+    /* java -javaagent:FILE */
+    if (match.option == NULL && !two && memchr(word->text, ':', length) != NULL) {
+        equals = memchr(word->text, ':', length);
+        length = (size_t)(equals - word->text);
+        match = find_name(reader, word->text, length);
+    }
     if (match.option == NULL) {
         if (two)
             take_unlisted(reader, word, 0);
@@ -368,7 +374,8 @@ static bool take_operand(struct reader *reader, size_t at)
         enter_subcommand(reader, word);
         return false;
     }
-    return reader->row->attributes & IS_POSIX;
+    return (reader->row->attributes & IS_POSIX) &&
+           (index > 0 || !(reader->row->attributes & IS_SECOND));
 }
 
 /* Puts the words that an option gave (env -S) behind the argument at `at`. */

@@ -11,12 +11,24 @@ static void take_all(struct operands *left)
     left->count = 0;
 }
 
+/* Without a command some start a shell that reads standard input. */
+static void no_command(struct reader *reader, const struct use *use, struct operands *left)
+{
+    struct use shell = *use;
+
+    shell.argument = "sh";
+    if (strcmp(use->argument, "or-stdin") == 0)
+        bj_list_stdin(reader, &shell, left);
+}
+
 /*
  * A first word that is one unquoted hole may vanish, and the next word is the program then; so both
  * are said.
  */
 void bj_list_command(struct reader *reader, const struct use *use, struct operands *left)
 {
+    if (left->count == 0)
+        no_command(reader, use, left);
     while (left->count > 0) {
         bj_reader_effect(reader, use, BJ_EFFECT_RUNS, left->words, left->count);
         if (!left->words->splits || left->words->length != 1 || !left->words->holes)
@@ -206,6 +218,8 @@ void bj_list_shell(struct reader *reader, const struct use *use, struct operands
 
     if (left->count > 0)
         bj_reader_effect_word(reader, use, BJ_EFFECT_SHELL, &joined);
+    else
+        no_command(reader, use, left);
     take_all(left);
 }
 

@@ -32,7 +32,8 @@ enum {
     IS_CLOSED = 1 << 7,     /* a subcommand that is not listed runs something of that name */
     IS_INHERITS = 1 << 8,   /* the options of the program hold for the subcommand too */
     IS_PRIVILEGED = 1 << 9, /* what it runs runs as another user */
-    IS_CAN_RUN = 1 << 10,   /* an option of it can run something: made by the generator */
+    IS_SECOND = 1 << 10,    /* options end at the second operand, not at the first: ssh */
+    IS_CAN_RUN = 1 << 11,   /* an option of it can run something: made by the generator */
 };
 
 /* All texts are offsets into `strings`, so that the data needs no relocation. */
@@ -194,6 +195,7 @@ BJ_VALUE_FUNCTION(bj_verb_git_config);
 BJ_VALUE_FUNCTION(bj_verb_git_url);
 BJ_VALUE_FUNCTION(bj_verb_go_flags);
 BJ_VALUE_FUNCTION(bj_verb_helper);
+BJ_VALUE_FUNCTION(bj_verb_outputs);
 BJ_VALUE_FUNCTION(bj_verb_pair);
 BJ_VALUE_FUNCTION(bj_verb_remote);
 BJ_VALUE_FUNCTION(bj_verb_runs);

@@ -165,6 +165,12 @@ void bj_verb_directory(struct reader *reader, const struct use *use, const struc
     reader->has_directory = true;
 }
 
+void bj_verb_outputs(struct reader *reader, const struct use *use, const struct bj_word *value)
+{
+    if (!bj_word_is(value, "-"))
+        bj_reader_effect_word(reader, use, BJ_EFFECT_WRITES, value);
+}
+
 void bj_verb_at_file(struct reader *reader, const struct use *use, const struct bj_word *value)
 {
     struct bj_word file;
