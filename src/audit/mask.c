@@ -239,9 +239,13 @@ static struct bj_mask_span find(const struct bj_mask *mask, const struct bj_mask
         (at > 0 && bj_mask_is_word(text->at[at - 1])))
         return found;
     found = bj_mask_find_name(text, at);
-    if (found.to > found.from) { /* a known value may go on where a word ends */
-        known = bj_mask_find_value(mask, text, found.from);
-        found.to = known.to > found.to ? known.to : found.to;
+    for (size_t i = at; found.to > found.from && i <= found.from; i++) {
+        known = bj_mask_find_value(mask, text, i);
+        if (known.to == known.from)
+            continue;
+        if (i < found.from)
+            return known;                                     /* the name is part of it */
+        found.to = known.to > found.to ? known.to : found.to; /* it may go on behind a word's end */
     }
     return found;
 }
@@ -274,7 +278,7 @@ void bj_mask_text(const struct bj_mask *mask, const char *text, size_t length, s
         bj_buf_puts(out, BJ_MASKED);
         while (at < found.to)
             pass(&scan, &at);
-        plain = at = at > length ? length : at;
+        plain = at = found.to;
     }
     if (plain < length)
         bj_buf_append(out, text + plain, length - plain);
