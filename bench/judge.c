@@ -84,7 +84,7 @@ int main(int argc, char **argv)
     static double medians[CASES_MAX];
     FILE *file = argc > 1 ? fopen(argv[1], "r") : NULL;
     int rounds = argc > 2 ? (int)strtol(argv[2], NULL, 10) : 201, count = 0;
-    char line[1 << 16];
+    static char line[1 << 20];
 
     if (file == NULL || rounds < 1 || rounds > ROUNDS_MAX) {
         fprintf(stderr, "usage: bench-judge CASES [ROUNDS]\n");

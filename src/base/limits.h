@@ -62,6 +62,7 @@
 #define BJ_SPELLING_MAX        (512 << 10) /* bytes of one spelling of a command, or a pipeline */
 #define BJ_ANALYSIS_MEMORY_MAX (64 << 20)  /* bytes for the analysis of one command's text */
 #define BJ_ANALYSIS_TIME_US    10000       /* spent on analysing it; then it is asked about */
+#define BJ_JUDGE_WORK_MAX      (64 << 10) /* bytes compared with rules between looks at the clock */
 #define BJ_JUDGE_TIME_US       8000 /* spent on matching one command's text; then it is asked about */
 
 #endif

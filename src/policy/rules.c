@@ -65,13 +65,22 @@ struct index_row {
 
 /* What a condition looks at. */
 struct look {
-    const struct bj_judgement *judgement;
+    struct bj_judgement *judgement;
     const struct bj_command *command;
     const char *const *values;
 };
 
+/* When time is up nothing matches any more; the verdict will ask about the rest. */
 static bool any_value(const struct look *look, const char *text, size_t length)
 {
+    look->judgement->work += length + 256;
+    if (look->judgement->work > BJ_JUDGE_WORK_MAX) {
+        look->judgement->work = 0;
+        if (bj_judgement_late(look->judgement))
+            return false;
+    }
+    if (look->judgement->too_slow)
+        return false;
     for (const char *const *value = look->values; *value != NULL; value++) {
         if (bj_rule_glob_match(*value, text, length, look->judgement->home))
             return true;
@@ -367,7 +376,9 @@ static bool wrote(const struct bj_command *writer, const struct bj_word *file)
     for (size_t i = 0; i < writer->program.effect_count; i++) {
         const struct bj_effect *effect = &writer->program.effects[i];
 
-        if (effect->kind != BJ_EFFECT_WRITES || effect->count == 0)
+        /* What a downloader keeps is named like the end of the address, unless it says more. */
+        if ((effect->kind != BJ_EFFECT_WRITES && effect->kind != BJ_EFFECT_CONNECTS) ||
+            effect->count == 0)
             continue;
         found = last_part(&effect->words[0]);
         if (found.length == wanted.length && memcmp(found.text, wanted.text, found.length) == 0)
