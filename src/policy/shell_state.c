@@ -270,7 +270,7 @@ void bj_sh_branch_snapshot(struct walk *walk, struct branches *branches)
     struct branch branch = {0};
 
     keep_changes(walk, branches, &branch);
-    if (branches->sink != NULL) {
+    if (branches->sink != NULL && branches->sink->text.length > branches->sink_mark) {
         struct text *text = &branches->sink->text;
 
         branch.output = bj_sh_copy(walk, (struct text){text->bytes + branches->sink_mark,

@@ -61,7 +61,7 @@ static void walk_pipeline(struct walk *walk, const struct source *source, const 
         walk->sink = stage->next == NULL ? place.sink : sink;
         bj_sh_walk_node(walk, source, stage);
         bj_sh_undo(walk, mark);
-        input.text = sink->text;
+        input.text = sink->text.bytes == NULL ? TEXT("") : sink->text;
         input.at = 0;
         walk->input = &input;
         walk->stage++;
