@@ -743,7 +743,7 @@ void bj_sh_put_parameter(struct build *build, uint32_t from, uint32_t to, bool q
     struct parameter p = {.build = build,
                           .bytes = build->source->bytes,
                           .at = from + 2,
-                          .end = to - 1,
+                          .end = to > from + 2 ? to - 1 : from + 2,
                           .quoted = quoted};
     char first = p.at < p.end ? p.bytes[p.at] : 0, next;
 

@@ -45,8 +45,8 @@ static void assign_array(struct call *call, struct text name, uint32_t from, uin
     const struct value *old = bj_sh_pick(walk, slot);
     struct value value = {.kind = VALUE_ARRAY, .flags = old->flags};
     struct source *inner = bj_sh_source(
-        walk, (struct text){call->source->bytes + from, to - from}, SCAN_COMMANDS, call->source,
-        bj_sh_place(call->source, from), bj_sh_place_end(call->source, to));
+        walk, (struct text){call->source->bytes + from, to > from ? to - from : 0}, SCAN_COMMANDS,
+        call->source, bj_sh_place(call->source, from), bj_sh_place_end(call->source, to));
     struct fields fields = {0};
 
     if (inner == NULL)
