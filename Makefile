@@ -9,6 +9,7 @@ all: $(BUILD)/build.ninja
 	@ninja -C $(BUILD)
 
 $(BUILD)/build.ninja: | deps
+	@tools/fetch-grammar >/dev/null
 	@$(MESON) setup $(BUILD) --buildtype=release --prefix=$(PREFIX) >/dev/null
 
 # Installs what the build needs, if anything is missing.
