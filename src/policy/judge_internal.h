@@ -46,7 +46,7 @@ int bj_whitelist_new(char *const *names, struct bj_whitelist **ret, struct bj_er
 void bj_whitelist_free(struct bj_whitelist *whitelist);
 void bj_whitelist_judge(const struct bj_whitelist *whitelist, struct bj_judgement *judgement);
 
-/* Built-in rules: rules.policy. */
+/* Built-in rules: src/policy/rules. */
 void bj_rules_judge(struct bj_judgement *judgement, enum bj_risk deny_risk, enum bj_risk ask_risk);
 
 #endif

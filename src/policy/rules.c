@@ -1,6 +1,6 @@
 /*
  * The built-in rules: structured conditions over what the analysis found, compiled from
- * rules.policy. A rule is hit when all conditions of one of its cases hold. An index by program
+ * src/policy/rules. A rule is hit when all conditions of one of its cases hold. An index by program
  * leads to the few cases that can concern a command.
  */
 #include "policy/rules.h"

@@ -1,6 +1,6 @@
 /*
- * The built-in rules, both ways: each example of rules.policy is walked through the whole analysis,
- * and the everyday work of an agent must stay untouched by default.
+ * The built-in rules, both ways: each example in src/policy/rules is walked through the whole
+ * analysis, and the everyday work of an agent must stay untouched by default.
  */
 #include <setjmp.h>
 #include <stdarg.h>
