@@ -198,6 +198,7 @@ BJ_VALUE_FUNCTION(bj_verb_helper);
 BJ_VALUE_FUNCTION(bj_verb_outputs);
 BJ_VALUE_FUNCTION(bj_verb_pair);
 BJ_VALUE_FUNCTION(bj_verb_remote);
+BJ_VALUE_FUNCTION(bj_verb_downloads);
 BJ_VALUE_FUNCTION(bj_verb_runs);
 BJ_VALUE_FUNCTION(bj_verb_script);
 BJ_VALUE_FUNCTION(bj_verb_socat_address);

@@ -221,6 +221,16 @@ void bj_verb_remote(struct reader *reader, const struct use *use, const struct b
                           value);
 }
 
+void bj_verb_downloads(struct reader *reader, const struct use *use, const struct bj_word *value)
+{
+    const char *slash = memrchr(value->text, '/', value->length);
+    size_t from = slash != NULL ? (size_t)(slash + 1 - value->text) : 0;
+    struct bj_word file = bj_word_slice(reader, value, from, value->length - from);
+
+    bj_reader_effect_word(reader, use, BJ_EFFECT_CONNECTS, value);
+    bj_reader_effect_word(reader, use, BJ_EFFECT_WRITES, &file);
+}
+
 void bj_verb_compiler_input(struct reader *reader, const struct use *use,
                             const struct bj_word *value)
 {
