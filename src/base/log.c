@@ -93,7 +93,7 @@ int bj_log_choose(struct bj_log *log, const char *levels, struct bj_error *err)
     return 0;
 }
 
-/* "2026-01-31T12:00:00.123456Z". The only wall clock of the project: it orders lines, no more. */
+/* "2026-01-31T12:00:00.123456Z": wall-clock time, which orders lines and no more. */
 static void put_time(struct bj_buf *out)
 {
     struct timespec now;
