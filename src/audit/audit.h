@@ -106,6 +106,7 @@ int bj_audit_commit(struct bj_audit *audit, struct bj_error *err);
 struct bj_audit_retention {
     int64_t age_ns; /* of a record */
     int64_t bytes;  /* of the database */
+    bool dry_run;   /* only count what would go */
 };
 
 /*
@@ -158,6 +159,20 @@ struct bj_audit_filter {
     int64_t newest;                   /* only so many, the newest; 0 = all */
 };
 #define BJ_AUDIT_FILTER_ALL ((struct bj_audit_filter){.decision = -1})
+
+/* What bj_audit_complete() found; owned. */
+struct bj_audit_names {
+    char *texts[3];
+};
+
+/*
+ * Completes names in the filter that were cut off: a sandbox's, and those that end with the mark
+ * of a table, an ellipsis. A beginning that none has is left without the mark, to match nothing;
+ * one that several have is BJ_E_INVALID. The filter borrows from *names.
+ */
+int bj_audit_complete(struct bj_audit *audit, struct bj_audit_filter *filter,
+                      struct bj_audit_names *names, struct bj_error *err);
+void bj_audit_names_release(struct bj_audit_names *names);
 
 /* A verdict and its outcome, NULL while there is none. Returns 0 to go on. */
 typedef int (*bj_audit_call_fn)(void *context, const struct bj_audit_record *verdict,

@@ -139,7 +139,7 @@ static int prune_some(struct bj_audit *audit, const struct bj_audit_retention *r
                       int64_t *ret_removed, struct bj_error *err)
 {
     int64_t first = 0, by_age = 0, by_size = 0, through;
-    int result = bj_audit_transaction(audit, err);
+    int result = audit->in_batch ? 0 : bj_audit_transaction(audit, err);
 
     *ret_removed = 0;
     if (result < 0)
@@ -159,7 +159,7 @@ static int prune_some(struct bj_audit *audit, const struct bj_audit_retention *r
         result = remove_through(audit, through, err);
     }
     if (result == 0)
-        return bj_audit_accept(audit, err);
+        return audit->in_batch ? 0 : bj_audit_accept(audit, err);
     bj_audit_abandon(audit);
     return result;
 }
@@ -195,12 +195,16 @@ int bj_audit_prune(struct bj_audit *audit, const struct bj_audit_retention *rete
     err = err != NULL ? err : &own;
     if (audit->open)
         return bj_fail(err, BJ_E_INVALID, "audit", "a batch of records is open");
+    if (retention->dry_run && bj_audit_begin(audit, err) < 0) /* a batch that is not committed */
+        return -err->code;
     do {
         result = prune_some(audit, retention, &removed, err);
         total += result == 0 ? removed : 0;
         /* A record that says "one was removed" is not worth one: stop when only those are left. */
     } while (result == 0 && removed > 1);
-    if (total > 0 && result == 0)
+    if (retention->dry_run)
+        bj_audit_abandon(audit);
+    else if (total > 0 && result == 0)
         result = shrink(audit, err);
     if (ret_removed != NULL)
         *ret_removed = total;

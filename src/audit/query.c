@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "audit/audit_internal.h"
+#include "base/mem.h"
+#include "base/str.h"
 
 #define PROBES_CLOSE 4096 /* numbers tried one by one behind damage, before larger steps */
 
@@ -218,6 +220,80 @@ int bj_audit_each(struct bj_audit *audit, const struct bj_audit_filter *filter,
     struct walk walk = {.audit = audit, .filter = filter, .record = record, .context = context};
 
     return walk_all(&walk, err);
+}
+
+/* ---- names that were cut off ---- */
+
+/* Those that begin so, the very name first. */
+#define BEGINNING(column)                                                                          \
+    "SELECT DISTINCT " column " FROM record WHERE substr(" column ",1,length(?1))=?1 "             \
+    "ORDER BY " column "<>?1 LIMIT 2"
+
+/* *text: the name that was asked for. *named becomes the whole one, owned, if there is one. */
+static int complete(struct bj_audit *audit, const char *sql, const char **text, char **named,
+                    struct bj_error *err)
+{
+    static const char mark[] = "…";
+    size_t length = strlen(*text), tail = sizeof mark - 1;
+    bool marked = length > tail && bj_streq(*text + length - tail, mark), several = false;
+    sqlite3_stmt *row = NULL;
+    int result;
+
+    *named = bj_strdup(*text);
+    if (*named == NULL)
+        return bj_fail(err, BJ_E_NO_MEMORY, "audit", "out of memory");
+    if (marked)
+        (*named)[length - tail] = '\0';
+    result = sqlite3_prepare_v2(audit->db, sql, -1, &row, NULL);
+    if (result == SQLITE_OK) {
+        sqlite3_bind_text(row, 1, *named, -1, SQLITE_TRANSIENT);
+        result = sqlite3_step(row);
+    }
+    if (result == SQLITE_ROW && !bj_streq(text_of(row, 0), *named)) {
+        char *whole = bj_strdup(text_of(row, 0));
+
+        bj_free(*named);
+        *named = whole;
+        result = sqlite3_step(row);
+        several = result == SQLITE_ROW;
+    }
+    sqlite3_finalize(row);
+    if (*named == NULL)
+        return bj_fail(err, BJ_E_NO_MEMORY, "audit", "out of memory");
+    if (several)
+        return bj_fail(err, BJ_E_INVALID, "audit",
+                       "%s is the beginning of several names; give more of it", *text);
+    *text = *named;
+    /* Damage is for the query to tell, which gives what can be read. */
+    return (result & 0xff) == SQLITE_NOMEM ? bj_audit_fail(audit, "read", err) : 0;
+}
+
+int bj_audit_complete(struct bj_audit *audit, struct bj_audit_filter *filter,
+                      struct bj_audit_names *names, struct bj_error *err)
+{
+    const struct {
+        const char **text;
+        const char *sql;
+        bool always; /* ids are given by their beginning, names of people and tools are not */
+    } parts[] = {{&filter->key, BEGINNING("key"), false},
+                 {&filter->sandbox, BEGINNING("sandbox"), true},
+                 {&filter->tool, BEGINNING("tool"), false}};
+    int result = 0;
+
+    for (int i = 0; i < 3 && result == 0; i++) {
+        const char *text = *parts[i].text;
+
+        if (text != NULL && (parts[i].always || strstr(text, "…") != NULL))
+            result = complete(audit, parts[i].sql, parts[i].text, &names->texts[i], err);
+    }
+    return result;
+}
+
+void bj_audit_names_release(struct bj_audit_names *names)
+{
+    for (int i = 0; i < 3; i++)
+        bj_free(names->texts[i]);
+    *names = (struct bj_audit_names){0};
 }
 
 /* ---- statistics ---- */

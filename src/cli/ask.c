@@ -30,21 +30,26 @@ static bool read_line(int fd, char *line, size_t size)
     return false;
 }
 
-bool bj_cli_ask(void *context, const struct bj_verdict *verdict)
+bool bj_cli_confirm(const char *question)
 {
     BJ_CLEANUP_CLOSE int terminal = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
     char answer[16];
+
+    return terminal >= 0 && bj_fd_write_all(terminal, question, strlen(question)) == 0 &&
+           read_line(terminal, answer, sizeof answer) &&
+           (bj_streq(answer, "y") || bj_streq(answer, "Y") || bj_streq(answer, "yes"));
+}
+
+bool bj_cli_ask(void *context, const struct bj_verdict *verdict)
+{
     struct bj_buf question;
-    bool asked;
+    bool yes;
 
     (void)context;
-    if (terminal < 0)
-        return false;
     bj_buf_init(&question, QUESTION_MAX);
     bj_cli_put_verdict(verdict, &question);
     bj_buf_puts(&question, "belljar: run it? [y/N] ");
-    asked = !question.failed && bj_fd_write_all(terminal, question.data, question.length) == 0;
+    yes = !question.failed && bj_cli_confirm(bj_buf_text(&question));
     bj_buf_release(&question);
-    return asked && read_line(terminal, answer, sizeof answer) &&
-           (bj_streq(answer, "y") || bj_streq(answer, "Y") || bj_streq(answer, "yes"));
+    return yes;
 }

@@ -13,4 +13,7 @@
  */
 bool bj_cli_ask(void *context, const struct bj_verdict *verdict);
 
+/* The same for any question, which is shown as it is. */
+bool bj_cli_confirm(const char *question);
+
 #endif

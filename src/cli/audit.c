@@ -21,8 +21,8 @@ static const char usage[] =
     "       belljar audit stats  [FILTER] [--json]\n"
     "       belljar audit export [FILTER] [--limit N] [--format jsonl|csv] [-f]\n"
     "       belljar audit verify [--head NUMBER:HASH] [--json]\n"
-    "       belljar audit head\n"
-    "       belljar audit prune  [--older-than AGE] [--max-size SIZE]\n"
+    "       belljar audit head   [--json]\n"
+    "       belljar audit prune  [--older-than AGE] [--max-size SIZE] [--dry-run] [--json]\n"
     "\n"
     "list    the newest calls (100 unless --limit says otherwise; 0: all), a line each\n"
     "show    one call with all that was recorded of it\n"
@@ -31,12 +31,15 @@ static const char usage[] =
     "verify  prove that no record was removed, changed, inserted or moved\n"
     "head    number and hash of the last record, to be kept elsewhere and given to\n"
     "        verify --head later\n"
-    "prune   remove the oldest records; the proof of the others still holds\n"
+    "prune   remove the oldest records, so that none is older than AGE (days, or 12h, 4w)\n"
+    "        and the database takes no more than SIZE (MiB, or 2g); --dry-run only\n"
+    "        counts them; on a terminal it asks first, unless --yes is given; the proof of\n"
+    "        the others still holds\n"
     "\n"
     "Filters of calls:\n"
     "      --since TIME, --until TIME   2h, 3d (ago), 2026-11-22, 2026-11-22T10:00[Z]\n"
     "      --key KEY                    who asked\n"
-    "      --sandbox ID\n"
+    "      --sandbox ID                 or its beginning\n"
     "      --tool NAME                  Bash, Read, Write …\n"
     "      --verdict allow|ask|deny\n"
     "      --risk LEVEL                 low, medium, high, critical: at least that\n"
@@ -64,6 +67,11 @@ int bj_audit_print_error(const struct bj_error *err)
 {
     fprintf(stderr, "belljar: %s\n", err->message);
     return bj_code_exit_status(err->code);
+}
+
+void bj_audit_say_none(void)
+{
+    fputs("belljar: no records match\n", stderr);
 }
 
 bool bj_audit_flush(struct bj_buf *out)
@@ -139,10 +147,11 @@ void bj_audit_put_call(const struct bj_audit_record *verdict, const struct bj_au
 
 /* ---- the command ---- */
 
-static int run_action(const struct action *action, const struct bj_audit_command *command)
+static int run_action(const struct action *action, struct bj_audit_command *command)
 {
     struct bj_audit_options options = {.path = command->file, .access = BJ_AUDIT_READ};
     struct bj_audit *audit = NULL;
+    struct bj_audit_names names = {0};
     struct bj_error err = {0};
     int status;
 
@@ -157,7 +166,11 @@ static int run_action(const struct action *action, const struct bj_audit_command
         if (bj_audit_open(&options, &audit, &err) < 0)
             return bj_audit_print_error(&err);
     }
-    status = action->run(audit, command);
+    if (bj_audit_complete(audit, &command->filter, &names, &err) < 0)
+        status = bj_audit_print_error(&err);
+    else
+        status = action->run(audit, command);
+    bj_audit_names_release(&names);
     bj_audit_close(audit);
     return status;
 }

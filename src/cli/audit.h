@@ -15,6 +15,7 @@ struct bj_audit_command {
     struct bj_audit_filter filter;
     bool newest_said;
     bool json, csv, follow;
+    bool dry_run, yes;           /* prune */
     struct bj_audit_head anchor; /* number 0: none */
     bool anchored;
     struct bj_audit_retention retention;
@@ -27,7 +28,6 @@ bool bj_audit_parse(const char *action, int argc, char **argv, struct bj_audit_c
 /* "2h" ago, "2026-11-22T10:00" (local, or with Z or an offset). False if it is none of these. */
 bool bj_audit_parse_time(const char *text, int64_t now_ns, int64_t *ret_ns);
 bool bj_audit_parse_span(const char *text, int64_t *ret_ns);
-bool bj_audit_parse_size(const char *text, int64_t *ret_bytes);
 
 /* Each does one action with a database that is open and returns the exit status. */
 int bj_audit_do_list(struct bj_audit *audit, const struct bj_audit_command *command);
@@ -39,6 +39,7 @@ int bj_audit_do_head(struct bj_audit *audit, const struct bj_audit_command *comm
 int bj_audit_do_prune(struct bj_audit *audit, const struct bj_audit_command *command);
 
 int bj_audit_print_error(const struct bj_error *err);
+void bj_audit_say_none(void); /* that no records match */
 
 /* Writes and empties the buffer; false, and said, when it cannot. A closed pipe is said silently.
  */

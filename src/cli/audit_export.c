@@ -194,5 +194,7 @@ int bj_audit_do_export(struct bj_audit *audit, const struct bj_audit_command *co
     bj_buf_release(&exporting.out);
     if (result < 0)
         return bj_audit_print_error(&err);
+    if (exporting.last == 0)
+        bj_audit_say_none();
     return exporting.broken ? BJ_AUDIT_FAILED : 0;
 }

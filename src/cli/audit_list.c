@@ -88,11 +88,12 @@ static void put_duration(struct bj_buf *out, const struct bj_audit_record *outco
 {
     char text[32] = "";
 
-    if (outcome != NULL && outcome->duration_us < 10000000)
+    if (outcome != NULL && outcome->duration_us < 1000000)
         snprintf(text, sizeof text, "%.1fms", (double)outcome->duration_us / 1000);
     else if (outcome != NULL)
-        snprintf(text, sizeof text, "%.1fs", (double)outcome->duration_us / 1e6);
+        snprintf(text, sizeof text, "%.2fs", (double)outcome->duration_us / 1e6);
     put_cell(out, text, 9, true);
+    bj_buf_puts(out, " ");
 }
 
 /* The strictest reason's rule, for a call that was not simply allowed. */
@@ -116,7 +117,7 @@ static void put_row(struct listing *listing, const struct bj_audit_record *verdi
     struct bj_buf what, *out = &listing->out;
     json_t *body = bj_audit_body(verdict);
     char ended[16] = "-";
-    int left = listing->width - 94;
+    int left = listing->width - 95;
 
     if (outcome != NULL)
         snprintf(ended, sizeof ended, "%d", outcome->exit_code);
@@ -148,7 +149,7 @@ static void put_row(struct listing *listing, const struct bj_audit_record *verdi
 
 static void put_heading(struct listing *listing)
 {
-    bj_buf_printf(&listing->out, "%-8s%-19s  %-11s %-11s %-9s %-8s%-9s%-5s%-9s%s\n", "NUMBER",
+    bj_buf_printf(&listing->out, "%-8s%-19s  %-11s %-11s %-9s %-8s%-9s%-5s%-9s %s\n", "NUMBER",
                   "TIME", "KEY", "SANDBOX", "TOOL", "VERDICT", "RISK", "EXIT", "TOOK", "WHAT");
 }
 
@@ -222,5 +223,7 @@ int bj_audit_do_list(struct bj_audit *audit, const struct bj_audit_command *comm
     bj_buf_release(&listing.out);
     if (result < 0)
         return bj_audit_print_error(&err);
+    if (listing.last == 0)
+        bj_audit_say_none();
     return listing.broken ? BJ_AUDIT_FAILED : 0;
 }

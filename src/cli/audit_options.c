@@ -7,8 +7,10 @@
 
 #include "base/str.h"
 #include "cli/audit.h"
+#include "model/options.h"
 
 #define SECOND       ((int64_t)1000000000)
+#define DAY          (86400 * SECOND)
 #define LIST_DEFAULT 100
 
 /* ---- values ---- */
@@ -31,25 +33,6 @@ bool bj_audit_parse_span(const char *text, int64_t *ret_ns)
             return !__builtin_mul_overflow(number, units[i].seconds * SECOND, ret_ns);
     }
     return false;
-}
-
-bool bj_audit_parse_size(const char *text, int64_t *ret_bytes)
-{
-    int64_t number = 0;
-    size_t digits = strspn(text, "0123456789");
-    const char *unit = text + digits;
-    int shift = *unit == '\0'         ? 0
-                : bj_streq(unit, "k") ? 10
-                : bj_streq(unit, "m") ? 20
-                : bj_streq(unit, "g") ? 30
-                                      : -1;
-
-    if (digits == 0 || digits > 9 || shift < 0)
-        return false;
-    for (size_t i = 0; i < digits; i++)
-        number = number * 10 + (text[i] - '0');
-    *ret_bytes = number << shift;
-    return true;
 }
 
 /* Z or ±HH:MM behind a time. */
@@ -186,12 +169,33 @@ static bool take_head(struct bj_audit_command *command, const char *value)
 
 static bool take_age(struct bj_audit_command *command, const char *value)
 {
-    return bj_audit_parse_span(value, &command->retention.age_ns) && command->retention.age_ns > 0;
+    int64_t *age = &command->retention.age_ns, days;
+
+    if (bj_parse_int64(value, &days)) /* days, as audit_max_days has them */
+        return days > 0 && !__builtin_mul_overflow(days, DAY, age);
+    return bj_audit_parse_span(value, age) && *age > 0;
 }
 
 static bool take_size(struct bj_audit_command *command, const char *value)
 {
-    return bj_audit_parse_size(value, &command->retention.bytes) && command->retention.bytes > 0;
+    int64_t mib; /* as audit_max_mb has them */
+
+    return bj_parse_size_mb(value, &mib) && mib > 0 &&
+           !__builtin_mul_overflow(mib, (int64_t)1 << 20, &command->retention.bytes);
+}
+
+static bool take_dry_run(struct bj_audit_command *command, const char *value)
+{
+    (void)value;
+    command->dry_run = true;
+    return true;
+}
+
+static bool take_yes(struct bj_audit_command *command, const char *value)
+{
+    (void)value;
+    command->yes = true;
+    return true;
 }
 
 static bool take_file(struct bj_audit_command *command, const char *value)
@@ -216,13 +220,16 @@ static const struct option_row {
     {"--verdict", FILTERED, "allow, ask or deny", take_verdict},
     {"--risk", FILTERED, "none, low, medium, high or critical", take_risk},
     {"--limit", " list export ", "a number, 0 for all", take_limit},
-    {"--json", " list show stats verify ", NULL, take_json},
+    {"--json", " list show stats verify head prune ", NULL, take_json},
     {"--format", " export ", "jsonl or csv", take_format},
     {"--follow", " list export ", NULL, take_follow},
     {"-f", " list export ", NULL, take_follow},
     {"--head", " verify ", "NUMBER:HASH as belljar audit head prints it", take_head},
-    {"--older-than", " prune ", "an age such as 30d or 12h", take_age},
-    {"--max-size", " prune ", "a size such as 500m or 2g", take_size},
+    {"--older-than", " prune ", "an age such as 30 (days), 30d or 12h", take_age},
+    {"--max-size", " prune ", "a size such as 500 (MiB), 500m or 2g", take_size},
+    {"--dry-run", " prune ", NULL, take_dry_run},
+    {"--yes", " prune ", NULL, take_yes},
+    {"-y", " prune ", NULL, take_yes},
     {"--file", NULL, "a file", take_file},
 };
 
@@ -249,6 +256,28 @@ static bool complain(const char *action, const char *word, const char *expects)
     return false;
 }
 
+/* Says so, with the option of this action that was probably meant. */
+static bool unknown(const char *action, const char *word, size_t length)
+{
+    const char *names[sizeof rows / sizeof *rows + 1], *nearest;
+    char given[64];
+    int count = 0;
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        if (takes(&rows[i], action))
+            names[count++] = rows[i].name;
+    }
+    names[count] = NULL;
+    snprintf(given, sizeof given, "%.*s", (int)(length < sizeof given ? length : 0), word);
+    nearest = bj_choice_nearest(names, given);
+    fprintf(stderr, "belljar: audit %s: %s is not an option of it; ", action, word);
+    if (nearest != NULL)
+        fprintf(stderr, "did you mean %s?\n", nearest);
+    else
+        fprintf(stderr, "belljar audit --help\n");
+    return false;
+}
+
 /* One option; *at moves on if its value is the next word. */
 static bool take_option(const char *action, int argc, char **argv, int *at,
                         struct bj_audit_command *ret)
@@ -257,11 +286,8 @@ static bool take_option(const char *action, int argc, char **argv, int *at,
     size_t length = equals != NULL ? (size_t)(equals - word) : strlen(word);
     const struct option_row *row = find(word, length, action);
 
-    if (row == NULL) {
-        fprintf(stderr, "belljar: audit %s: %s is not an option of it; belljar audit --help\n",
-                action, word);
-        return false;
-    }
+    if (row == NULL)
+        return unknown(action, word, length);
     if (row->expects == NULL)
         return equals == NULL ? row->take(ret, NULL) : complain(action, row->name, "no value");
     if (equals != NULL)

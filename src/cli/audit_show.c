@@ -3,9 +3,11 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/escape.h"
 #include "base/str.h"
+#include "cli/ask.h"
 #include "cli/audit.h"
 #include "wire/json.h"
 
@@ -264,17 +266,24 @@ static void put_check_json(struct bj_buf *out, const struct bj_audit_check *chec
     bj_buf_puts(out, "\n}\n");
 }
 
+static const char *plural(int64_t count)
+{
+    return count == 1 ? "" : "s";
+}
+
 static void put_check(struct bj_buf *out, const struct bj_audit_check *check,
                       const struct bj_audit_command *command)
 {
     if (!check->sound) {
         bj_buf_puts(out, "not whole: ");
         bj_put_escaped(out, check->problem, strlen(check->problem));
-        bj_buf_printf(out, "\n%" PRId64 " records before that are as they were written\n",
-                      check->records);
+        bj_buf_puts(out, "\n");
+        if (check->records > 0)
+            bj_buf_printf(out, "records %" PRId64 " to %" PRId64 " follow from one another\n",
+                          check->after + 1, check->after + check->records);
         return;
     }
-    bj_buf_printf(out, "whole: %" PRId64 " records", check->records);
+    bj_buf_printf(out, "whole: %" PRId64 " record%s", check->records, plural(check->records));
     if (check->after > 0)
         bj_buf_printf(out, " behind number %" PRId64 ", where retention ended", check->after);
     bj_buf_puts(out, "\nhead:  ");
@@ -306,22 +315,57 @@ int bj_audit_do_head(struct bj_audit *audit, const struct bj_audit_command *comm
     struct bj_error err = {0};
     struct bj_buf out;
 
-    (void)command;
     if (bj_audit_head(audit, &head, &err) < 0)
         return bj_audit_print_error(&err);
     bj_buf_init(&out, OUT_MAX);
+    bj_buf_puts(&out, command->json ? "{\"head\": \"" : "");
     put_head(&out, &head);
+    if (command->json)
+        bj_buf_printf(&out, "\", \"number\": %" PRId64 "}", head.number);
     bj_buf_puts(&out, "\n");
     return print_out(&out);
 }
 
+/* The person at the terminal is asked, a script is not. False: no, or *err says what failed. */
+static bool may_prune(struct bj_audit *audit, const struct bj_audit_retention *retention,
+                      struct bj_error *err)
+{
+    struct bj_audit_retention trial = *retention;
+    int64_t count = 0;
+    char question[80];
+
+    if (!isatty(STDIN_FILENO))
+        return true;
+    trial.dry_run = true;
+    if (bj_audit_prune(audit, &trial, &count, err) < 0)
+        return false;
+    snprintf(question, sizeof question, "belljar: remove the oldest %" PRId64 " record%s? [y/N] ",
+             count, plural(count));
+    return count == 0 || bj_cli_confirm(question);
+}
+
 int bj_audit_do_prune(struct bj_audit *audit, const struct bj_audit_command *command)
 {
+    struct bj_audit_retention retention = command->retention;
     struct bj_error err = {0};
-    int64_t removed = 0;
+    int64_t count = 0;
+    struct bj_buf out;
 
-    if (bj_audit_prune(audit, &command->retention, &removed, &err) < 0)
+    retention.dry_run = command->dry_run;
+    if (!command->dry_run && !command->yes && !may_prune(audit, &retention, &err)) {
+        if (err.code != 0)
+            return bj_audit_print_error(&err);
+        fputs("belljar: nothing was removed\n", stderr);
+        return BJ_AUDIT_FAILED;
+    }
+    if (bj_audit_prune(audit, &retention, &count, &err) < 0)
         return bj_audit_print_error(&err);
-    printf("%" PRId64 " records removed\n", removed);
-    return fflush(stdout) == 0 ? 0 : BJ_AUDIT_FAILED;
+    bj_buf_init(&out, OUT_MAX);
+    if (command->json)
+        bj_buf_printf(&out, "{\"%s\": %" PRId64 "}\n",
+                      command->dry_run ? "would_remove" : "removed", count);
+    else
+        bj_buf_printf(&out, "%" PRId64 " record%s %s\n", count, plural(count),
+                      command->dry_run ? "would be removed" : "removed");
+    return print_out(&out);
 }

@@ -119,6 +119,12 @@ enum bj_option_id bj_option_find_key(const char *path);
 const char *bj_option_nearest_flag(const char *name, size_t length);
 const char *bj_option_nearest_key(const char *path);
 
+/* The most similar of a NULL-terminated list of names; NULL when none is near. */
+const char *bj_choice_nearest(const char *const *choices, const char *text);
+
+/* A size as every option of kind SIZE takes it, in MiB. False, *ret untouched, if it is none. */
+bool bj_parse_size_mb(const char *text, int64_t *ret);
+
 /* Appends what the option accepts: "a whole number from 1 to 4194304, or 0 for no limit". */
 void bj_option_expected(const struct bj_option *option, bool in_json, struct bj_buf *out);
 

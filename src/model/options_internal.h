@@ -39,9 +39,6 @@ int bj_option_fail_text(const struct bj_option *option, const char *text, struct
 int bj_option_add(struct bj_config *config, const struct bj_option *option, const char *text,
                   const char *directory, struct bj_error *err);
 
-/* The most similar of a NULL-terminated list of names; NULL when none is near. */
-const char *bj_choice_nearest(const char *const *choices, const char *text);
-
 /* Appends "; did you mean X?" unless X is NULL. */
 void bj_error_suggest(struct bj_error *err, const char *prefix, const char *suggestion);
 
@@ -52,7 +49,6 @@ size_t bj_word_distance(const char *given, const char *known);
 bool bj_is_near(size_t distance, size_t length);
 
 /* Parsers of single values. False, *ret untouched, when the text is none. */
-bool bj_parse_size_mb(const char *text, int64_t *ret);
 bool bj_parse_seconds(const char *text, int64_t *ret);
 bool bj_parse_decimal(const char *text, double *ret);
 bool bj_is_domain_pattern(const char *text);

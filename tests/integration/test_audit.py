@@ -45,7 +45,11 @@ class Records:
         return done.out
 
     def lines(self, *words):
-        return [json.loads(line) for line in self.says(*words).splitlines()]
+        """None are said to be none, on standard error."""
+        done = self(*words)
+        assert done.status == 0, done
+        assert done.err == ("" if done.out else "belljar: no records match\n"), done
+        return [json.loads(line) for line in done.out.splitlines()]
 
     def tamper(self, sql):
         with sqlite3.connect(self.file) as database:
@@ -263,13 +267,69 @@ def test_anchor(records):
 
 
 def test_prune(records):
-    records.fill(3000)
+    """Without a unit a size is MiB and an age days, as in the configuration."""
+    records.fill(6000)
     head = records.says("head").strip()
     before = records.file.stat().st_size + Path(f"{records.file}-wal").stat().st_size
-    assert re.fullmatch(r"\d+ records removed\n", records.says("prune", "--max-size", "500k"))
-    assert records.file.stat().st_size < 520000 < before
+
+    def would_go(*words):
+        return json.loads(records.says("prune", *words, "--dry-run", "--json"))["would_remove"]
+    assert would_go("--older-than", "5") == would_go("--max-size", "500") == 0
+    count = would_go("--max-size", "1m")
+    assert 0 < count == would_go("--max-size", "1") < 11000
+    assert records.says("verify").startswith("whole: 11000 records\n")
+    assert records.says("prune", "--max-size", "1") == f"{count} records removed\n"
+    assert records.file.stat().st_size < 1 << 20 < before
     assert "where retention ended" in records.says("verify", "--head", head)
-    assert records.says("prune", "--older-than", "1h") == "0 records removed\n"
+    assert records.says("prune", "--older-than", "1h", "--json") == '{"removed": 0}\n'
+    done = records("verify", "--head", f"7:{'0' * 64}")
+    assert done.status == 1 and "taken by retention" in done.out
+    assert f"records {count + 1} to 11002 follow from one another" in done.out
+
+
+@pytest.mark.parametrize("answer, status", [(b"n\n", 125), (b"y\n", 0)])
+def test_prune_asks_at_a_terminal(records, answer, status):
+    records.fill(3000)
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execve(BELLJAR, ["belljar", "audit", "prune", "--max-size", "1"], records.environment)
+    said = b""
+    while b"[y/N] " not in said:
+        said += os.read(terminal, 4096)
+    os.write(terminal, answer)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == status
+    os.close(terminal)
+    assert re.search(rb"remove the oldest \d+ records\?", said), said
+    first = json.loads(records.says("stats", "--json"))["first"]
+    assert (first == 1) == (status != 0), first
+
+
+def test_sandbox_as_the_table_shows_it(records):
+    records.fill(12)
+    records.tamper("UPDATE record SET sandbox='run-0123456789-'||sandbox WHERE sandbox='sb2'")
+    shown = records.says("list").splitlines()[2].split()[4]
+    assert shown == "run-012345…"
+    for name in (shown, "run-0", "run-0123456789-sb2"):
+        assert len(records.lines("list", "--json", "--sandbox", name)) == 4, name
+    assert len(records.lines("list", "--json", "--tool", "Ba…")) == 10
+    assert records.lines("list", "--json", "--tool", "Ba") == []
+    records.tamper("UPDATE record SET sandbox='run-0other' WHERE number=1")
+    done = records("list", "--sandbox", "run-0")
+    assert done.status == 125 and "beginning of several" in done.err
+
+
+def test_cells_do_not_touch(records):
+    records.fill(1)
+    records.tamper("UPDATE record SET duration_us=9999999 WHERE verdict=1")
+    assert " 10.00s " in records.says("list")
+    records.tamper("UPDATE record SET duration_us=9999999999999 WHERE verdict=1")
+    assert " 10000000… ls" in records.says("list")
+
+
+def test_unknown_option_gets_a_suggestion(records):
+    done = records("list", "--sanbox", "x")
+    assert done.status == 125 and "did you mean --sandbox?" in done.err
+    assert json.loads(records.fill(1).says("head", "--json"))["number"] == 2
 
 
 @pytest.mark.parametrize("words", [["list", "--json"], ["export"]])
