@@ -40,10 +40,23 @@ static bool names_more(const char *glob)
     return isalpha((unsigned char)name[0]);
 }
 
+/* A glob that ends in %: the last component may be any name. What has a hole may be more. */
+static bool matches_name(const char *glob, size_t glob_length, const char *text, size_t length)
+{
+    size_t name = length;
+
+    while (name > 0 && text[name - 1] != '/')
+        name--;
+    return name < length && memchr(text + name, BJ_HOLE, length - name) == NULL &&
+           bj_glob_matches(glob, glob_length - 1, text, name);
+}
+
 bool bj_rule_glob_match(const char *glob, const char *text, size_t length, const char *home)
 {
-    size_t skip;
+    size_t skip, size = strlen(glob);
 
+    if (size > 0 && glob[size - 1] == '%')
+        return matches_name(glob, size, text, length);
     if (glob[0] != '~')
         return bj_glob_matches(glob, strlen(glob), text, length);
     skip = home_length(text, length, home);

@@ -14,27 +14,29 @@
 #include "policy/rule_glob.h"
 
 enum condition_kind {
-    CONDITION_PROGRAM,        /* the program's name, or its base name */
-    CONDITION_FLAG,           /* one of these options is given: a letter or a name */
-    CONDITION_OPERAND,        /* an operand, as written or as a path */
-    CONDITION_FIRST,          /* the first operand */
-    CONDITION_SECOND,         /* the second */
-    CONDITION_ARGUMENT,       /* any argument, as written */
-    CONDITION_PATH,           /* any path that it has to do with, redirections included */
-    CONDITION_READS,          /* a file that it reads */
-    CONDITION_WRITES,         /* … creates, changes */
-    CONDITION_REMOVES,        /* … removes, empties */
-    CONDITION_CONNECTS,       /* a host or URL that it talks to */
-    CONDITION_CODE,           /* code that it is given as text */
-    CONDITION_FED_BY,         /* one of these programs stands before it in its pipeline */
-    CONDITION_FEEDS,          /* … behind it */
-    CONDITION_HOLDS,          /* … runs in a substitution inside it */
-    CONDITION_ASSIGNS,        /* NAME=VALUE, in its environment or exported by it */
-    CONDITION_RUNS_FILE_OF,   /* it runs a file that one of these programs wrote */
-    CONDITION_PRIVILEGED,     /* it runs as another user */
-    CONDITION_RUNS_INPUT,     /* it runs what comes on its standard input */
-    CONDITION_UNKNOWN_SCRIPT, /* it runs text that is not known */
-    CONDITION_SPAWNS_ITSELF,  /* the text has a function that calls itself in the background */
+    CONDITION_PROGRAM,         /* the program's name, or its base name */
+    CONDITION_FLAG,            /* one of these options is given: a letter or a name */
+    CONDITION_OPERAND,         /* an operand, as written or as a path */
+    CONDITION_FIRST,           /* the first operand */
+    CONDITION_SECOND,          /* the second */
+    CONDITION_ARGUMENT,        /* any argument, as written */
+    CONDITION_PATH,            /* any path that it has to do with, redirections included */
+    CONDITION_READS,           /* a file that it reads */
+    CONDITION_WRITES,          /* … creates, changes */
+    CONDITION_REMOVES,         /* … removes, empties */
+    CONDITION_CONNECTS,        /* a host or URL that it talks to */
+    CONDITION_CODE,            /* code that it is given as text */
+    CONDITION_FED_BY,          /* one of these programs stands before it in its pipeline */
+    CONDITION_FEEDS,           /* … behind it */
+    CONDITION_HOLDS,           /* … runs in a substitution inside it */
+    CONDITION_HELD_BY,         /* … makes arguments of one of these */
+    CONDITION_ASSIGNS,         /* NAME=VALUE, in its environment or exported by it */
+    CONDITION_RUNS_FILE_OF,    /* it runs a file that one of these programs wrote */
+    CONDITION_PRIVILEGED,      /* it runs as another user */
+    CONDITION_RUNS_INPUT,      /* it runs what comes on its standard input */
+    CONDITION_UNKNOWN_PROGRAM, /* which program it is cannot be told */
+    CONDITION_UNKNOWN_SCRIPT,  /* it runs text that is not known */
+    CONDITION_SPAWNS_ITSELF,   /* the text has a function that calls itself in the background */
     CONDITION_KINDS
 };
 
@@ -82,8 +84,10 @@ static bool any_value(const struct look *look, const char *text, size_t length)
     if (look->judgement->too_slow)
         return false;
     for (const char *const *value = look->values; *value != NULL; value++) {
-        if (bj_rule_glob_match(*value, text, length, look->judgement->home))
-            return true;
+        bool taken_back = **value == '!'; /* these come first */
+
+        if (bj_rule_glob_match(*value + taken_back, text, length, look->judgement->home))
+            return !taken_back;
     }
     return false;
 }
@@ -289,10 +293,10 @@ static bool holds_feeds(const struct look *look)
 }
 
 /* Does the other one run this one, at whatever distance? */
-static bool is_above(const struct look *look, const struct bj_command *other)
+static bool is_above(const struct bj_commands *commands, const struct bj_command *other,
+                     const struct bj_command *command)
 {
-    const struct bj_commands *commands = look->judgement->commands;
-    int parent = look->command->parent;
+    int parent = command->parent;
 
     while (parent >= 0 && (size_t)parent < commands->count) {
         if (&commands->list[parent] == other)
@@ -313,7 +317,22 @@ static bool holds_holds(const struct look *look)
 
         if (other != look->command && other->from >= look->command->from &&
             other->to <= look->command->to && other->word_count > 0 && named(look, other) &&
-            !is_above(look, other))
+            !is_above(commands, other, look->command))
+            return true;
+    }
+    return false;
+}
+
+static bool holds_held_by(const struct look *look)
+{
+    const struct bj_commands *commands = look->judgement->commands;
+
+    for (size_t i = 0; i < commands->count; i++) {
+        const struct bj_command *other = &commands->list[i];
+
+        if (other->from < look->command->from && other->to >= look->command->to &&
+            other->word_count > 0 && named(look, other) &&
+            !is_above(commands, other, look->command))
             return true;
     }
     return false;
@@ -443,6 +462,11 @@ static bool holds_runs_input(const struct look *look)
     return false;
 }
 
+static bool holds_unknown_program(const struct look *look)
+{
+    return look->command->unknown == BJ_UNKNOWN_NAME;
+}
+
 static bool holds_unknown_script(const struct look *look)
 {
     return look->command->unknown == BJ_UNKNOWN_SCRIPT;
@@ -469,10 +493,12 @@ static bool (*const conditions_by_kind[CONDITION_KINDS])(const struct look *) = 
     [CONDITION_FED_BY] = holds_fed_by,
     [CONDITION_FEEDS] = holds_feeds,
     [CONDITION_HOLDS] = holds_holds,
+    [CONDITION_HELD_BY] = holds_held_by,
     [CONDITION_ASSIGNS] = holds_assigns,
     [CONDITION_RUNS_FILE_OF] = holds_runs_file_of,
     [CONDITION_PRIVILEGED] = holds_privileged,
     [CONDITION_RUNS_INPUT] = holds_runs_input,
+    [CONDITION_UNKNOWN_PROGRAM] = holds_unknown_program,
     [CONDITION_UNKNOWN_SCRIPT] = holds_unknown_script,
     [CONDITION_SPAWNS_ITSELF] = holds_spawns_itself,
 };
