@@ -219,6 +219,21 @@ static void mount_scratch(struct bj_builder *b)
     bj_plan_scratch(b, size, inodes < INODES_MIN ? INODES_MIN : inodes);
 }
 
+/* Directories below the home that hold keys, or what programs start by themselves. */
+static bool holds_keys(const char *path, const struct bj_host *host)
+{
+    static const char *const names[] = {".ssh", ".gnupg", ".aws", ".kube", ".docker", ".local/bin",
+                                        ".local/state/belljar", ".config/systemd", NULL};
+    char place[BJ_PATH_MAX + 32];
+
+    for (size_t i = 0; host->home[0] != '\0' && names[i] != NULL; i++) {
+        snprintf(place, sizeof place, "%s/%s", host->home, names[i]);
+        if (bj_path_is_below(path, place))
+            return true;
+    }
+    return false;
+}
+
 /* Directories from which no workspace is started without a flag: too much lies below them. */
 static bool is_too_wide(const char *path, const struct bj_host *host)
 {
@@ -226,12 +241,19 @@ static bool is_too_wide(const char *path, const struct bj_host *host)
                                          "/sys",  "/etc",     "/usr", "/var", "/boot",
                                          "/home", "/root",    NULL};
 
+    static const char *const systems[] = {"/proc", "/sys", "/dev",  "/etc",   "/boot", "/usr",
+                                          "/bin",  "/lib", "/sbin", "/lib64", NULL};
+
     for (size_t i = 0; shared[i] != NULL; i++) {
         if (bj_streq(path, shared[i]))
             return true;
     }
-    if (bj_path_is_below(path, "/proc") || bj_path_is_below(path, "/sys") ||
-        bj_path_is_below(path, "/dev"))
+    for (size_t i = 0; systems[i] != NULL; i++) {
+        if (bj_path_is_below(path, systems[i]) && !bj_path_is_below(path, "/usr/src") &&
+            !bj_path_is_below(path, "/usr/local/src"))
+            return true;
+    }
+    if (holds_keys(path, host))
         return true;
     return bj_streq(path, "/") || (host->home[0] != '\0' && bj_path_is_below(host->home, path));
 }

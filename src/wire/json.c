@@ -7,16 +7,26 @@
 
 #define REPLACEMENT "\xef\xbf\xbd"
 
+/* Without printf: a result can be made of nothing else. */
+static void put_unit(struct bj_buf *out, uint32_t unit)
+{
+    static const char digits[] = "0123456789abcdef";
+    const char escape[] = {'\\', 'u', digits[unit >> 12 & 15], digits[unit >> 8 & 15],
+                           digits[unit >> 4 & 15], digits[unit & 15]};
+
+    bj_buf_append(out, escape, sizeof escape);
+}
+
 /* RFC 8259, section 7: beyond the basic plane two escapes make a character. */
 static void put_point(struct bj_buf *out, uint32_t point)
 {
     if (point < 0x10000) {
-        bj_buf_printf(out, "\\u%04x", (unsigned)point);
+        put_unit(out, point);
         return;
     }
     point -= 0x10000;
-    bj_buf_printf(out, "\\u%04x\\u%04x", (unsigned)(0xd800 | point >> 10),
-                  (unsigned)(0xdc00 | (point & 0x3ff)));
+    put_unit(out, 0xd800 | point >> 10);
+    put_unit(out, 0xdc00 | (point & 0x3ff));
 }
 
 static void put_special(struct bj_buf *out, uint32_t point)
@@ -24,9 +34,9 @@ static void put_special(struct bj_buf *out, uint32_t point)
     static const char letters[] = "btnvfr"; /* from 0x08 on; \v is not JSON */
 
     if (point == '"' || point == '\\')
-        bj_buf_printf(out, "\\%c", (char)point);
+        bj_buf_append(out, (const char[]){'\\', (char)point}, 2);
     else if (point >= 0x08 && point <= 0x0d && point != 0x0b)
-        bj_buf_printf(out, "\\%c", letters[point - 0x08]);
+        bj_buf_append(out, (const char[]){'\\', letters[point - 0x08]}, 2);
     else
         put_point(out, point);
 }
