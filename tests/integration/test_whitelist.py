@@ -54,12 +54,12 @@ def evil_so(tmp_path_factory):
 @pytest.fixture(params=["root", "ordinary"] if AS_ROOT else ["caller"])
 def caller(request, evil_so):
     """The program as a caller of each kind starts it, in a workspace with things to attack with."""
-    top = Path(tempfile.mkdtemp(prefix="whitelist-"))
+    top = Path(tempfile.mkdtemp(prefix="whitelist-", dir="/var/tmp"))
     top.chmod(0o755)
     workspace = top / "work"
     workspace.mkdir()
-    shutil.copy(BELLJAR, top / "belljar")
-    (top / "belljar-full").symlink_to(Path(BELLJAR).parent / "belljar-full")
+    for name in ("belljar", "belljar-full"):  # where an ordinary user may look
+        shutil.copy(Path(BELLJAR).parent / name, top)
     shutil.copy("/usr/bin/touch", workspace / "evil")
     shutil.copy(evil_so, workspace / "evil.so")
     write(workspace / "foreign", "#!/usr/bin/touch ran\n")
