@@ -28,7 +28,7 @@ STRICT = re.compile(r"seccomp|landlock|pivot_root|umount|NO_NEW_PRIVS|capset|SEC
                     r"|set(res|group)|sethostname|close_range|MOUNT_SETATTR|DUMPABLE",
                     re.IGNORECASE)
 # Messages that stand for the cause without its errno.
-CAUSES = ("out of memory", "no memory to keep the output in", "the sandbox ended")
+CAUSES = ("Cannot allocate memory", "out of memory", "no memory to keep the output in", "the sandbox ended")
 
 # 1 spares a handler of core files, 0 is as good.
 CORE = re.compile(r"Max core file size +[01] +[01] .*")
