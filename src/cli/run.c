@@ -4,6 +4,7 @@
  */
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -50,7 +51,7 @@ static void print_notes(const struct bj_run_options *run, const struct bj_result
     if (run->quiet || run->json)
         return;
     if (result->reason[0] != '\0')
-        fprintf(stderr, "belljar: %s\n", result->reason);
+        fprintf(stderr, "belljar: %s%s\n", result->reason, result->timed_out ? " (--timeout)" : "");
     if (result->truncated)
         fprintf(stderr,
                 "belljar: more than %lld MiB of output on one stream; the rest was thrown away "
@@ -96,6 +97,38 @@ static void print_failure(const struct bj_error *err, const struct bj_result *re
     bj_buf_release(&text);
 }
 
+/* Where the caller's own PATH has a program; false if nowhere. */
+static bool find_on_path(const char *name, char *ret, size_t size)
+{
+    const char *place = getenv("PATH");
+
+    while (place != NULL && strchr(name, '/') == NULL) {
+        size_t length = strcspn(place, ":");
+
+        if (length > 0 && (size_t)snprintf(ret, size, "%.*s/%s", (int)length, place, name) < size &&
+            access(ret, X_OK) == 0)
+            return true;
+        place = place[length] == ':' ? place + length + 1 : NULL;
+    }
+    return false;
+}
+
+/* A program that the caller has and the sandbox has not: what to do about it. */
+static void hint_at_program(const char *name)
+{
+    char path[4096], *slash;
+
+    if (!find_on_path(name, path, sizeof path))
+        return;
+    fprintf(stderr, "belljar: outside it is %s: ", path);
+    slash = strrchr(path, '/');
+    *slash = '\0';
+    if (bj_starts_with(path, "/usr/") || bj_starts_with(path, "/opt/"))
+        fprintf(stderr, "-e PATH has the sandbox look where you do\n");
+    else
+        fprintf(stderr, "-v %s:%s:ro -e PATH shows it to the sandbox\n", path, path);
+}
+
 static int run_guarded(const struct bj_backend *backend, const struct bj_run_request *request,
                        const struct bj_run_options *run)
 {
@@ -112,6 +145,8 @@ static int run_guarded(const struct bj_backend *backend, const struct bj_run_req
         print_failure(&err, &result);
     else
         print_notes(run, &result, request->config);
+    if (failed == -BJ_E_NOT_FOUND && !run->json)
+        hint_at_program(request->argv[0]);
     if (result.unrecorded[0] != '\0' && !run->json)
         fprintf(stderr, "belljar: not recorded: %s\n", result.unrecorded);
     bj_result_release(&result);

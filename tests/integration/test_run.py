@@ -529,3 +529,25 @@ def test_version_and_help(belljar):
     done = belljar.run("--help")
     assert done.status == 0 and "--memory" in done.out and done.err == ""
     assert AS_ROOT == (os.getuid() == 0)
+
+
+def test_program_of_the_callers_own_path_is_explained(belljar, tmp_path):
+    tool = tmp_path / "tools" / "mytool"
+    tool.parent.mkdir()
+    tool.write_text("#!/bin/sh\necho hello\n")
+    tool.chmod(0o755)
+    belljar.variables["PATH"] = f"/usr/bin:/bin:{tool.parent}"
+    done = belljar.run("--", "mytool")
+    assert done.status == 127
+    assert f"-v {tool.parent}:{tool.parent}:ro -e PATH" in done.err
+    done = belljar.run("-v", f"{tool.parent}:{tool.parent}:ro", "-e", "PATH", "--", "mytool")
+    assert (done.status, done.out) == (0, "hello\n")
+    assert "-e PATH" not in belljar.run("--", "nobody-has-this").err
+
+
+@pytest.mark.parametrize("place", ["/etc/ssl", "/usr/lib", "~/.ssh"])
+def test_system_directories_and_keys_are_no_workspace_by_chance(belljar, tmp_path, place):
+    belljar.variables["HOME"] = str(tmp_path)
+    (tmp_path / ".ssh").mkdir()
+    done = belljar.run("--workspace", place.replace("~", str(tmp_path)), "true")
+    assert done.status == 125 and "--allow-home" in done.err
