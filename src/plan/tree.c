@@ -222,8 +222,15 @@ static void mount_scratch(struct bj_builder *b)
 /* Directories below the home that hold keys, or what programs start by themselves. */
 static bool holds_keys(const char *path, const struct bj_host *host)
 {
-    static const char *const names[] = {".ssh", ".gnupg", ".aws", ".kube", ".docker", ".local/bin",
-                                        ".local/state/belljar", ".config/systemd", NULL};
+    static const char *const names[] = {".ssh",
+                                        ".gnupg",
+                                        ".aws",
+                                        ".kube",
+                                        ".docker",
+                                        ".local/bin",
+                                        ".local/state/belljar",
+                                        ".config/systemd",
+                                        NULL};
     char place[BJ_PATH_MAX + 32];
 
     for (size_t i = 0; host->home[0] != '\0' && names[i] != NULL; i++) {

@@ -11,8 +11,12 @@
 static void put_unit(struct bj_buf *out, uint32_t unit)
 {
     static const char digits[] = "0123456789abcdef";
-    const char escape[] = {'\\', 'u', digits[unit >> 12 & 15], digits[unit >> 8 & 15],
-                           digits[unit >> 4 & 15], digits[unit & 15]};
+    const char escape[] = {'\\',
+                           'u',
+                           digits[unit >> 12 & 15],
+                           digits[unit >> 8 & 15],
+                           digits[unit >> 4 & 15],
+                           digits[unit & 15]};
 
     bj_buf_append(out, escape, sizeof escape);
 }
