@@ -11,7 +11,6 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -24,7 +23,6 @@
 
 #define SOCKET_FD         3 /* where init's end of the pair is moved to; everything above is closed */
 #define WATCH_INTERVAL_US 10000
-#define SIGNALS           64
 
 static int64_t cpu_us(const struct rusage *usage)
 {
@@ -48,16 +46,13 @@ static int forbid_cores(struct bj_error *err)
 /* Nothing of the caller's stays: descriptors, signal dispositions, arguments, environment. */
 static int forget_caller(struct bj_init *init, struct bj_init_wipe wipe, struct bj_error *err)
 {
-    /* The kernel's own struct, all zero: a C library would not let its internal signals
-     * be reset. */
-    static const unsigned long plain[4];
-    sigset_t none, child;
+    sigset_t child;
     int null_fd;
 
     if (wipe.length > 0) /* nothing was registered: NULL, which memset(3) does not take */
         memset(wipe.start, 0, wipe.length);
-    for (int i = 1; i <= SIGNALS; i++)
-        syscall(SYS_rt_sigaction, i, plain, NULL, SIGNALS / 8);
+    if (bj_process_reset_signals() < 0)
+        return bj_fail_errno(err, "init", "cannot reset the caller's signals");
     if (BJ_SYS(dup2(init->socket_fd, SOCKET_FD)) < 0 || bj_process_close_from(SOCKET_FD + 1) < 0)
         return bj_fail_errno(err, "init", "cannot close the caller's descriptors");
     init->socket_fd = SOCKET_FD;
@@ -70,8 +65,6 @@ static int forget_caller(struct bj_init *init, struct bj_init_wipe wipe, struct 
             return bj_fail_errno(err, "init", "cannot replace the caller's standard streams");
     }
     close(null_fd);
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
     sigemptyset(&child);
     sigaddset(&child, SIGCHLD);
     if (BJ_SYS(sigprocmask(SIG_BLOCK, &child, NULL)) < 0)

@@ -16,6 +16,7 @@
 #include "linux/syscalls.h"
 
 #define CHILD_STACK_SIZE (64 << 10)
+#define SIGNALS          64
 
 pid_t bj_process_clone(uint64_t flags, int *ret_pidfd)
 {
@@ -58,12 +59,32 @@ static int vfork_child(void *data)
 pid_t bj_process_vfork(unsigned long flags, void (*function)(void *), void *argument,
                        int *ret_pidfd)
 {
-    /* The caller sleeps until the child is gone from this memory, so one stack serves all. */
-    static char stack[CHILD_STACK_SIZE] __attribute__((aligned(16)));
+    /* On the caller's, which sleeps until the child is gone from this memory: each thread has one.
+     */
+    char stack[CHILD_STACK_SIZE] __attribute__((aligned(16)));
     int all = (int)flags | CLONE_VM | CLONE_VFORK | SIGCHLD | (ret_pidfd != NULL ? CLONE_PIDFD : 0);
     struct vfork_call call = {function, argument};
+    sigset_t blocked, before;
+    pid_t pid;
 
-    return BJ_SYS(clone(vfork_child, stack + sizeof stack, all, &call, ret_pidfd));
+    sigfillset(&blocked);
+    pthread_sigmask(SIG_SETMASK, &blocked, &before);
+    pid = BJ_SYS(clone(vfork_child, stack + sizeof stack, all, &call, ret_pidfd));
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return pid;
+}
+
+int bj_process_reset_signals(void)
+{
+    /* The kernel's own struct, all zero: a C library would not let its internal signals
+     * be reset. */
+    static const unsigned long usual[4];
+    sigset_t none;
+
+    for (int i = 1; i <= SIGNALS; i++)
+        syscall(SYS_rt_sigaction, i, usual, NULL, SIGNALS / 8);
+    sigemptyset(&none);
+    return BJ_SYS(sigprocmask(SIG_SETMASK, &none, NULL));
 }
 
 static int set_capabilities(uint64_t effective, uint64_t inheritable)

@@ -26,10 +26,18 @@ int bj_process_explain_namespaces(struct bj_error *err, const char *what);
 /*
  * vfork(2) with a stack of its own: runs function(argument) in a child that shares this process's
  * memory, and what else clone(2) shares or makes new by `flags`; returns its pid once it has called
- * execve or exited. *ret_pidfd (may be NULL) as above. One at a time: its stack is one.
+ * execve or exited. *ret_pidfd (may be NULL) as above. The child has all signals blocked:
+ * bj_process_reset_signals().
  */
 pid_t bj_process_vfork(unsigned long flags, void (*function)(void *), void *argument,
                        int *ret_pidfd);
+
+/*
+ * Makes every signal do what it does by default and blocks none: what a program expects when it is
+ * executed. Where signals are blocked on entry, no handler of this process's runs in a child that
+ * shares its memory.
+ */
+int bj_process_reset_signals(void);
 
 /* Effective and permitted sets become `kept`; inheritable and ambient become empty. */
 int bj_process_keep_capabilities(uint64_t kept);

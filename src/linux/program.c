@@ -52,12 +52,10 @@ static void run_child(void *data)
 {
     static const char *const environment[] = {"PATH=" PATH_USUAL, NULL};
     struct child *child = data;
-    sigset_t none;
 
-    sigemptyset(&none);
     if (bj_process_die_with_parent() == 0 && setsid() >= 0 && dup2(child->null, 0) >= 0 &&
         dup2(child->output, 1) >= 0 && dup2(child->output, 2) >= 0 &&
-        bj_process_close_from(3) == 0 && sigprocmask(SIG_SETMASK, &none, NULL) == 0)
+        bj_process_close_from(3) == 0 && bj_process_reset_signals() == 0)
         execve(child->path, (char *const *)child->argv, (char *const *)environment);
     child->failed = errno;
     _exit(127);
@@ -92,11 +90,28 @@ static bool collect(int fd, char *text, size_t size, int64_t deadline)
     }
 }
 
+/* Closing its output is not the program's end: waits for that too, as long as there is time. */
+static bool has_ended(int pidfd, int64_t deadline)
+{
+    struct pollfd wait = {.fd = pidfd, .events = POLLIN};
+
+    while (wait.revents == 0) {
+        int64_t left = (deadline - bj_clock_us() + 999) / 1000;
+
+        if (poll(&wait, 1, left > 0 ? (int)left : 0) < 0 && errno != EINTR)
+            return false;
+        if (left <= 0)
+            break;
+    }
+    return wait.revents != 0;
+}
+
 int bj_program_output(const char *path, const char *const *argv, char *text, size_t size,
                       int timeout_ms, int *ret_status, struct bj_error *err)
 {
-    BJ_CLEANUP_CLOSE int in = -1, out = -1, null = -1;
+    BJ_CLEANUP_CLOSE int in = -1, out = -1, null = -1, pidfd = -1;
     struct child child = {.path = path, .argv = argv};
+    int64_t deadline;
     int ends[2];
     bool in_time;
     pid_t pid;
@@ -108,11 +123,12 @@ int bj_program_output(const char *path, const char *const *argv, char *text, siz
     null = child.null = BJ_SYS(open("/dev/null", O_RDONLY | O_CLOEXEC));
     if (null < 0)
         return bj_fail_errno(err, "program", "cannot open /dev/null");
-    pid = bj_process_vfork(0, run_child, &child, NULL);
+    pid = bj_process_vfork(0, run_child, &child, &pidfd);
     if (pid < 0)
         return bj_fail_errno(err, "program", "cannot start %s", path);
     bj_fd_close(&out);
-    in_time = collect(in, text, size, bj_clock_us() + (int64_t)timeout_ms * 1000);
+    deadline = bj_clock_us() + (int64_t)timeout_ms * 1000;
+    in_time = collect(in, text, size, deadline) && has_ended(pidfd, deadline);
     if (!in_time)
         kill(-pid, SIGKILL);
     while (waitpid(pid, ret_status, 0) < 0 && errno == EINTR)

@@ -105,7 +105,8 @@ static void run_helper_child(void *data)
     struct helper_call *call = data;
     char *env[] = {NULL};
 
-    execve(call->program, call->argv, env);
+    if (bj_process_reset_signals() == 0)
+        execve(call->program, call->argv, env);
     call->failed = errno;
     _exit(127);
 }
