@@ -27,10 +27,11 @@ static int take_record(void *context, const struct bj_audit_record *record)
 static int translate(const struct bj_audit_choice *choice, struct bj_audit_filter *ret,
                      struct bj_error *err)
 {
-    int risk = choice->risk != NULL ? bj_risk_find(choice->risk) : BJ_RISK_NONE;
+    int risk;
 
     if (choice->size != sizeof *choice)
         return bj_fail(err, BJ_E_INVALID, "audit", "struct bj_audit_choice has another size here");
+    risk = choice->risk != NULL ? bj_risk_find(choice->risk) : BJ_RISK_NONE;
     *ret = BJ_AUDIT_FILTER_ALL;
     if (choice->decision != NULL) {
         ret->decision = bj_decision_find(choice->decision);

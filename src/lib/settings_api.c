@@ -63,9 +63,11 @@ int bj_settings_check_command(const struct bj_settings *settings, const char *co
         return -BJ_E_NO_MEMORY;
     result = bj_settings_check(settings, shell, &request, &check, err);
     bj_shell_free(shell);
+    if (result < 0)
+        return result;
     *ret = (struct bj_check_result){check.allowed, check.requires_permission, check.reason, ""};
     memcpy(ret->note, check.note, sizeof ret->note);
-    return result;
+    return 0;
 }
 
 int bj_settings_is_command_excluded(const struct bj_settings *settings, const char *command,
@@ -73,12 +75,15 @@ int bj_settings_is_command_excluded(const struct bj_settings *settings, const ch
 {
     struct bj_check_request request = {.command = command, .clock = bj_clock_us};
     struct bj_shell *shell = bj_shell_new(err);
+    bool excluded;
     int result;
 
     if (shell == NULL)
         return -BJ_E_NO_MEMORY;
-    result = bj_settings_is_excluded(settings, shell, &request, ret, err);
+    result = bj_settings_is_excluded(settings, shell, &request, &excluded, err);
     bj_shell_free(shell);
+    if (result == 0)
+        *ret = excluded;
     return result;
 }
 
