@@ -288,7 +288,7 @@ static const char *name(struct bj_audit *audit, int which, const char *text)
         return NULL;
     kept->length = 0;
     kept->failed = kept->no_memory = false;
-    bj_mask_text(&audit->mask, text, strnlen(text, BJ_AUDIT_NAME_MAX), kept);
+    bj_mask_cut(audit->mask, text, strlen(text), BJ_AUDIT_NAME_MAX, kept);
     if (kept->failed)
         audit->body.failed = audit->body.no_memory = true;
     return bj_buf_text(kept);

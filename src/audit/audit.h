@@ -24,6 +24,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "model/mask.h"
 #include "model/request.h"
 #include "model/verdict.h"
 
@@ -43,13 +44,12 @@ struct bj_audit_options {
     int busy_ms;   /* wait for another writer at most; 0 = five seconds */
     int log_pages; /* a log longer than this is carried over by bj_audit_maintain(); 0 = what suits
                       a process that ends soon, since the next one reads the whole log */
-    const char *const *secrets;       /* values never to be recorded; ends with NULL; NULL = none */
-    const char *const *environment;   /* NAME=VALUE; values of secret names are such values too */
+    const struct bj_mask *mask;       /* values never to be recorded; NULL: known ones are none */
     int64_t (*now_ns)(void *context); /* wall clock, since 1970; NULL = the system's */
     void *now_context;
 };
 
-/* All of it is borrowed for the call but now_ns and its context. */
+/* All of it is borrowed for the call but the mask, now_ns and its context, which the audit uses. */
 int bj_audit_open(const struct bj_audit_options *options, struct bj_audit **ret,
                   struct bj_error *err);
 
@@ -232,10 +232,5 @@ int bj_audit_verify(struct bj_audit *audit, const struct bj_audit_head *anchor,
 
 /* A time as records have it: 2026-11-22T22:04:14.123456789Z. */
 void bj_audit_put_time(int64_t time_ns, struct bj_buf *out);
-
-/* ---- masking, for what is shown elsewhere ---- */
-
-/* Does a variable, key, option or header of this name hold a secret? */
-bool bj_audit_secret_name(const char *name, size_t length);
 
 #endif

@@ -5,7 +5,7 @@
 #include <sqlite3.h>
 
 #include "audit/audit.h"
-#include "audit/mask.h"
+#include "model/mask.h"
 
 /* Prepared when first needed. */
 enum bj_audit_sql {
@@ -28,7 +28,8 @@ struct bj_audit {
     int busy_ms;
     int64_t (*now_ns)(void *context);
     void *now_context;
-    struct bj_mask mask;
+    struct bj_mask nothing;     /* the mask of a caller that gave none: names and shapes */
+    const struct bj_mask *mask; /* borrowed */
     sqlite3_stmt *statements[BJ_SQL_COUNT];
     struct bj_buf body;     /* the record being written; kept for its memory */
     struct bj_buf scratch;  /* a text of it */

@@ -18,27 +18,14 @@
 
 static const char *const kind_names[] = {"", "verdict", "outcome", "prune"};
 
-#define MARGIN (64 << 10) /* bytes looked at beyond what is kept */
-
-/*
- * Masks into `scratch`, cuts, and appends as a JSON string. What is masked is cut well before the
- * end of what was looked at, so that no half of a secret is left.
- */
+/* Masks into `scratch`, cuts, and appends as a JSON string. */
 static void put_masked(struct bj_audit *audit, const char *text, size_t length, size_t maximum)
 {
     struct bj_buf *out = &audit->body, *scratch = &audit->scratch;
-    size_t looked_at = length < maximum + MARGIN ? length : maximum + MARGIN, kept = maximum;
 
     scratch->length = 0;
-    bj_mask_text(&audit->mask, text, looked_at, scratch);
-    if (looked_at < length && scratch->length < kept + MARGIN / 4)
-        kept = scratch->length > MARGIN / 4 ? scratch->length - MARGIN / 4 : 0;
-    if (scratch->length > kept || looked_at < length) {
-        while (kept > 0 && ((unsigned char)scratch->data[kept] & 0xc0) == 0x80)
-            kept--;
-        scratch->length = kept;
+    if (bj_mask_cut(audit->mask, text, length, maximum, scratch))
         bj_buf_printf(scratch, "[cut: %zu bytes in all]", length);
-    }
     if (scratch->failed)
         out->failed = out->no_memory = true;
     else
@@ -154,7 +141,7 @@ static void put_object(struct bj_audit *audit, json_t *object)
         bj_buf_puts(&audit->body, comma);
         put_masked(audit, name, strlen(name), BJ_AUDIT_VALUE_MAX);
         bj_buf_puts(&audit->body, ":");
-        if (bj_audit_secret_name(name, strlen(name)) && !json_is_null(value) &&
+        if (bj_mask_secret_name(name, strlen(name)) && !json_is_null(value) &&
             !json_is_boolean(value))
             bj_buf_puts(&audit->body, "\"" BJ_MASKED "\"");
         else

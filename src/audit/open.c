@@ -456,6 +456,7 @@ int bj_audit_open(const struct bj_audit_options *options, struct bj_audit **ret,
     audit->log_most = options->log_pages > 0 ? options->log_pages : LOG_PAGES;
     audit->now_ns = options->now_ns != NULL ? options->now_ns : system_now;
     audit->now_context = options->now_context;
+    audit->mask = options->mask != NULL ? options->mask : &audit->nothing;
     bj_buf_init(&audit->body, BJ_AUDIT_RECORD_MAX);
     bj_buf_init(&audit->scratch, BJ_AUDIT_RECORD_MAX);
     for (int i = 0; i < 3; i++)
@@ -464,8 +465,6 @@ int bj_audit_open(const struct bj_audit_options *options, struct bj_audit **ret,
         result = bj_audit_default_path(&audit->path, err);
     else if ((audit->path = bj_strdup(options->path)) == NULL)
         result = bj_fail(err, BJ_E_NO_MEMORY, "audit", "cannot open the audit: out of memory");
-    if (result == 0 && audit->access == BJ_AUDIT_WRITE)
-        result = bj_mask_init(&audit->mask, options->secrets, options->environment, err);
     if (result == 0)
         result = open_at(audit, err);
     if (result < 0) {
@@ -484,7 +483,6 @@ void bj_audit_close(struct bj_audit *audit)
     for (int i = 0; i < BJ_SQL_COUNT; i++)
         sqlite3_finalize(audit->statements[i]);
     sqlite3_close(audit->db);
-    bj_mask_release(&audit->mask);
     bj_buf_release(&audit->body);
     bj_buf_release(&audit->scratch);
     for (int i = 0; i < 3; i++)

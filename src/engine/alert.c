@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "audit/mask.h"
+#include "backend/bubblewrap.h"
 #include "base/fault.h"
 #include "base/fd.h"
 #include "base/limits.h"
@@ -21,10 +21,12 @@
 #include "wire/json.h"
 #include "wire/verdict_json.h"
 
-#define EVENT_MAX   (512 << 10) /* bytes of an event */
-#define COMMAND_CUT 4096        /* bytes of the command's text in it */
+#define MESSAGE_MAX (256 << 10) /* bytes of what belljar-alert reads */
+#define VERDICT_MAX (64 << 10)  /* bytes of the verdict in it */
+#define COMMAND_CUT 4096        /* bytes of the command's text in it, before JSON escapes it */
+#define TEXT_CUT    1024        /* bytes of any other text likewise */
+#define MASKED_MAX  (8 << 20)   /* bytes of a text while it is masked */
 #define CHILD_STACK 32768       /* bytes; nothing is called there but system calls */
-#define TEXT_CUT    (64 << 10)  /* bytes of any other text that is masked */
 
 extern char **environ;
 
@@ -34,32 +36,64 @@ bool bj_alert_wanted(const struct bj_config *config, const struct bj_verdict *ve
            (config->alert_command != NULL || config->alert_url != NULL);
 }
 
-static void put_member(struct bj_buf *out, const char *name, const char *text, size_t length)
+static void put_text(struct bj_buf *out, const char *name, const char *text)
 {
     bj_buf_printf(out, "\"%s\": ", name);
     if (text != NULL)
-        bj_json_put_string(out, text, length);
+        bj_json_put_string(out, text, strlen(text));
     else
         bj_buf_puts(out, "null");
     bj_buf_puts(out, ", ");
 }
 
-static void put_text(struct bj_buf *out, const char *name, const char *text)
+/* Masked and cut; what cannot be masked is not told. `out` is made; the caller releases it. */
+static const char *make_fit(const struct bj_mask *mask, const char *text, size_t maximum,
+                            struct bj_buf *out)
 {
-    put_member(out, name, text, text != NULL ? strlen(text) : 0);
+    bj_buf_init(out, MASKED_MAX);
+    if (bj_mask_cut(mask, text, strlen(text), maximum, out))
+        bj_buf_puts(out, "[cut]");
+    return out->failed ? BJ_MASKED : bj_buf_text(out);
 }
 
-static void put_masked(struct bj_buf *out, const char *name, const char *text,
+static void put_masked(struct bj_buf *out, const char *name, const char *text, size_t maximum,
                        const struct bj_mask *mask)
 {
     struct bj_buf masked;
 
-    bj_buf_init(&masked, TEXT_CUT);
-    if (text != NULL)
-        bj_mask_text(mask, text, strnlen(text, COMMAND_CUT), &masked);
-    put_member(out, name, text != NULL && !masked.failed ? bj_buf_text(&masked) : NULL,
-               masked.length);
+    if (text == NULL) {
+        put_text(out, name, NULL);
+        return;
+    }
+    put_text(out, name, make_fit(mask, text, maximum, &masked));
     bj_buf_release(&masked);
+}
+
+/* A program and its arguments, as a shell would be given them. */
+static void put_argv(struct bj_buf *out, const char *const *argv, const struct bj_mask *mask)
+{
+    bool secret = false;
+    struct bj_buf line;
+
+    bj_buf_init(&line, MASKED_MAX);
+    for (size_t i = 0; argv[i] != NULL; i++) {
+        struct bj_buf word;
+
+        if (line.length > COMMAND_CUT) {
+            bj_buf_puts(&line, " [cut]");
+            break;
+        }
+        bj_buf_puts(&line, i > 0 ? " " : "");
+        if (secret)
+            bj_buf_puts(&line, BJ_MASKED);
+        else {
+            bj_shell_quote(&line, make_fit(mask, argv[i], TEXT_CUT, &word));
+            bj_buf_release(&word);
+        }
+        secret = !secret && bj_mask_takes_next(argv[i]);
+    }
+    put_text(out, "command", line.failed ? NULL : bj_buf_text(&line));
+    bj_buf_release(&line);
 }
 
 static void put_time(struct bj_buf *out)
@@ -74,64 +108,90 @@ static void put_time(struct bj_buf *out)
     put_text(out, "time", text);
 }
 
-/* The verdict with secrets taken out of what came from the command. */
+static void add_masked(struct bj_verdict *verdict, struct bj_violation violation,
+                       const struct bj_mask *mask)
+{
+    const char **texts[] = {&violation.rule, &violation.description, &violation.command,
+                            &violation.advice};
+    struct bj_buf masked[sizeof texts / sizeof *texts];
+
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        *texts[i] = make_fit(mask, *texts[i], TEXT_CUT, &masked[i]);
+    bj_verdict_add(verdict, &violation);
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        bj_buf_release(&masked[i]);
+}
+
+/* With secrets taken out of the texts, and the worst first, since the last ones may find no room.
+ */
+static void mask_verdict(const struct bj_verdict *verdict, const struct bj_mask *mask,
+                         struct bj_verdict *ret)
+{
+    bj_verdict_init(ret);
+    for (int risk = BJ_RISK_CRITICAL; risk >= BJ_RISK_NONE; risk--) {
+        for (int i = 0; i < verdict->count; i++) {
+            if ((int)verdict->violations[i].risk == risk)
+                add_masked(ret, verdict->violations[i], mask);
+        }
+    }
+    ret->decision = verdict->decision;
+    ret->risk = verdict->risk;
+    ret->dropped = verdict->dropped;
+    ret->retry_after_us = verdict->retry_after_us;
+}
+
+/* With as many violations as find room. However many there are, it is told that there are some. */
 static void put_verdict(struct bj_buf *out, const struct bj_verdict *verdict,
                         const struct bj_mask *mask)
 {
     struct bj_verdict masked;
+    struct bj_buf text;
 
-    bj_verdict_init(&masked);
-    for (int i = 0; i < verdict->count; i++) {
-        struct bj_violation violation = verdict->violations[i];
-        struct bj_buf description, command;
+    mask_verdict(verdict, mask, &masked);
+    bj_buf_init(&text, VERDICT_MAX);
+    for (;;) {
+        int fewer = masked.count / 2;
 
-        bj_buf_init(&description, TEXT_CUT);
-        bj_buf_init(&command, TEXT_CUT);
-        bj_mask_text(mask, violation.description, strlen(violation.description), &description);
-        bj_mask_text(mask, violation.command, strlen(violation.command), &command);
-        violation.description = description.failed ? BJ_MASKED : bj_buf_text(&description);
-        violation.command = command.failed ? BJ_MASKED : bj_buf_text(&command);
-        bj_verdict_add(&masked, &violation);
-        bj_buf_release(&description);
-        bj_buf_release(&command);
+        bj_verdict_put_json(&masked, &text);
+        if (!text.failed || text.no_memory || masked.count == 0)
+            break;
+        masked.dropped += masked.count - fewer;
+        masked.count = fewer;
+        bj_buf_release(&text);
+        bj_buf_init(&text, VERDICT_MAX);
     }
-    masked.decision = verdict->decision;
-    masked.risk = verdict->risk;
-    masked.dropped = verdict->dropped;
-    masked.retry_after_us = verdict->retry_after_us;
     bj_buf_puts(out, "\"verdict\": ");
-    bj_verdict_put_json(&masked, out);
+    if (text.failed)
+        out->failed = out->no_memory = true;
+    bj_buf_append(out, bj_buf_text(&text), text.length);
+    bj_buf_release(&text);
     bj_verdict_release(&masked);
 }
 
-int bj_alert_event(const struct bj_config *config, const struct bj_request *request,
+int bj_alert_event(const struct bj_mask *mask, const struct bj_request *request,
                    const struct bj_verdict *verdict, struct bj_buf *out, struct bj_error *err)
 {
-    const char *secrets[] = {config->e2b_api_key, config->daytona_api_key, NULL};
-    struct bj_mask mask;
-    int result;
-
-    if (secrets[0] == NULL)
-        secrets[0] = secrets[1];
-    result = bj_mask_init(&mask, secrets, (const char *const *)environ, err);
-    if (result < 0)
-        return result;
     bj_buf_puts(out, "{");
     put_time(out);
-    put_text(out, "tool", request->tool);
-    put_text(out, "key", request->key);
-    put_text(out, "sandbox", request->sandbox);
-    put_text(out, "directory", request->directory);
-    put_masked(out, "command", request->command, &mask);
-    put_verdict(out, verdict, &mask);
+    put_masked(out, "tool", request->tool, TEXT_CUT, mask);
+    put_masked(out, "key", request->key, TEXT_CUT, mask);
+    put_masked(out, "sandbox", request->sandbox, TEXT_CUT, mask);
+    put_masked(out, "directory", request->directory, TEXT_CUT, mask);
+    if (request->command == NULL && request->argv != NULL)
+        put_argv(out, request->argv, mask);
+    else
+        put_masked(out, "command", request->command, COMMAND_CUT, mask);
+    put_verdict(out, verdict, mask);
     bj_buf_puts(out, "}");
-    bj_mask_release(&mask);
-    return out->failed ? bj_fail(err, BJ_E_NO_MEMORY, "alert", "out of memory") : 0;
+    if (out->no_memory)
+        return bj_fail(err, BJ_E_NO_MEMORY, "alert", "out of memory");
+    return out->failed ? bj_fail(err, BJ_E_LIMIT, "alert", "the event is too long") : 0;
 }
 
 /* What belljar-alert reads. The targets may hold secrets, so they are no arguments of it. */
 static int make_message(const struct bj_config *config, const struct bj_request *request,
-                        const struct bj_verdict *verdict, struct bj_buf *out, struct bj_error *err)
+                        const struct bj_verdict *verdict, const struct bj_mask *mask,
+                        struct bj_buf *out, struct bj_error *err)
 {
     int result;
 
@@ -139,7 +199,7 @@ static int make_message(const struct bj_config *config, const struct bj_request 
     put_text(out, "command", config->alert_command);
     put_text(out, "url", config->alert_url);
     bj_buf_puts(out, "\"event\": ");
-    result = bj_alert_event(config, request, verdict, out, err);
+    result = bj_alert_event(mask, request, verdict, out, err);
     bj_buf_puts(out, "}\n");
     return result;
 }
@@ -184,12 +244,9 @@ struct start {
 static void execute_child(struct start *start)
 {
     char *argv[] = {(char *)"belljar-alert", NULL};
-    sigset_t none;
-
-    sigemptyset(&none);
     if (setsid() >= 0 && dup2(start->message, 0) >= 0 && dup2(start->null, 1) >= 0 &&
         dup2(start->null, 2) >= 0 && bj_process_close_from(3) == 0 && chdir("/") == 0 &&
-        sigprocmask(SIG_SETMASK, &none, NULL) == 0)
+        bj_process_reset_signals() == 0)
         execve(start->program, argv, environ);
     start->failed = errno;
     _exit(127);
@@ -236,7 +293,8 @@ static int start_program(const char *program, int message, struct bj_error *err)
 }
 
 static int send_alert(const struct bj_config *config, const struct bj_request *request,
-                      const struct bj_verdict *verdict, const char *program, struct bj_error *err)
+                      const struct bj_verdict *verdict, const struct bj_mask *mask,
+                      const char *program, struct bj_error *err)
 {
     BJ_CLEANUP_CLOSE int fd = -1;
     char found[BJ_PATH_MAX];
@@ -245,8 +303,8 @@ static int send_alert(const struct bj_config *config, const struct bj_request *r
 
     if (program == NULL && find_program(found, err) < 0)
         return -BJ_E_NOT_FOUND;
-    bj_buf_init(&message, EVENT_MAX);
-    result = make_message(config, request, verdict, &message, err);
+    bj_buf_init(&message, MESSAGE_MAX);
+    result = make_message(config, request, verdict, mask, &message, err);
     if (result == 0)
         result = make_file(&message, &fd, err);
     if (message.data != NULL)
@@ -256,13 +314,14 @@ static int send_alert(const struct bj_config *config, const struct bj_request *r
 }
 
 void bj_alert_send(const struct bj_config *config, const struct bj_request *request,
-                   const struct bj_verdict *verdict, const char *program, const struct bj_log *log)
+                   const struct bj_verdict *verdict, const struct bj_mask *mask,
+                   const char *program, const struct bj_log *log)
 {
     struct bj_error err = {0};
 
     if (!bj_alert_wanted(config, verdict))
         return;
-    if (send_alert(config, request, verdict, program, &err) < 0)
+    if (send_alert(config, request, verdict, mask, program, &err) < 0)
         BJ_LOG(log, ALERT, ERROR, "nobody was told: %s", err.message);
     else
         BJ_LOG(log, ALERT, INFO, "telling of a violation of %s risk", bj_risk_name(verdict->risk));

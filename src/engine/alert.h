@@ -12,6 +12,7 @@
 #include "base/buf.h"
 #include "base/log.h"
 #include "model/config.h"
+#include "model/mask.h"
 #include "model/request.h"
 #include "model/verdict.h"
 
@@ -23,13 +24,15 @@ bool bj_alert_wanted(const struct bj_config *config, const struct bj_verdict *ve
  * that is installed with this program. What goes wrong is logged, as category alert.
  */
 void bj_alert_send(const struct bj_config *config, const struct bj_request *request,
-                   const struct bj_verdict *verdict, const char *program, const struct bj_log *log);
+                   const struct bj_verdict *verdict, const struct bj_mask *mask,
+                   const char *program, const struct bj_log *log);
 
 /*
  * What is told, as one JSON object: {"time", "tool", "key", "sandbox", "directory", "command",
- * "verdict": {…}}. Secrets known from the configuration and the environment are masked.
+ * "verdict": {…}}. A program and its arguments are told as a command. Texts are masked and cut;
+ * violations that find no room are counted as dropped.
  */
-int bj_alert_event(const struct bj_config *config, const struct bj_request *request,
+int bj_alert_event(const struct bj_mask *mask, const struct bj_request *request,
                    const struct bj_verdict *verdict, struct bj_buf *out, struct bj_error *err);
 
 #endif

@@ -13,6 +13,7 @@
 #include "engine/alert.h"
 #include "engine/recall.h"
 #include "engine/record.h"
+#include "engine/secrets.h"
 #include "policy/policy.h"
 
 struct guard {
@@ -23,6 +24,7 @@ struct guard {
     const struct bj_log *log;
     const char *alert_program;
     struct bj_policy *policy;
+    struct bj_mask mask;                   /* for records and alerts */
     struct bj_audit *audit;                /* NULL: no record is wanted, or none can be made */
     char unrecorded[BJ_ERROR_MESSAGE_MAX]; /* why none can be made; "" otherwise */
     char sandbox[24];                      /* identifier in the records */
@@ -86,8 +88,10 @@ static int judge(struct guard *guard, const struct bj_request *request, int64_t 
     if (guard->config->max_requests > 0 && !guard->recalled)
         failed =
             bj_recall_calls(guard->audit, guard->config, request->key, now_us, guard->policy, err);
+    if (failed < 0)
+        return failed;
     guard->recalled = true;
-    return failed < 0 ? failed : bj_policy_judge(guard->policy, request, now_us, verdict, err);
+    return bj_policy_judge(guard->policy, request, now_us, verdict, err);
 }
 
 /* Rates are counted over processes, each of which forgets: only records remember. */
@@ -112,7 +116,7 @@ static void tell(const struct guard *guard, const struct bj_request *request,
            bj_decision_name(verdict->decision), bj_risk_name(verdict->risk),
            verdict->count + verdict->dropped, bj_verdict_reason(verdict));
     BJ_LOG(guard->log, POLICY, DEBUG, "judged in %lld us", (long long)took_us);
-    bj_alert_send(guard->config, &named, verdict, guard->alert_program, guard->log);
+    bj_alert_send(guard->config, &named, verdict, &guard->mask, guard->alert_program, guard->log);
 }
 
 static int guard_admit(struct bj_guard *base, const struct bj_request *request,
@@ -121,14 +125,17 @@ static int guard_admit(struct bj_guard *base, const struct bj_request *request,
     struct guard *guard = of(base);
     struct bj_verdict *verdict = &result->verdict;
     int64_t begun = bj_clock_us();
-    int failed = judge(guard, request, begun, verdict, err);
-    bool asked = failed == 0 && verdict->decision == BJ_ASK;
+    int failed = bj_mask_add_environment(&guard->mask, request->environment, err);
+    bool asked;
 
     *ret_number = 0;
-    result->judged = true;
-    tell(guard, request, verdict, bj_clock_us() - begun);
+    if (failed == 0)
+        failed = judge(guard, request, begun, verdict, err);
     if (failed < 0)
-        return failed;
+        return failed; /* there is no verdict to tell of */
+    result->judged = true;
+    asked = verdict->decision == BJ_ASK;
+    tell(guard, request, verdict, bj_clock_us() - begun);
     if (asked)
         settle_question(guard, verdict);
     failed = record(guard, request, verdict, ret_number, err);
@@ -156,7 +163,8 @@ static void guard_free(struct bj_guard *base)
     if (guard == NULL)
         return;
     bj_policy_free(guard->policy);
-    bj_record_close(guard->audit, guard->config);
+    bj_record_close(guard->audit, guard->config, guard->log);
+    bj_mask_release(&guard->mask);
     bj_free(guard);
 }
 
@@ -180,7 +188,7 @@ static int open_audit(struct guard *guard, struct bj_error *err)
         return 0;
     failed = name_sandbox(guard, &own);
     if (failed == 0)
-        failed = bj_record_open(guard->config, &guard->audit, &own);
+        failed = bj_record_open(guard->config, &guard->mask, &guard->audit, &own);
     if (failed == 0)
         return 0;
     /* A place that the workload reaches is a mistake to be mended, whatever the record is worth. */
@@ -212,6 +220,8 @@ int bj_guard_new(const struct bj_guard_options *options, struct bj_guard **ret_g
     guard->log = options->log;
     guard->alert_program = options->alert_program;
     failed = bj_policy_new(options->config, &guard->policy, err);
+    if (failed == 0)
+        failed = bj_secrets_collect(options->config, &guard->mask, err);
     if (failed == 0)
         failed = open_audit(guard, err);
     if (failed == 0)

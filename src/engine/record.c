@@ -11,8 +11,6 @@
 #include "base/mem.h"
 #include "base/str.h"
 
-#define SECRETS_MAX 4
-
 /* The real path of what exists of `path`, from the end on: the database may be yet to be made. */
 static bool real_ancestor(const char *path, char ret[BJ_PATH_MAX])
 {
@@ -61,23 +59,17 @@ static int check_reach(const struct bj_config *config, const char *path, struct 
                    path, within);
 }
 
-int bj_record_open(const struct bj_config *config, struct bj_audit **ret, struct bj_error *err)
+int bj_record_open(const struct bj_config *config, const struct bj_mask *mask,
+                   struct bj_audit **ret, struct bj_error *err)
 {
-    const char *secrets[SECRETS_MAX + 1] = {NULL};
     struct bj_audit_options options = {
         .access = BJ_AUDIT_WRITE,
         .durable = config->audit_durable,
-        .secrets = secrets,
-        .environment = (const char *const *)config->environment,
+        .mask = mask,
     };
     BJ_CLEANUP_FREE char *path = NULL;
-    size_t count = 0;
     int result = 0;
 
-    if (config->e2b_api_key != NULL)
-        secrets[count++] = config->e2b_api_key;
-    if (config->daytona_api_key != NULL)
-        secrets[count++] = config->daytona_api_key;
     if (config->audit_path == NULL)
         result = bj_audit_default_path(&path, err);
     options.path = config->audit_path != NULL ? config->audit_path : path;
@@ -108,14 +100,17 @@ int bj_record_outcome(struct bj_audit *audit, int64_t number, const struct bj_re
     return bj_audit_append_outcome(audit, number, &outcome, err);
 }
 
-void bj_record_close(struct bj_audit *audit, const struct bj_config *config)
+void bj_record_close(struct bj_audit *audit, const struct bj_config *config,
+                     const struct bj_log *log)
 {
     const struct bj_audit_retention retention = {
         .age_ns = config->audit_max_days * 86400 * 1000000000,
         .bytes = config->audit_max_mb << 20,
     };
 
-    if (audit != NULL)
-        bj_audit_maintain(audit, &retention, NULL);
+    struct bj_error err = {0};
+
+    if (audit != NULL && bj_audit_maintain(audit, &retention, &err) < 0)
+        BJ_LOG(log, AUDIT, ERROR, "the records are not kept in bounds: %s", err.message);
     bj_audit_close(audit);
 }

@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 
 import pytest
+from program import wait_until
 
 
 def config(belljar, tmp_path, **security):
@@ -198,3 +199,43 @@ def test_runs_side_by_side_are_all_recorded(belljar, tmp_path):
     done = subprocess.run([belljar.path, "audit", "verify", "--file", path], check=False,
                           capture_output=True, text=True, env=belljar.environment())
     assert done.returncode == 0, done.stderr
+
+
+# ---- secrets ----
+
+@pytest.mark.parametrize("where", ["own environment", "--env"])
+def test_secrets_are_neither_recorded_nor_told(belljar, tmp_path, where):
+    told, records = tmp_path / "told", tmp_path / "records"
+    secret, options = "sesam-7fb2-oeffne", []
+    records.mkdir(mode=0o700)
+    belljar.variables["XDG_STATE_HOME"] = str(tmp_path / "state")
+    if where == "--env":
+        options = ["--env", f"MY_API_TOKEN={secret}"]
+    else:
+        belljar.variables["MY_API_TOKEN"] = secret
+    settings = config(belljar, tmp_path, blocked_tools=["Bash"], alert_risk="low",
+                      alert_command=f"cat > {told}.new; mv {told}.new {told}")
+    done = belljar.run(*settings, "--audit", "required", "--audit-file", records / "audit.db",
+                       *options, "--", "echo", secret, f"x{secret}y")
+    assert done.status == 125
+    assert wait_until(told.exists)
+    event, = json.loads(told.read_text())["events"]
+    assert event["command"] == "echo '[masked]' 'x[masked]y'"
+    assert secret not in told.read_text()
+    files = [path.read_bytes() for path in records.iterdir()]
+    assert any(b"[masked]" in data for data in files)
+    assert not any(secret.encode() in data for data in files)
+
+
+def test_a_long_command_is_told_all_the_same(belljar, tmp_path):
+    told = tmp_path / "told"
+    belljar.variables["XDG_STATE_HOME"] = str(tmp_path / "state")
+    settings = config(belljar, tmp_path, command_blacklist=["rm"], alert_risk="low",
+                      alert_command=f"cat > {told}.new; mv {told}.new {told}")
+    text = "x='" + '"' * 4000 + "'; " + "; ".join(f'rm "$x"{i}' for i in range(70))
+    assert belljar.run(*settings, "-c", text).status == 125
+    assert wait_until(told.exists)
+    event, = json.loads(told.read_text())["events"]
+    verdict = event["verdict"]
+    assert verdict["decision"] == "deny" and verdict["violations"]
+    assert len(verdict["violations"]) + verdict["dropped"] >= 70

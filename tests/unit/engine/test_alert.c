@@ -21,6 +21,7 @@
 
 static struct bj_config config;
 static struct bj_verdict verdict;
+static struct bj_mask mask;
 static char logged[4096];
 static struct bj_log bj_test_log;
 
@@ -56,6 +57,7 @@ static int teardown(void **state)
     (void)state;
     bj_verdict_release(&verdict);
     bj_config_release(&config);
+    bj_mask_release(&mask);
     return 0;
 }
 
@@ -83,10 +85,9 @@ static void test_event(void **state)
     json_t *event;
 
     (void)state;
-    setenv("MY_SECRET_TOKEN", "hunter2hunter2", 1);
+    assert_int_equal(bj_mask_add(&mask, "hunter2hunter2", NULL), 0);
     bj_buf_init(&out, 1 << 20);
-    assert_int_equal(bj_alert_event(&config, &request, &verdict, &out, NULL), 0);
-    unsetenv("MY_SECRET_TOKEN");
+    assert_int_equal(bj_alert_event(&mask, &request, &verdict, &out, NULL), 0);
     assert_null(strstr(bj_buf_text(&out), "hunter2"));
     event = json_loads(bj_buf_text(&out), JSON_REJECT_DUPLICATES, NULL);
     assert_non_null(event);
@@ -97,6 +98,59 @@ static void test_event(void **state)
     assert_string_equal(
         json_string_value(json_object_get(json_object_get(event, "verdict"), "decision")), "deny");
     json_decref(event);
+    bj_buf_release(&out);
+}
+
+/* What the judged text makes long, and what JSON makes longer, keeps nobody from being told. */
+static void test_long_events_are_told(void **state)
+{
+    struct bj_request request = {.tool = "Bash"};
+    char *quotes = malloc(100001);
+    struct bj_buf out;
+    json_t *event, *told;
+
+    (void)state;
+    memset(quotes, '"', 100000);
+    quotes[100000] = '\0';
+    memset(quotes, '\x01', 50000);
+    request.command = request.directory = request.key = quotes;
+    for (int i = 0; i < 70; i++)
+        bj_verdict_add(&verdict,
+                       &(struct bj_violation){.rule = i == 10 ? "worst" : quotes,
+                                              .description = quotes,
+                                              .command = quotes,
+                                              .advice = quotes,
+                                              .risk = i == 10 ? BJ_RISK_CRITICAL : BJ_RISK_LOW,
+                                              .decision = BJ_ASK});
+    bj_buf_init(&out, 256 << 10);
+    assert_int_equal(bj_alert_event(&mask, &request, &verdict, &out, NULL), 0);
+    event = json_loads(bj_buf_text(&out), JSON_REJECT_DUPLICATES, NULL);
+    assert_non_null(event);
+    told = json_object_get(event, "verdict");
+    assert_string_equal(json_string_value(json_object_get(
+                            json_array_get(json_object_get(told, "violations"), 0), "rule")),
+                        "worst");
+    assert_int_equal(json_array_size(json_object_get(told, "violations")) +
+                         (size_t)json_integer_value(json_object_get(told, "dropped")),
+                     71);
+    json_decref(event);
+    bj_buf_release(&out);
+    bj_buf_init(&out, 1000);
+    assert_int_equal(bj_alert_event(&mask, &request, &verdict, &out, NULL), -BJ_E_LIMIT);
+    bj_buf_release(&out);
+    free(quotes);
+}
+
+static void test_argv_is_told(void **state)
+{
+    const char *argv[] = {"rm", "a b", "--token", "-hunter", NULL};
+    struct bj_request request = {.tool = "Bash", .argv = argv};
+    struct bj_buf out;
+
+    (void)state;
+    bj_buf_init(&out, 1 << 20);
+    assert_int_equal(bj_alert_event(&mask, &request, &verdict, &out, NULL), 0);
+    assert_non_null(strstr(bj_buf_text(&out), "\"command\": \"rm 'a b' --token [masked]\""));
     bj_buf_release(&out);
 }
 
@@ -126,7 +180,7 @@ static void test_program_is_started_and_not_waited_for(void **state)
              directory);
     write_script(program, script);
     begun = bj_clock_us();
-    bj_alert_send(&config, &request, &verdict, program, &bj_test_log);
+    bj_alert_send(&config, &request, &verdict, &mask, program, &bj_test_log);
     assert_true(bj_clock_us() - begun < 150000);
     assert_string_equal(logged, "");
     assert_int_equal(waitpid(-1, NULL, WNOHANG), -1); /* it is nobody's child */
@@ -151,9 +205,9 @@ static void test_failure_is_logged_only(void **state)
     struct bj_request request = {.tool = "Bash"};
 
     (void)state;
-    bj_alert_send(&config, &request, &verdict, "/nonexistent/alert", &bj_test_log);
+    bj_alert_send(&config, &request, &verdict, &mask, "/nonexistent/alert", &bj_test_log);
     assert_non_null(strstr(logged, "error alert: nobody was told: cannot start"));
-    bj_alert_send(&config, &request, &verdict, "/nonexistent/alert", NULL);
+    bj_alert_send(&config, &request, &verdict, &mask, "/nonexistent/alert", NULL);
     assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
 }
 
@@ -162,6 +216,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_threshold, setup, teardown),
         cmocka_unit_test_setup_teardown(test_event, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_long_events_are_told, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_argv_is_told, setup, teardown),
         cmocka_unit_test_setup_teardown(test_program_is_started_and_not_waited_for, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_failure_is_logged_only, setup, teardown),

@@ -1,8 +1,8 @@
 /* What the files of masking share; for this folder alone. */
-#ifndef BJ_AUDIT_MASK_INTERNAL_H
-#define BJ_AUDIT_MASK_INTERNAL_H
+#ifndef BJ_MODEL_MASK_INTERNAL_H
+#define BJ_MODEL_MASK_INTERNAL_H
 
-#include "audit/mask.h"
+#include "model/mask.h"
 
 /* The text being masked. */
 struct bj_mask_text {

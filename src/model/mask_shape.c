@@ -1,7 +1,7 @@
 /* Masking by shape: what looks like a key whoever wrote it down. */
 #include <string.h>
 
-#include "audit/mask_internal.h"
+#include "model/mask_internal.h"
 
 /* Of what a key consists behind its prefix. */
 enum alphabet { UPPER, ALNUM, TOKEN };

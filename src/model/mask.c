@@ -4,72 +4,87 @@
  * says once quotes and escapes are taken off, so that neither a shell's nor JSON's nor a URL's way
  * of writing it hides it.
  */
-#include "audit/mask.h"
+#include "model/mask.h"
 
 #include <string.h>
 
-#include "audit/audit.h"
-#include "audit/mask_internal.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "model/mask_internal.h"
 
-#define VALUE_MIN   4    /* shorter ones are everywhere */
-#define VALUE_SHORT 8    /* shorter ones count as a whole word only */
-#define VALUE_MAX   4096 /* of a longer one the beginning is looked for */
+#define VALUE_MIN   4          /* shorter ones are everywhere */
+#define VALUE_SHORT 8          /* shorter ones count as a whole word only */
+#define MARGIN      (64 << 10) /* bytes looked at beyond what is kept of a long text */
+#define SPELT_MAX   6          /* bytes of a text that spell one of a value: \u0041 */
 
 /* ---- the values ---- */
 
-static int add_value(struct bj_mask *mask, const char *value)
+static bool is_known(const struct bj_mask *mask, const char *value, size_t length)
 {
-    size_t length = strnlen(value, VALUE_MAX);
-    char *copy;
+    for (size_t i = 0; i < mask->count; i++) {
+        if (mask->values[i].length == length && memcmp(mask->values[i].text, value, length) == 0)
+            return true;
+    }
+    return false;
+}
 
-    if (length < VALUE_MIN || mask->count == BJ_SECRETS_MAX)
+static int no_memory(struct bj_error *err)
+{
+    return bj_fail(err, BJ_E_NO_MEMORY, "mask", "cannot keep the secrets: out of memory");
+}
+
+static int make_room(struct bj_mask *mask, struct bj_error *err)
+{
+    size_t wanted = mask->capacity > 0 ? 2 * mask->capacity : 16;
+    struct bj_mask_value *grown;
+
+    if (mask->count == BJ_SECRETS_MAX)
+        return bj_fail(err, BJ_E_LIMIT, "mask",
+                       "more than %d secrets to mask: unset variables that are not needed",
+                       BJ_SECRETS_MAX);
+    if (mask->count < mask->capacity)
         return 0;
+    grown = bj_realloc_array(mask->values, wanted, sizeof *grown);
+    if (grown == NULL)
+        return no_memory(err);
+    mask->values = grown;
+    mask->capacity = wanted;
+    return 0;
+}
+
+int bj_mask_add(struct bj_mask *mask, const char *value, struct bj_error *err)
+{
+    size_t length = value != NULL ? strlen(value) : 0;
+    char *copy;
+    int result;
+
+    if (length < VALUE_MIN || is_known(mask, value, length))
+        return 0;
+    result = make_room(mask, err);
+    if (result < 0)
+        return result;
     copy = bj_strndup(value, length);
     if (copy == NULL)
-        return -1;
+        return no_memory(err);
     mask->values[mask->count++] = (struct bj_mask_value){copy, length};
+    mask->longest = length > mask->longest ? length : mask->longest;
     mask->first[(unsigned char)value[0]] = true;
     mask->first['\\'] = mask->first['%'] = true;
     return 0;
 }
 
-static size_t count_of(const char *const *list)
+int bj_mask_add_environment(struct bj_mask *mask, const char *const *environment,
+                            struct bj_error *err)
 {
-    size_t count = 0;
-
-    while (list != NULL && list[count] != NULL)
-        count++;
-    return count;
-}
-
-int bj_mask_init(struct bj_mask *mask, const char *const *secrets, const char *const *environment,
-                 struct bj_error *err)
-{
-    size_t named = count_of(secrets), variables = count_of(environment), room = named + variables;
     int result = 0;
 
-    *mask = (struct bj_mask){0};
-    if (named > BJ_SECRETS_MAX)
-        return bj_fail(err, BJ_E_LIMIT, "audit", "more than %d secrets to mask", BJ_SECRETS_MAX);
-    if (room == 0)
-        return 0;
-    room = room < BJ_SECRETS_MAX ? room : BJ_SECRETS_MAX;
-    mask->values = bj_realloc_array(NULL, room, sizeof *mask->values);
-    if (mask->values == NULL)
-        return bj_fail(err, BJ_E_NO_MEMORY, "audit", "cannot keep the secrets: out of memory");
-    for (size_t i = 0; i < named && result == 0; i++)
-        result = add_value(mask, secrets[i]);
-    for (size_t i = 0; i < variables && result == 0; i++) {
+    for (size_t i = 0; environment != NULL && environment[i] != NULL && result == 0; i++) {
         const char *value = strchr(environment[i], '=');
 
-        if (value != NULL && bj_audit_secret_name(environment[i], (size_t)(value - environment[i])))
-            result = add_value(mask, value + 1);
+        if (value != NULL && bj_mask_secret_name(environment[i], (size_t)(value - environment[i])))
+            result = bj_mask_add(mask, value + 1, err);
     }
-    return result == 0
-               ? 0
-               : bj_fail(err, BJ_E_NO_MEMORY, "audit", "cannot keep the secrets: out of memory");
+    return result;
 }
 
 void bj_mask_release(struct bj_mask *mask)
@@ -282,4 +297,29 @@ void bj_mask_text(const struct bj_mask *mask, const char *text, size_t length, s
     }
     if (plain < length)
         bj_buf_append(out, text + plain, length - plain);
+}
+
+/*
+ * What is masked is cut well before the end of what was looked at: a secret that goes on behind
+ * that end was not recognized, and however it is spelt it is no longer than `half`.
+ */
+bool bj_mask_cut(const struct bj_mask *mask, const char *text, size_t length, size_t maximum,
+                 struct bj_buf *out)
+{
+    size_t half = MARGIN / 4 + SPELT_MAX * mask->longest, looked_at = maximum + 4 * half;
+    size_t begin = out->length, kept = maximum, made;
+
+    if (looked_at > length)
+        looked_at = length;
+    bj_mask_text(mask, text, looked_at, out);
+    made = out->length - begin;
+    if (looked_at < length && made < kept + half)
+        kept = made > half ? made - half : 0;
+    if (out->failed || (made <= kept && looked_at == length))
+        return false;
+    while (kept > 0 && ((unsigned char)out->data[begin + kept] & 0xc0) == 0x80)
+        kept--;
+    out->length = begin + kept;
+    out->data[out->length] = '\0';
+    return true;
 }

@@ -1,7 +1,7 @@
-/* Tests of src/audit/mask*.c: what is taken out of a text, and what must stay. */
-#include "audit_test.h"
+/* Tests of src/model/mask*.c: what is taken out of a text, and what must stay. */
+#include "../audit/audit_test.h"
 
-#include "audit/mask.h"
+#include "model/mask.h"
 
 static const char *const secrets[] = {"hunter2-secret", "it's\"quoted", "pin9",
                                       "gr\303\274n & blau", NULL};
@@ -13,9 +13,12 @@ static struct bj_mask mask;
 static int setup(void **state)
 {
     struct bj_error err;
+    int result = 0;
 
     (void)state;
-    return bj_mask_init(&mask, secrets, environment, &err);
+    for (size_t i = 0; secrets[i] != NULL && result == 0; i++)
+        result = bj_mask_add(&mask, secrets[i], &err);
+    return result == 0 ? bj_mask_add_environment(&mask, environment, &err) : result;
 }
 
 static int teardown(void **state)
@@ -184,11 +187,11 @@ static void names(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof secret / sizeof *secret; i++) {
-        if (!bj_audit_secret_name(secret[i], strlen(secret[i])))
+        if (!bj_mask_secret_name(secret[i], strlen(secret[i])))
             fail_msg("%s is the name of a secret", secret[i]);
     }
     for (size_t i = 0; i < sizeof harmless / sizeof *harmless; i++) {
-        if (bj_audit_secret_name(harmless[i], strlen(harmless[i])))
+        if (bj_mask_secret_name(harmless[i], strlen(harmless[i])))
             fail_msg("%s is not the name of a secret", harmless[i]);
     }
     assert_true(bj_mask_takes_next("--password"));
@@ -217,6 +220,54 @@ static void long_texts_end(void **state)
         bj_buf_release(&out);
         free(text);
     }
+}
+
+/* Wherever the cut is, and however long the secret, no part of it is left. */
+static void cuts_leave_no_half(void **state)
+{
+    static const size_t lengths[] = {40, 5000, 100000};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+        for (size_t before = 3900; before < 4200; before += 13) {
+            struct bj_mask own = {0};
+            char *secret = malloc(lengths[i] + 1), *text = malloc(before + lengths[i] + 300001);
+            struct bj_buf out;
+
+            memset(secret, 'Q', lengths[i]);
+            secret[lengths[i]] = '\0';
+            memset(text, ' ', before);
+            strcpy(text + before, secret);
+            memset(text + before + lengths[i], ' ', 300000);
+            assert_int_equal(bj_mask_add(&own, secret, NULL), 0);
+            bj_buf_init(&out, 4 << 20);
+            assert_true(bj_mask_cut(&own, text, before + lengths[i] + 300000, 4096, &out));
+            assert_int_equal(out.length, 4096);
+            assert_null(memchr(out.data, 'Q', out.length));
+            bj_buf_release(&out);
+            bj_mask_release(&own);
+            free(secret);
+            free(text);
+        }
+    }
+}
+
+static void too_many_are_an_error(void **state)
+{
+    struct bj_mask own = {0};
+    struct bj_error err;
+    char value[32];
+    int result = 0;
+
+    (void)state;
+    for (int i = 0; i < 1024; i++) {
+        snprintf(value, sizeof value, "value-%d", i);
+        assert_int_equal(bj_mask_add(&own, value, &err), 0);
+        assert_int_equal(bj_mask_add(&own, value, &err), 0); /* known */
+    }
+    result = bj_mask_add(&own, "one more", &err);
+    assert_int_equal(result, -BJ_E_LIMIT);
+    bj_mask_release(&own);
 }
 
 struct body {
@@ -257,7 +308,7 @@ static void nothing_reaches_the_file(void **state)
     place_setup(&slot);
     place = slot;
     struct bj_audit_options options = {
-        .path = place->path, .access = BJ_AUDIT_WRITE, .secrets = secrets};
+        .path = place->path, .access = BJ_AUDIT_WRITE, .mask = &mask};
     bj_verdict_init(&verdict);
     assert_int_equal(bj_audit_open(&options, &audit, &err), 0);
     assert_int_equal(bj_audit_append_verdict(audit, &request, &verdict, &who, NULL, &err), 0);
@@ -283,8 +334,10 @@ int main(void)
         cmocka_unit_test(by_shape),
         cmocka_unit_test(names),
         cmocka_unit_test(long_texts_end),
+        cmocka_unit_test(cuts_leave_no_half),
+        cmocka_unit_test(too_many_are_an_error),
         cmocka_unit_test(nothing_reaches_the_file),
     };
 
-    return cmocka_run_group_tests_name("audit/mask", tests, setup, teardown);
+    return cmocka_run_group_tests_name("model/mask", tests, setup, teardown);
 }

@@ -4,8 +4,7 @@
  */
 #include <string.h>
 
-#include "audit/audit.h"
-#include "audit/mask_internal.h"
+#include "model/mask_internal.h"
 
 #define NAME_MAX_LENGTH 64
 
@@ -71,7 +70,7 @@ static void take_apart(const char *name, size_t length, struct plain_name *ret)
     ret->text[ret->length] = '\0';
 }
 
-bool bj_audit_secret_name(const char *name, size_t length)
+bool bj_mask_secret_name(const char *name, size_t length)
 {
     struct plain_name plain;
 
@@ -92,7 +91,7 @@ bool bj_audit_secret_name(const char *name, size_t length)
 
 bool bj_mask_takes_next(const char *word)
 {
-    return word[0] == '-' && strchr(word, '=') == NULL && bj_audit_secret_name(word, strlen(word));
+    return word[0] == '-' && strchr(word, '=') == NULL && bj_mask_secret_name(word, strlen(word));
 }
 
 /* ---- where a value ends ---- */
@@ -255,11 +254,11 @@ struct bj_mask_span bj_mask_find_name(const struct bj_mask_text *whole, size_t a
     next = skip(text, next, " \t", 8);
     if (strchr("=:", bj_mask_byte(text, next)) == NULL || next >= text->length) {
         if (!spaced || text->at[at] != '-' || bj_mask_byte(text, next) == '-' ||
-            !bj_audit_secret_name(text->at + at, end - at))
+            !bj_mask_secret_name(text->at + at, end - at))
             return none;
         return value_at(text, next, false); /* --token x */
     }
-    if (!bj_audit_secret_name(text->at + at, end - at))
+    if (!bj_mask_secret_name(text->at + at, end - at))
         return none;
     if (text->at[next] == ':') {
         next = skip(text, next + 1, "= \t\\\n", 8);

@@ -1,0 +1,60 @@
+/*
+ * Takes secrets out of texts before they are recorded or told: by name (password=…, --token …,
+ * "api_key": …, Authorization: …, user:…@ in a URL), by value (those known from the configuration
+ * and the environment, also where quoting or escaping splits them) and by shape (keys that their
+ * makers gave a prefix, JWTs, PEM private keys).
+ *
+ * What is taken out is as little as can be: a value ends where shell text would go on to do
+ * something, so that a secret's name is no place to hide a command from the record.
+ */
+#ifndef BJ_MODEL_MASK_H
+#define BJ_MODEL_MASK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+
+#define BJ_MASKED "[masked]"
+
+struct bj_mask_value {
+    const char *text; /* owned by the mask's memory */
+    size_t length;
+};
+
+struct bj_mask {
+    struct bj_mask_value *values; /* owned */
+    size_t count, capacity;
+    size_t longest;  /* bytes */
+    bool first[256]; /* bytes with which a value can begin, escaped or not */
+};
+
+/*
+ * Add values, which are copied: `value` itself, or of NAME=VALUE … NULL those whose names are of
+ * secrets. NULL adds nothing; nor does one shorter than four bytes, since that is everywhere, nor
+ * one that is there already. BJ_E_LIMIT beyond BJ_SECRETS_MAX. A zeroed mask knows no value.
+ */
+int bj_mask_add(struct bj_mask *mask, const char *value, struct bj_error *err);
+int bj_mask_add_environment(struct bj_mask *mask, const char *const *environment,
+                            struct bj_error *err);
+/* Wipes the values; the mask is as a zeroed one. */
+void bj_mask_release(struct bj_mask *mask);
+
+/* Appends the text with secrets replaced by BJ_MASKED. */
+void bj_mask_text(const struct bj_mask *mask, const char *text, size_t length, struct bj_buf *out);
+
+/*
+ * The same of a text that may be long: appends at most `maximum` bytes, of whole characters, and
+ * never half of a secret. False if that was all of it.
+ */
+bool bj_mask_cut(const struct bj_mask *mask, const char *text, size_t length, size_t maximum,
+                 struct bj_buf *out);
+
+/* Does a variable, key, option or header of this name hold a secret? */
+bool bj_mask_secret_name(const char *name, size_t length);
+
+/* Is this word of an argument vector a flag of which the next word is the secret? */
+bool bj_mask_takes_next(const char *word);
+
+#endif
