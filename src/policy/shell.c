@@ -93,16 +93,6 @@ void *bj_sh_grow(struct walk *walk, void *list, size_t count, size_t *room, size
     return longer;
 }
 
-uint32_t bj_sh_place(const struct source *source, uint32_t at)
-{
-    return source->nested ? source->from : source->from + at;
-}
-
-uint32_t bj_sh_place_end(const struct source *source, uint32_t at)
-{
-    return source->nested ? source->to : source->from + at;
-}
-
 void bj_sh_write(struct walk *walk, struct sink *sink, struct text text)
 {
     struct text *have;

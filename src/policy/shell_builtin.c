@@ -106,10 +106,13 @@ static void run_command(struct call *call, struct bj_word *words, size_t count)
 {
     size_t at = bj_sh_options_end(words, count, "");
 
-    if (!bj_sh_has_option(words, count, 'v') && !bj_sh_has_option(words, count, 'V') && at < count)
+    if (!bj_sh_has_option(words, count, 'v') && !bj_sh_has_option(words, count, 'V') &&
+        at < count) {
+        call->walk->past_functions = true;
         run_below(call, words + at, count - at, true);
-    else
+    } else {
         bj_sh_write(call->walk, call->walk->sink, HOLE_TEXT);
+    }
 }
 
 static void run_exec(struct call *call, struct bj_word *words, size_t count)
@@ -185,6 +188,39 @@ static void run_enable(struct call *call, struct bj_word *words, size_t count)
 {
     if (bj_sh_has_option(words, count, 'f'))
         bj_sh_unknown(call->walk, call->index, "it loads code into the shell");
+}
+
+/* ---- options ---- */
+
+static bool mentions_case(struct text text)
+{
+    return bj_sh_has_hole(text) ||
+           (text.length > 0 && memmem(text.bytes, text.length, "nocasematch", 11) != NULL);
+}
+
+/* Once said it holds, also where it was taken back: that is never too mild. */
+void bj_sh_note_option(struct walk *walk, const struct bj_word *name)
+{
+    if (mentions_case(bj_word_text(name)) || name->glob)
+        bj_sh_set_text(walk, bj_sh_slot(walk, SLOT_SPECIAL, TEXT("nocasematch")), TEXT("1"));
+}
+
+static void run_shopt(struct call *call, struct bj_word *words, size_t count)
+{
+    for (size_t i = 1; i < count; i++)
+        bj_sh_note_option(call->walk, &words[i]);
+}
+
+bool bj_sh_ignores_case(struct walk *walk)
+{
+    struct slot *option = bj_sh_slot(walk, SLOT_SPECIAL, TEXT("nocasematch"));
+    const struct value *inherited =
+        bj_sh_pick(walk, bj_sh_slot(walk, SLOT_VARIABLE, TEXT("BASHOPTS")));
+
+    /* A value that the text did not set is the caller's, which is taken to be the usual one. */
+    return (option != NULL && option->values != NULL) ||
+           (inherited->kind == VALUE_TEXT && inherited->text.length > 1 &&
+            mentions_case(inherited->text));
 }
 
 /* ---- directories ---- */
@@ -314,7 +350,7 @@ static const struct builtin builtins[] = {
     {"return", NULL, false, true},
     {"set", bj_sh_set_builtin, false, false},
     {"shift", bj_sh_shift_builtin, false, true},
-    {"shopt", NULL, false, false},
+    {"shopt", run_shopt, false, false},
     {"source", run_source, false, true},
     {"suspend", NULL, false, true},
     {"test", bj_sh_test_builtin, false, true},

@@ -23,6 +23,9 @@ static void append(struct build *build, const char *bytes, uint32_t length)
 
 static void put_byte(struct build *build, char byte, bool quoted)
 {
+    /* Versions of bash disagree about a backslash that comes out of a variable there. */
+    if (build->mode == EXPAND_REPLACEMENT && byte == '\\' && !quoted)
+        byte = BJ_HOLE;
     if (byte == BJ_HOLE) {
         /* Two holes side by side are one. */
         build->holes = true;
@@ -38,6 +41,8 @@ static void put_byte(struct build *build, char byte, bool quoted)
         build->glob = true;
     }
     if (quoted && build->mode == EXPAND_PATTERN && memchr("*?[]\\()|!@+-", byte, 12) != NULL)
+        append(build, "\\", 1);
+    if (quoted && build->mode == EXPAND_REPLACEMENT && (byte == '\\' || byte == '&'))
         append(build, "\\", 1);
     append(build, &byte, 1);
 }
@@ -517,6 +522,8 @@ static void expand_braces(struct braces *braces, struct text word)
     if (braces->too_many || !bj_sh_enter(braces->walk))
         return;
     source = bj_sh_source(braces->walk, word, SCAN_WORD, braces->outer, braces->from, braces->to);
+    if (source != NULL)
+        word = (struct text){source->bytes, source->length};
     if (source == NULL || !find_braces(braces, source, &open, &close)) {
         if (source != NULL && !braces->too_many)
             expand_plain(braces, source);
@@ -612,7 +619,7 @@ struct text bj_sh_expand_quoted(struct walk *walk, struct text text, enum scan_m
     build.source = bj_sh_source(walk, text, mode, outer, from, to);
     if (build.source == NULL || !bj_sh_enter(walk))
         return HOLE_TEXT;
-    bj_sh_put_range(&build, 0, text.length, true);
+    bj_sh_put_range(&build, 0, build.source->length, true);
     bj_sh_leave(walk);
     word = finish_one(&build);
     return (struct text){word.text, word.length};

@@ -85,8 +85,10 @@ struct extent {
 struct source {
     const char *bytes; /* ends with a NUL that does not count */
     uint32_t length;
-    uint32_t from, to; /* place in the analysed text, of all of it */
-    bool nested;       /* not a piece of the analysed text itself: places cannot be told apart */
+    uint32_t from, to;    /* place in the analysed text, of all of it */
+    bool nested;          /* not a piece of the analysed text itself: places cannot be told apart */
+    const uint32_t *cuts; /* where continued lines were joined: two bytes are gone at each */
+    uint32_t cut_count;
     struct token *tokens;
     uint32_t token_count, token_room;
     struct extent *extents; /* by `from` */
@@ -334,7 +336,8 @@ struct walk {
     uint32_t depth, loops;
     int parent, pipeline, stage, pipelines;
     bool privileged, background, stopped;
-    bool spawning; /* in a pipeline or background since the innermost function began */
+    bool past_functions; /* the next command is not looked up as a function: `command x` */
+    bool spawning;       /* in a pipeline or background since the innermost function began */
     uint32_t command_from, command_to; /* place of the simple command that is being run */
     uint32_t unrolled; /* how many times the innermost loop's body is walked, with outer ones */
     struct slot **exports;
@@ -378,9 +381,10 @@ struct fields {
 };
 
 enum expand_mode {
-    EXPAND_FIELDS,  /* split, globbed */
-    EXPAND_ONE,     /* one word: assignments, redirects, here-strings */
-    EXPAND_PATTERN, /* one pattern: quoted bytes that would be special get a backslash */
+    EXPAND_FIELDS,      /* split, globbed */
+    EXPAND_ONE,         /* one word: assignments, redirects, here-strings */
+    EXPAND_PATTERN,     /* one pattern: quoted bytes that would be special get a backslash */
+    EXPAND_REPLACEMENT, /* what replaces a match: quoted & and \ get a backslash */
 };
 
 void bj_sh_expand(struct walk *walk, const struct source *source, uint32_t from, uint32_t to,
@@ -449,7 +453,10 @@ enum match bj_sh_match(struct text pattern, struct text text);
 /* ${x#pattern} and its like: `op` # or %, `longest`. A hole if it cannot be told. */
 struct text bj_sh_strip(struct walk *walk, struct text text, struct text pattern, char op,
                         bool longest);
-/* ${x/pattern/with}; `where`: 0, '/', '#' or '%'. */
+/*
+ * ${x/pattern/with}; `where`: 0, '/', '#' or '%'. In `with` an & is what matched, and a backslash
+ * before & or another one makes it plain.
+ */
 struct text bj_sh_replace(struct walk *walk, struct text text, struct text pattern,
                           struct text with, char where);
 
@@ -511,6 +518,10 @@ bool bj_sh_is_comparison(struct text text);
 void bj_sh_touch(struct walk *walk, struct text text);
 
 /* ---- shell_builtin.c ---- */
+/* May an option say that patterns match in either case? */
+bool bj_sh_ignores_case(struct walk *walk);
+/* An option of shopt is set, or not any more. */
+void bj_sh_note_option(struct walk *walk, const struct bj_word *name);
 struct builtin {
     const char *name;
     void (*run)(struct call *call, struct bj_word *words, size_t count);

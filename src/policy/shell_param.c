@@ -460,12 +460,40 @@ static void put_stripped(struct parameter *p, char op)
     put_items(p->build, &p->items, p->quoted);
 }
 
+/*
+ * An unquoted & stands for the match since bash 5.2, unless an option says no, and for itself
+ * before: both are looked at.
+ */
+static struct text read_ampersands(struct parameter *p, struct text with)
+{
+    struct walk *walk = p->build->walk;
+    struct text plain = {"", 0};
+    uint32_t from = 0, chosen = 2;
+
+    for (uint32_t i = 0; i < with.length && bj_sh_step(walk); i++) {
+        if (with.bytes[i] != '&') {
+            i += with.bytes[i] == '\\';
+            continue;
+        }
+        if (plain.length == 0)
+            chosen = bj_sh_choose(walk, p->bytes + p->at, 2);
+        plain = bj_sh_concat(walk, plain, (struct text){with.bytes + from, i - from});
+        plain = bj_sh_concat(walk, plain, TEXT("\\"));
+        from = i;
+    }
+    if (plain.length == 0 || chosen == 1)
+        return with;
+    plain = bj_sh_concat(walk, plain, (struct text){with.bytes + from, with.length - from});
+    return chosen == 0 ? plain : HOLE_TEXT;
+}
+
 static void put_replaced(struct parameter *p)
 {
     uint32_t at = p->at + 1, slash;
     char where = 0;
     struct text pattern, with = {"", 0};
     struct text *list = changed_list(p);
+    bool told = !bj_sh_ignores_case(p->build->walk);
 
     if (at < p->end && memchr("/#%", p->bytes[at], 3) != NULL)
         where = p->bytes[at++];
@@ -474,9 +502,9 @@ static void put_replaced(struct parameter *p)
         slash = at;
     pattern = operand(p, at, slash, EXPAND_PATTERN, false);
     if (slash < p->end)
-        with = operand(p, slash + 1, p->end, EXPAND_ONE, false);
+        with = read_ampersands(p, operand(p, slash + 1, p->end, EXPAND_REPLACEMENT, false));
     for (uint32_t i = 0; i < p->items.count; i++)
-        list[i] = bj_sh_replace(p->build->walk, list[i], pattern, with, where);
+        list[i] = told ? bj_sh_replace(p->build->walk, list[i], pattern, with, where) : HOLE_TEXT;
     put_items(p->build, &p->items, p->quoted);
 }
 
@@ -587,7 +615,7 @@ static void put_substring(struct parameter *p)
 /* 'text', as ${x@Q} gives it. */
 static struct text shell_quoted(struct walk *walk, struct text text)
 {
-    struct text quoted = bj_sh_replace(walk, text, TEXT("'"), TEXT("'\\''"), '/');
+    struct text quoted = bj_sh_replace(walk, text, TEXT("'"), TEXT("'\\\\''"), '/');
 
     return bj_sh_concat(walk, bj_sh_concat(walk, TEXT("'"), quoted), TEXT("'"));
 }

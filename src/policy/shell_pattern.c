@@ -171,6 +171,27 @@ static uint32_t longest_at(struct text pattern, struct text text, uint32_t at)
     return NOWHERE;
 }
 
+/* What stands in the place of a match. */
+static struct text replacement(struct walk *walk, struct text with, struct text match)
+{
+    struct text made = {"", 0};
+    uint32_t from = 0;
+
+    for (uint32_t i = 0; i < with.length && bj_sh_step(walk); i++) {
+        bool plain = with.bytes[i] == '\\' && i + 1 < with.length &&
+                     (with.bytes[i + 1] == '\\' || with.bytes[i + 1] == '&');
+
+        if (!plain && with.bytes[i] != '&')
+            continue;
+        made = bj_sh_concat(walk, made, (struct text){with.bytes + from, i - from});
+        if (!plain)
+            made = bj_sh_concat(walk, made, match);
+        from = i + 1;
+        i += plain;
+    }
+    return bj_sh_concat(walk, made, (struct text){with.bytes + from, with.length - from});
+}
+
 struct text bj_sh_replace(struct walk *walk, struct text text, struct text pattern,
                           struct text with, char where)
 {
@@ -184,14 +205,17 @@ struct text bj_sh_replace(struct walk *walk, struct text text, struct text patte
     if (where == '%') {
         for (; at <= text.length; at++)
             if (matches(pattern, (struct text){text.bytes + at, text.length - at}))
-                return bj_sh_concat(walk, (struct text){text.bytes, at}, with);
+                return bj_sh_concat(
+                    walk, (struct text){text.bytes, at},
+                    replacement(walk, with, (struct text){text.bytes + at, text.length - at}));
         return text;
     }
     while (at < text.length && bj_sh_step(walk)) {
         uint32_t length = longest_at(pattern, text, at);
 
         if (length != NOWHERE && length > 0) {
-            done = bj_sh_concat(walk, done, with);
+            done = bj_sh_concat(walk, done,
+                                replacement(walk, with, (struct text){text.bytes + at, length}));
             at += length;
         } else {
             done = bj_sh_concat(walk, done, (struct text){text.bytes + at, 1});

@@ -195,7 +195,8 @@ uint32_t bj_scan_math(struct scan *scan, uint32_t at, char close)
 static uint32_t scan_math_substitution(struct scan *scan, uint32_t at, bool quoted)
 {
     uint32_t tokens = scan->source->token_count, extents = scan->source->extent_count;
-    bool was_broken = scan->source->broken;
+    uint32_t joints = scan->joint_count;
+    bool was_broken = scan->source->broken, turned = scan->turned;
     uint32_t extent = add_extent(scan, EXTENT_MATH, at, quoted);
     uint32_t to = bj_scan_math(scan, at + 3, ')');
 
@@ -206,6 +207,8 @@ static uint32_t scan_math_substitution(struct scan *scan, uint32_t at, bool quot
     scan->source->token_count = tokens;
     scan->source->extent_count = extents;
     scan->source->broken = was_broken;
+    scan->joint_count = joints;
+    scan->turned = turned;
     return bj_scan_substitution(scan, at, EXTENT_COMMANDS, quoted);
 }
 
@@ -291,6 +294,8 @@ uint32_t bj_scan_piece(struct scan *scan, uint32_t at, bool quoted)
 {
     switch (scan->bytes[at]) {
     case '\\':
+        if (bj_scan_byte_at(scan, at + 1) == '\n')
+            bj_scan_note_joint(scan, at, quoted);
         return at + 2 <= scan->length ? at + 2 : scan->length;
     case '\'':
         return quoted ? at + 1 : scan_single(scan, at, false);
@@ -415,6 +420,7 @@ uint32_t bj_scan_skip_blanks(struct scan *scan, uint32_t at)
         if (bj_scan_is_blank(bj_scan_byte_at(scan, at))) {
             at++;
         } else if (bj_scan_byte_at(scan, at) == '\\' && bj_scan_byte_at(scan, at + 1) == '\n') {
+            bj_scan_note_joint(scan, at, false);
             at += 2;
         } else if (bj_scan_byte_at(scan, at) == '#') {
             while (at < scan->length && scan->bytes[at] != '\n')

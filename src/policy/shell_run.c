@@ -95,13 +95,16 @@ int bj_sh_run(struct call *call, struct bj_word *words, size_t count, bool shell
     const struct builtin *builtin;
     const struct value *function = NULL;
     struct slot *slot;
+    bool functions = shell && !walk->past_functions;
 
+    walk->past_functions = false;
     if (count == 0 || !bj_sh_step(walk))
         return -1;
     if (words[0].holes || words[0].glob)
         return run_unknown(call, words, count, shell);
-    slot = shell ? bj_sh_slot(walk, SLOT_FUNCTION, (struct text){words[0].text, words[0].length})
-                 : NULL;
+    slot = functions
+               ? bj_sh_slot(walk, SLOT_FUNCTION, (struct text){words[0].text, words[0].length})
+               : NULL;
     if (slot != NULL && slot->values != NULL)
         function = bj_sh_pick(walk, slot);
     call->index = bj_sh_list(call, words, count);

@@ -46,7 +46,7 @@ static uint32_t scan_document(struct scan *scan, uint32_t at, const struct pendi
     struct source *source = scan->source;
     size_t room = source->document_room;
     struct document document = {.from = at, .quoted = pending->quoted, .strip = pending->strip};
-    bool continued = false;
+    bool continued = false, begins;
 
     for (;;) {
         uint32_t line = at, end, begin;
@@ -66,11 +66,18 @@ static uint32_t scan_document(struct scan *scan, uint32_t at, const struct pendi
         if (!continued && end - begin == pending->delimiter.length &&
             memcmp(scan->bytes + begin, pending->delimiter.bytes, end - begin) == 0)
             break;
+        line = end;
+        begins = !continued;
         continued = false;
-        while (!pending->quoted && end > line && scan->bytes[end - 1] == '\\') {
+        while (!pending->quoted && end > begin && scan->bytes[end - 1] == '\\') {
             continued = !continued;
             end--;
         }
+        /* The last line may be continued too. */
+        if (begins && continued && at < scan->length &&
+            line - 1 - begin <= pending->delimiter.length &&
+            memcmp(scan->bytes + begin, pending->delimiter.bytes, line - 1 - begin) == 0)
+            bj_scan_add_joint(scan, line - 1, true);
     }
     source->documents = bj_sh_grow(scan->walk, source->documents, source->document_count, &room,
                                    sizeof *source->documents);
@@ -207,7 +214,8 @@ static uint32_t scan_test(struct scan *scan, uint32_t from)
 static uint32_t scan_math_command(struct scan *scan, uint32_t from, bool loop)
 {
     uint32_t tokens = scan->source->token_count, extents = scan->source->extent_count;
-    bool was_broken = scan->source->broken;
+    uint32_t joints = scan->joint_count;
+    bool was_broken = scan->source->broken, turned = scan->turned;
     uint32_t token = bj_scan_add_token(scan, TOKEN_MATH, from, from);
     uint32_t to = bj_scan_math(scan, from + 2, ')');
 
@@ -215,6 +223,8 @@ static uint32_t scan_math_command(struct scan *scan, uint32_t from, bool loop)
         scan->source->token_count = tokens;
         scan->source->extent_count = extents;
         scan->source->broken = was_broken;
+        scan->joint_count = joints;
+        scan->turned = turned;
         return 0;
     }
     bj_scan_end_token(scan, token, to);
@@ -549,7 +559,8 @@ struct source *bj_sh_source(struct walk *walk, struct text text, enum scan_mode 
                             const struct source *outer, uint32_t from, uint32_t to)
 {
     struct source *source = bj_arena_alloc(walk->arena, sizeof *source);
-    struct scan scan = {.walk = walk, .source = source, .bytes = text.bytes, .length = text.length};
+    struct scan scan;
+    uint32_t again = 0;
 
     if (source == NULL)
         return NULL;
@@ -564,8 +575,14 @@ struct source *bj_sh_source(struct walk *walk, struct text text, enum scan_mode 
         source->to = walk->command_to;
         source->nested = true;
     }
-    scan.depth = walk->depth;
-    scan_all(&scan, mode);
+    do {
+        scan = (struct scan){.walk = walk,
+                             .source = source,
+                             .bytes = source->bytes,
+                             .length = source->length,
+                             .depth = walk->depth};
+        scan_all(&scan, mode);
+    } while (bj_scan_join(&scan, &again));
     if (source->broken)
         bj_sh_incomplete(walk, source->deep ? BJ_TOO_LARGE : BJ_NOT_PARSED,
                          bj_sh_place(source, source->broken_at));

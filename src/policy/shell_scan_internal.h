@@ -20,6 +20,11 @@ struct scan {
     uint32_t depth;
     struct pending pending[PENDING_MAX];
     uint32_t pending_count;
+    uint32_t
+        *joints; /* continued lines to be joined before anything is believed; see shell_join.c */
+    uint32_t joint_count;
+    size_t joint_room;
+    bool turned; /* the last of them can change how what follows is read */
 };
 
 void bj_scan_broken(struct scan *scan, uint32_t at);
@@ -43,5 +48,11 @@ uint32_t bj_scan_skip_blanks(struct scan *scan, uint32_t at);
 bool bj_scan_is_assignment(const struct scan *scan, uint32_t from, uint32_t at);
 /* Statements up to an unmatched `stop` (0: the end of the text); its place. */
 uint32_t bj_scan_commands(struct scan *scan, uint32_t at, char stop);
+
+/* A backslash before a newline, not in single quotes; `quoted`: in double ones. */
+void bj_scan_note_joint(struct scan *scan, uint32_t at, bool quoted);
+void bj_scan_add_joint(struct scan *scan, uint32_t at, bool turns);
+/* Takes them out of the source's text. True if it is to be scanned again; *again: bytes so far. */
+bool bj_scan_join(struct scan *scan, uint32_t *again);
 
 #endif

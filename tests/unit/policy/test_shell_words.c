@@ -16,17 +16,32 @@ static const char *const texts[] = {
     "probe $'\\x72\\x6d' $'\\162m' $'\\u0072m' $'a\\tb\\n' $'\\'' $'\\cA' $'a\\0b' $'\\e' $'\\q'",
     "probe $\"text\" a$'b'c \"$'x'\" $ \"$\" a$ '' \"\" \"\"''",
     "probe a#b #c\nprobe 'x'#y",
+    /* continued lines */
+    "probe \"$\\\n(echo a)\" $\\\n(echo b) \"a\\\n$(echo c)\" $(\\\n(1+1)) a\\\n#b c\\\n \\\nd",
+    "xy=1 x=2; probe $x\\\ny \"$x\\\ny\" ${\\\nx} \"${x\\\ny}\" \"${x:\\\n-y}\" '$x\\\ny'",
+    "x=\"$\\\n(echo a)\"; i\\\nf true; th\\\nen probe \"$x\" \"${u:-$\\\n(echo b)}\"; f\\\ni",
+    "cat >/dev/null <<E\na\nE\\\nND\nE\nprobe a; cat <\\\n<\\\nF >/dev/null\nprobe b\n\\\nF\nprobe "
+    "c",
+    "probe \"$(cat <<E\n$\\\n(echo a)'$\\\n(echo b)\nE\n)\" \"$(cat <<'E'\n$\\\n(echo a)\nE\n)\"",
+    "true \\\n &\\\n& probe \"b\\\n'c\" '\"' $'$x\\\ny' `echo \\\nc` # '\\\n:",
     /* parameters */
     "x=abc; probe $x ${x} \"$x\"d ${x}d $xd ${#x}",
     "x='a  b'; probe $x \"$x\" -$x- \"-$x-\"",
     "x=; probe $x \"$x\" a$x ${x:-d} ${x-d} ${x:+e} ${x+e}",
     "probe ${u:-d} ${u-'d e'} \"${u:-'d e'}\" ${u:+e} ${u:=f} $u",
+    "x=mam p='&'; probe ${x/m/r&} ${x/m/\"r&\"} ${x/m/r\\&} ${x/m/'&'} \"${x/m/r&}\" ${x/m/$'&'}",
+    "x=mam p='&'; probe \"${x/m/\"r&\"}\" \"${x/m/r\\&}\" \"${x/m/r\\\\&}\" ${x/m/r\\\\&} "
+    "${x/m/r$p}",
+    "x=mam p='&'; probe ${x/m/r\"$p\"} \"${x/m/r$p}\" ${x//m/<&>}",
+    "x=mam; probe ${x/#m/&&} ${x/%m/&x} \"${x/z/&}\"",
+    "x=mam p='&'; probe ${x/m/\\\\} ${x/m/${u:-&}} ${x/m/\"${u:-&}\"} \"${x/m/a\"b&$p\"c}\" "
+    "${x//m}",
     "x=RM; probe ${x,,} ${x,} ${x^^} ${x,,R}",
     "x=a.b.c; probe ${x#*.} ${x##*.} ${x%.*} ${x%%.*} ${x#z} ${x%%} ${x#\"*.\"}",
     "x=a.b.c; probe ${x/./-} ${x//./-} ${x/#a/z} ${x/%c/z} ${x//.} ${x/b*/-} ${x//[ab]/_}",
     "x=abcdef; probe ${x:2} ${x:1:3} ${x: -2} ${x:1:-1} ${x:0:1}${x:5} ${x:(-3):2} ${x:9}",
     "x=y; y=z; probe ${!x} ${!x:-w}",
-    "x='a b'; probe ${x@Q} ${x@U} ${x@u} \"${x@L}\"",
+    "x='a b'; y=\"'&\\\\\"; probe ${y@Q} ${x@Q} ${x@U} ${x@u} \"${x@L}\"",
     "x='\\x41'; probe ${x@E}",
     "x=1 y=2; probe \"$x$y\" ${x}${y} \"${x:-${y}}\" \"${u:-${y:+\"$x\"}}\"",
     "x=/usr/bin/rm; probe ${x##*/} ${x%/*} \"${x/bin/sbin}\" \"${x:9}\"",
