@@ -48,6 +48,7 @@ enum bj_access {
 struct bj_tool {
     const char *name;
     enum bj_access access;               /* what it does with its path */
+    const char *like;                    /* the program that does the same to a file; or NULL */
     bool recursive;                      /* with everything below it, too */
     bool open;                           /* may have arguments that are not listed */
     const struct bj_argument *arguments; /* ends with a NULL name */

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "model/tool.h"
 #include "policy/judge_internal.h"
 #include "policy/policy_internal.h"
 
@@ -173,6 +174,44 @@ static int analyse(struct bj_judge *judge, const struct bj_request *request,
                                  err);
 }
 
+/*
+ * What a file tool does, as the command that does the same to a file: the rules for commands judge
+ * it then. The lists of commands do not: they are about programs.
+ */
+static void judge_file_tool(const struct bj_judge *judge, const struct bj_request *request,
+                            struct bj_judgement *judgement)
+{
+    const struct bj_tool *tool = request->tool != NULL ? bj_tool_find(request->tool) : NULL;
+    const char *path = request->path;
+    struct bj_word words[2];
+    struct bj_effect effect = {.words = &words[1], .count = 1};
+    struct bj_command command = {.words = words,
+                                 .word_count = 2,
+                                 .directory = request->directory,
+                                 .parent = -1,
+                                 .pipeline = -1,
+                                 .why = ""};
+    struct bj_commands commands = {.list = &command, .count = 1};
+
+    if (tool == NULL || tool->like == NULL || path == NULL || request->invalid != NULL ||
+        strlen(path) >= BJ_PATH_MAX)
+        return; /* a path that long is refused by itself */
+    words[0] = (struct bj_word){.text = tool->name, .length = (uint32_t)strlen(tool->name)};
+    words[1] = (struct bj_word){.text = path, .length = (uint32_t)strlen(path)};
+    effect.kind = tool->access == BJ_ACCESS_WRITE ? BJ_EFFECT_WRITES : BJ_EFFECT_READS;
+    command.program = (struct bj_program){.name = tool->like,
+                                          .known = true,
+                                          .paths = true,
+                                          .operands = &words[1],
+                                          .operand_count = 1,
+                                          .effects = &effect,
+                                          .effect_count = 1};
+    judgement->commands = &commands;
+    judgement->deadline_us = bj_clock_us() + BJ_JUDGE_TIME_US;
+    bj_rules_judge(judgement, judge->deny_risk, judge->ask_risk);
+    judge_incomplete(judgement);
+}
+
 int bj_check_command(struct bj_policy *policy, const struct bj_request *request, int64_t now_us,
                      struct bj_verdict *verdict, struct bj_error *err)
 {
@@ -191,8 +230,13 @@ int bj_check_command(struct bj_policy *policy, const struct bj_request *request,
     int result;
 
     (void)now_us;
-    if (!judge->analyses || (request->command == NULL && request->argv == NULL))
+    if (!judge->analyses)
         return 0;
+    if (request->command == NULL && request->argv == NULL) {
+        judge_file_tool(judge, request, &judgement);
+        judge->scratch = judgement.scratch;
+        return 0;
+    }
     bj_arena_reset(&judge->arena);
     result = analyse(judge, request, &commands, err);
     judgement.deadline_us = bj_clock_us() + BJ_JUDGE_TIME_US;

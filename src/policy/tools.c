@@ -71,9 +71,17 @@ static const char *find(char *const *list, const char *name)
     return NULL;
 }
 
+/* Is the name in the list as it is, not by a pattern? */
+static bool lists(char *const *list, const char *name)
+{
+    while (list != NULL && *list != NULL && !bj_streq(*list, name))
+        list++;
+    return list != NULL && *list != NULL;
+}
+
 static void judge_name(const struct bj_tools *tools, const char *name, struct bj_verdict *verdict)
 {
-    const char *blocked = find(tools->blocked, name);
+    const char *blocked = find(tools->blocked, name), *nearest = bj_tool_nearest(name);
     char text[2 * BJ_TOOL_NAME_MAX + 64];
     struct bj_violation found = {
         .risk = BJ_RISK_MEDIUM,
@@ -89,6 +97,13 @@ static void judge_name(const struct bj_tools *tools, const char *name, struct bj
         snprintf(text, sizeof text, "the tool %.256s is not among those allowed", name);
         found.rule = "tool.allowed";
         found.advice = "use another tool, or add it to allowed_tools";
+    } else if (nearest != NULL && !lists(tools->allowed, name)) {
+        /* Its arguments are not judged, and whoever runs it may take it for the known one. */
+        snprintf(text, sizeof text, "the tool %.256s is not known; did you mean %s?", name,
+                 nearest);
+        found.rule = "tool.unknown";
+        found.advice = "spell it as agents do, or add this name to allowed_tools";
+        found.decision = BJ_ASK;
     } else {
         return;
     }

@@ -50,7 +50,7 @@ def test_directory(tmp_path):
     deny = ["--deny-command", rf"rm -rf {tmp_path}/d$"]
     assert check("-C", str(tmp_path), *deny, "rm -rf d").returncode == DENY
     assert check(f"-C{tmp_path}", *deny, "rm -rf d").returncode == DENY
-    assert check("-C", "/", *deny, "rm -rf d").returncode == ALLOW
+    assert check("-C", "/usr", *deny, "rm -rf d").returncode == ALLOW
     done = check("-C", str(tmp_path / "none"), "ls")
     assert done.returncode == FAILED and "none" in done.stderr
 

@@ -80,6 +80,52 @@ static void test_allowed(void **state)
     judge_stop(&judged);
 }
 
+/* A name that is nearly a known one would pass unjudged. */
+static void test_nearly_known(void **state)
+{
+    struct judged judged;
+
+    (void)state;
+    judge_start(&judged, "{}");
+    assert_int_equal(judge(&judged, "bash", "{\"command\": \"rm -rf /\"}"), BJ_ASK);
+    assert_true(has_rule(&judged, "tool.unknown"));
+    judge_stop(&judged);
+    judge_start(&judged, "{\"security\": {\"allowed_tools\": [\"bash\"]}}");
+    assert_int_equal(judge(&judged, "bash", "{\"command\": \"ls\"}"), BJ_ALLOW);
+    judge_stop(&judged);
+}
+
+/* The built-in rules see what the file tools do as they see what commands do. */
+static void test_rules_judge_file_tools(void **state)
+{
+    static const struct {
+        const char *tool, *arguments, *rule;
+    } rows[] = {
+        {"Read", "{\"file_path\": \"/home/u/.ssh/id_rsa\"}", "credentials.ssh"},
+        {"Read", "{\"file_path\": \"/home/u/.ssh/id_rsa.pub\"}", NULL},
+        {"Read", "{\"file_path\": \"/etc/x/../shadow\"}", "credentials.passwords"},
+        {"Read", "{\"file_path\": \"/etc/passwd\"}", NULL},
+        {"Grep", "{\"pattern\": \"x\", \"path\": \"/home/u/.netrc\"}", "credentials.tokens"},
+        {"Write", "{\"file_path\": \"/home/u/.bashrc\", \"content\": \"x\"}", "persist.startup"},
+        {"Write", "{\"file_path\": \"/etc/passwd\", \"content\": \"x\"}", "privilege.accounts"},
+        {"Write", "{\"file_path\": \"/work/a.c\", \"content\": \"x\"}", NULL},
+        {"LS", "{\"path\": \"/home/u/.ssh\"}", NULL},
+    };
+    struct judged judged;
+
+    (void)state;
+    judge_start(&judged, "{}");
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        enum bj_decision decision = judge(&judged, rows[i].tool, rows[i].arguments);
+
+        if (rows[i].rule == NULL ? decision != BJ_ALLOW
+                                 : decision != BJ_DENY || !has_rule(&judged, rows[i].rule))
+            fail_msg("%s %s: %s", rows[i].tool, rows[i].arguments,
+                     bj_verdict_reason(&judged.verdict));
+    }
+    judge_stop(&judged);
+}
+
 static void test_blocked_wins(void **state)
 {
     struct judged judged;
@@ -254,6 +300,8 @@ int main(void)
         cmocka_unit_test(test_glob_takes_no_time),
         cmocka_unit_test(test_empty_lists_allow_all),
         cmocka_unit_test(test_allowed),
+        cmocka_unit_test(test_nearly_known),
+        cmocka_unit_test(test_rules_judge_file_tools),
         cmocka_unit_test(test_blocked_wins),
         cmocka_unit_test(test_arguments_are_judged),
         cmocka_unit_test(test_urls),
