@@ -30,26 +30,30 @@ static bool read_line(int fd, char *line, size_t size)
     return false;
 }
 
-bool bj_cli_confirm(const char *question)
+enum bj_answer bj_cli_confirm(const char *question)
 {
     BJ_CLEANUP_CLOSE int terminal = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
     char answer[16];
 
-    return terminal >= 0 && bj_fd_write_all(terminal, question, strlen(question)) == 0 &&
-           read_line(terminal, answer, sizeof answer) &&
-           (bj_streq(answer, "y") || bj_streq(answer, "Y") || bj_streq(answer, "yes"));
+    if (terminal < 0 || bj_fd_write_all(terminal, question, strlen(question)) < 0)
+        return BJ_ANSWER_NOBODY;
+    return read_line(terminal, answer, sizeof answer) &&
+                   (bj_streq(answer, "y") || bj_streq(answer, "Y") || bj_streq(answer, "yes"))
+               ? BJ_ANSWER_YES
+               : BJ_ANSWER_NO;
 }
 
-bool bj_cli_ask(void *context, const struct bj_verdict *verdict)
+enum bj_answer bj_cli_ask(void *context, const struct bj_verdict *verdict)
 {
+    enum bj_answer answer = BJ_ANSWER_NOBODY;
     struct bj_buf question;
-    bool yes;
 
     (void)context;
     bj_buf_init(&question, QUESTION_MAX);
     bj_cli_put_verdict(verdict, &question);
     bj_buf_puts(&question, "belljar: run it? [y/N] ");
-    yes = !question.failed && bj_cli_confirm(bj_buf_text(&question));
+    if (!question.failed)
+        answer = bj_cli_confirm(bj_buf_text(&question));
     bj_buf_release(&question);
-    return yes;
+    return answer;
 }

@@ -18,6 +18,7 @@
 #include "model/options.h"
 #include "policy/policy.h"
 #include "policy/rules.h"
+#include "wire/json.h"
 
 #define EXIT_FAILED 125
 
@@ -34,7 +35,7 @@ static const char usage[] =
     "arguments, or tool_name and tool_input as agents' hooks give them. Nothing is run.\n"
     "\n"
     "  -C DIR    where the command would run (the current directory)\n"
-    "  --json    print the verdict as JSON\n"
+    "  --json    print the verdict, or the rules, as JSON\n"
     "  --rules   list the built-in rules\n"
     "  --settings FILE\n"
     "            answer by sandbox settings (JSON): SandboxCheckResult; where a policy is given\n"
@@ -232,16 +233,47 @@ static int check_command(const struct check *check, int argc, char **argv, struc
     return answer(check, &request, err);
 }
 
-static int list_rules(struct bj_error *err)
+static void put_rules(struct bj_buf *out)
 {
     struct bj_rule_info rule;
+
+    bj_buf_printf(out, "%-26s %-9s %s\n", "RULE", "RISK", "WHAT IT FINDS");
+    for (size_t i = 0; bj_rules_at(i, &rule); i++)
+        bj_buf_printf(out, "%-26s %-9s %s\n", rule.id, bj_risk_name(rule.risk), rule.says);
+}
+
+static void put_rules_json(struct bj_buf *out)
+{
+    struct bj_rule_info rule;
+
+    bj_buf_puts(out, "[");
+    for (size_t i = 0; bj_rules_at(i, &rule); i++) {
+        const char *const members[][2] = {{"rule", rule.id},
+                                          {"category", rule.category},
+                                          {"risk", bj_risk_name(rule.risk)},
+                                          {"description", rule.says},
+                                          {"advice", rule.advice}};
+
+        bj_buf_puts(out, i > 0 ? ",\n  {" : "\n  {");
+        for (size_t j = 0; j < sizeof members / sizeof *members; j++) {
+            bj_buf_printf(out, "%s\"%s\": ", j > 0 ? ", " : "", members[j][0]);
+            bj_json_put_string(out, members[j][1], strlen(members[j][1]));
+        }
+        bj_buf_puts(out, "}");
+    }
+    bj_buf_puts(out, "\n]\n");
+}
+
+static int list_rules(bool json, struct bj_error *err)
+{
     struct bj_buf out;
     int result = 0;
 
     bj_buf_init(&out, 1 << 20);
-    bj_buf_printf(&out, "%-26s %-9s %s\n", "RULE", "RISK", "WHAT IT FINDS");
-    for (size_t i = 0; bj_rules_at(i, &rule); i++)
-        bj_buf_printf(&out, "%-26s %-9s %s\n", rule.id, bj_risk_name(rule.risk), rule.says);
+    if (json)
+        put_rules_json(&out);
+    else
+        put_rules(&out);
     if (out.failed || bj_fd_write_all(STDOUT_FILENO, out.data, out.length) < 0)
         result = bj_fail_errno(err, "check", "cannot print the rules");
     bj_buf_release(&out);
@@ -264,7 +296,7 @@ int bj_cli_check(int argc, char **argv)
     if (result == 0 && check.run.help)
         fputs(usage, stdout);
     else if (result == 0 && check.rules)
-        result = list_rules(&err);
+        result = list_rules(check.run.json, &err);
     else if (result == 0 && check.settings.dangerously_disable_sandbox &&
              check.settings.path == NULL)
         result =

@@ -9,6 +9,7 @@
 #include "base/escape.h"
 #include "base/fd.h"
 #include "wire/json.h"
+#include "wire/verdict_json.h"
 
 #define TEXT_MAX   (16 << 20)
 #define AROUND_MAX 100 /* bytes of a long line shown before and behind the place */
@@ -125,58 +126,19 @@ int bj_cli_print_verdict(const struct bj_request *request, const struct bj_verdi
     return print(&page.out, err);
 }
 
-static void put_text_field(struct bj_buf *out, const char *name, const char *text)
-{
-    bj_json_put_name(out, name);
-    bj_json_put_string(out, text, strlen(text));
-}
-
-static void put_number_field(struct bj_buf *out, const char *name, long long value)
-{
-    bj_json_put_name(out, name);
-    bj_buf_printf(out, "%lld", value);
-}
-
-/* One violation, on a line of its own. */
-static void put_violation_json(struct bj_buf *out, const struct bj_violation *violation)
-{
-    const char *const fields[][2] = {
-        {"rule", violation->rule},
-        {"decision", bj_decision_name(violation->decision)},
-        {"risk", bj_risk_name(violation->risk)},
-        {"description", violation->description},
-        {"command", violation->command},
-        {"advice", violation->advice},
-    };
-
-    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
-        bj_buf_printf(out, "%s\"%s\": ", i > 0 ? ", " : "{", fields[i][0]);
-        bj_json_put_string(out, fields[i][1], strlen(fields[i][1]));
-    }
-    bj_buf_printf(out, ", \"from\": %zu, \"to\": %zu}", violation->from, violation->to);
-}
-
 int bj_cli_print_verdict_json(const struct bj_request *request, const struct bj_verdict *verdict,
                               struct bj_error *err)
 {
     struct bj_buf out;
 
     bj_buf_init(&out, TEXT_MAX);
-    bj_buf_puts(&out, "{\n  ");
-    put_text_field(&out, "decision", bj_decision_name(verdict->decision));
-    put_text_field(&out, "risk", bj_risk_name(verdict->risk));
-    put_text_field(&out, "reason", bj_verdict_reason(verdict));
-    if (request->command != NULL)
-        put_text_field(&out, "command", request->command);
-    bj_json_put_name(&out, "violations");
-    bj_buf_puts(&out, "[");
-    for (int i = 0; i < verdict->count; i++) {
-        bj_buf_puts(&out, i > 0 ? ",\n    " : "\n    ");
-        put_violation_json(&out, &verdict->violations[i]);
+    bj_buf_puts(&out, "{");
+    if (request->command != NULL) {
+        bj_buf_puts(&out, "\"command\": ");
+        bj_json_put_string(&out, request->command, strlen(request->command));
+        bj_buf_puts(&out, ", ");
     }
-    bj_buf_puts(&out, verdict->count > 0 ? "\n  ]" : "]");
-    put_number_field(&out, "dropped", verdict->dropped);
-    put_number_field(&out, "retry_after_us", (long long)verdict->retry_after_us);
-    bj_buf_puts(&out, "\n}\n");
+    bj_verdict_put_members(verdict, &out);
+    bj_buf_puts(&out, "}\n");
     return print(&out, err);
 }

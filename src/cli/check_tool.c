@@ -140,12 +140,20 @@ static int parse_request(const char *path, struct bj_request_json *call, struct 
 
     if (!bj_streq(path, "-")) {
         result = bj_read_file(path, BJ_REQUEST_MAX, &text, &length, err);
-        return result < 0 ? result : bj_request_json_parse_call(call, text, length, err);
+        if (result < 0)
+            return result;
+        result = bj_request_json_parse_call(call, text, length, err);
+        if (result < 0)
+            bj_error_prefix(err, "%s: ", path);
+        return result;
     }
     bj_buf_init(&input, BJ_REQUEST_MAX + 65536);
     result = read_input(&input, err);
-    if (result == 0)
+    if (result == 0) {
         result = bj_request_json_parse_call(call, bj_buf_text(&input), input.length, err);
+        if (result < 0)
+            bj_error_prefix(err, "standard input: ");
+    }
     bj_buf_release(&input);
     return result;
 }

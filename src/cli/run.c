@@ -92,7 +92,12 @@ static void print_failure(const struct bj_error *err, const struct bj_result *re
         return;
     }
     bj_buf_init(&text, REFUSAL_MAX);
-    bj_cli_put_verdict(&result->verdict, &text);
+    if (result->answer == BJ_ANSWER_NO) /* who said so has just read all of it */
+        bj_buf_puts(&text, "belljar: not run\n");
+    else
+        bj_cli_put_verdict(&result->verdict, &text);
+    if (result->answer == BJ_ANSWER_NOBODY)
+        bj_buf_puts(&text, "belljar: nobody could be asked; --on-ask allow permits it\n");
     bj_fd_write_all(STDERR_FILENO, bj_buf_text(&text), text.length);
     bj_buf_release(&text);
 }

@@ -19,7 +19,7 @@
 struct guard {
     struct bj_guard base;
     const struct bj_config *config;
-    bool (*ask)(void *context, const struct bj_verdict *verdict);
+    enum bj_answer (*ask)(void *context, const struct bj_verdict *verdict);
     void *context;
     const struct bj_log *log;
     const char *alert_program;
@@ -38,13 +38,16 @@ static struct guard *of(struct bj_guard *guard)
 
 /* What a verdict that asks becomes: the answer. The violations still say that there was a question.
  */
-static void settle_question(struct guard *guard, struct bj_verdict *verdict)
+static void settle_question(struct guard *guard, struct bj_result *result)
 {
     bool permitted = guard->config->on_ask == BJ_ON_ASK_ALLOW;
 
-    if (guard->config->on_ask == BJ_ON_ASK_PROMPT && guard->ask != NULL)
-        permitted = guard->ask(guard->context, verdict);
-    verdict->decision = permitted ? BJ_ALLOW : BJ_DENY;
+    if (guard->config->on_ask == BJ_ON_ASK_PROMPT) {
+        result->answer =
+            guard->ask != NULL ? guard->ask(guard->context, &result->verdict) : BJ_ANSWER_NOBODY;
+        permitted = result->answer == BJ_ANSWER_YES;
+    }
+    result->verdict.decision = permitted ? BJ_ALLOW : BJ_DENY;
 }
 
 /* Before anything is done. Without a required record nothing is. */
@@ -73,10 +76,11 @@ static int record(struct guard *guard, const struct bj_request *request,
     return 0;
 }
 
-static int refuse(const struct bj_verdict *verdict, bool asked, struct bj_error *err)
+static int refuse(const struct bj_result *result, bool asked, struct bj_error *err)
 {
-    return bj_fail(err, BJ_E_DENIED, "policy", "%s%s",
-                   asked ? "not permitted: " : "refused: ", bj_verdict_reason(verdict));
+    return bj_fail(err, BJ_E_DENIED, "policy", "%s%s%s",
+                   asked ? "not permitted: " : "refused: ", bj_verdict_reason(&result->verdict),
+                   result->answer == BJ_ANSWER_NOBODY ? "; nobody could be asked" : "");
 }
 
 /* With what earlier processes permitted, where rates are limited. */
@@ -137,12 +141,12 @@ static int guard_admit(struct bj_guard *base, const struct bj_request *request,
     asked = verdict->decision == BJ_ASK;
     tell(guard, request, verdict, bj_clock_us() - begun);
     if (asked)
-        settle_question(guard, verdict);
+        settle_question(guard, result);
     failed = record(guard, request, verdict, ret_number, err);
     if (failed < 0)
         return failed;
     bj_str_copy(result->unrecorded, sizeof result->unrecorded, guard->unrecorded);
-    return verdict->decision == BJ_ALLOW ? 0 : refuse(verdict, asked, err);
+    return verdict->decision == BJ_ALLOW ? 0 : refuse(result, asked, err);
 }
 
 static void guard_conclude(struct bj_guard *base, int64_t number, struct bj_result *result,

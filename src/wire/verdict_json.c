@@ -27,9 +27,8 @@ static void put_violation(const struct bj_violation *violation, struct bj_buf *o
         bj_buf_puts(out, "\"span\": null}");
 }
 
-void bj_verdict_put_json(const struct bj_verdict *verdict, struct bj_buf *out)
+void bj_verdict_put_members(const struct bj_verdict *verdict, struct bj_buf *out)
 {
-    bj_buf_puts(out, "{");
     put_text(out, "decision", bj_decision_name(verdict->decision));
     put_text(out, "risk", bj_risk_name(verdict->risk));
     put_text(out, "reason", bj_verdict_reason(verdict));
@@ -38,6 +37,13 @@ void bj_verdict_put_json(const struct bj_verdict *verdict, struct bj_buf *out)
         bj_buf_puts(out, i > 0 ? ", " : "");
         put_violation(&verdict->violations[i], out);
     }
-    bj_buf_printf(out, "], \"dropped\": %d, \"retry_after_ms\": %lld}", verdict->dropped,
+    bj_buf_printf(out, "], \"dropped\": %d, \"retry_after_ms\": %lld", verdict->dropped,
                   (long long)((verdict->retry_after_us + 999) / 1000));
+}
+
+void bj_verdict_put_json(const struct bj_verdict *verdict, struct bj_buf *out)
+{
+    bj_buf_puts(out, "{");
+    bj_verdict_put_members(verdict, out);
+    bj_buf_puts(out, "}");
 }

@@ -12,4 +12,7 @@
  */
 void bj_verdict_put_json(const struct bj_verdict *verdict, struct bj_buf *out);
 
+/* The same without its braces, for an object that has more in it. */
+void bj_verdict_put_members(const struct bj_verdict *verdict, struct bj_buf *out);
+
 #endif

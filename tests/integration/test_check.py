@@ -64,8 +64,16 @@ def test_json_has_everything():
     [violation] = verdict["violations"]
     assert violation["rule"] == "privilege.sudo"
     assert violation["command"] == "sudo id"
-    assert verdict["command"][violation["from"]:violation["to"]] == "s''udo id"
+    assert verdict["command"][slice(*violation["span"])] == "s''udo id"
+    assert verdict["retry_after_ms"] == 0
     assert violation["advice"] and violation["description"] == verdict["reason"]
+
+
+def test_rules_as_json():
+    rules = json.loads(check("--rules", "--json").stdout)
+    assert {"rule": "privilege.sudo", "risk": "medium", "category": "privilege"}.items() <= \
+        next(rule for rule in rules if rule["rule"] == "privilege.sudo").items()
+    assert len(rules) == len(check("--rules").stdout.splitlines()) - 1
 
 
 def test_points_at_the_place():

@@ -74,6 +74,13 @@ def test_mistakes_of_the_caller(check, words, message):
     assert done.returncode == 125 and message in done.stderr
 
 
+def test_a_wrong_request_is_named(check, tmp_path):
+    for text in ("", "[", '{"arguments": {}}'):
+        (tmp_path / "wrong.json").write_text(text)
+        assert "wrong.json: " in check("--request", "wrong.json").stderr
+        assert "standard input: " in check("--request", "-", input=text).stderr
+
+
 def test_names_that_are_nearly_tools_are_warned_of(check, tmp_path):
     config = tmp_path / "other.json"
     config.write_text(json.dumps({"security": {"blocked_tools": ["bash"]}}))

@@ -126,6 +126,22 @@ def test_question_is_put_to_the_terminal(belljar, answer, ran):
     _, status = os.waitpid(pid, 0)
     assert (b"it ran" in seen.split(b"[y/N]")[1]) == ran, seen
     assert (os.waitstatus_to_exitcode(status) == 125) != ran
+    assert (seen.split(b"[y/N]")[1].split()[-3:] == [b"belljar:", b"not", b"run"]) != ran
+
+
+def test_nobody_to_ask(belljar):
+    words = [belljar.path, "run", "--deny-risk", "off", "--ask-risk", "low"]
+
+    def run(*more):
+        return subprocess.run([*words, *more, "-c", "rm -rf /; echo it ran"], capture_output=True,
+                              text=True, start_new_session=True, cwd=belljar.directory,
+                              env=belljar.environment())
+    done = run()
+    assert done.returncode == 125 and "it ran" not in done.stdout
+    assert done.stderr.endswith("belljar: nobody could be asked; --on-ask allow permits it\n")
+    result = json.loads(run("--json").stdout)
+    assert (result["asked"], result["permitted"]) == (False, False)
+    assert "nobody could be asked" in result["error"]["message"]
 
 
 # ---- records ----
