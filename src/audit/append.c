@@ -60,7 +60,8 @@ static int strange(struct bj_audit *audit, struct bj_error *err)
                    audit->path);
 }
 
-int bj_audit_read_base(struct bj_audit *audit, struct bj_audit_base *ret, struct bj_error *err)
+int bj_audit_find_base(struct bj_audit *audit, struct bj_audit_base *ret, bool *ret_right,
+                       struct bj_error *err)
 {
     sqlite3_stmt *row = bj_audit_statement(audit, BJ_SQL_BASE);
     int result = row != NULL ? sqlite3_step(row) : SQLITE_ERROR;
@@ -74,7 +75,16 @@ int bj_audit_read_base(struct bj_audit *audit, struct bj_audit_base *ret, struct
                 take_blob(row, 2, ret->last.hash, BJ_AUDIT_HASH_SIZE) && ret->last.number >= 0;
     }
     sqlite3_reset(row);
-    return right ? 0 : strange(audit, err);
+    *ret_right = right;
+    return 0;
+}
+
+int bj_audit_read_base(struct bj_audit *audit, struct bj_audit_base *ret, struct bj_error *err)
+{
+    bool right = false;
+    int result = bj_audit_find_base(audit, ret, &right, err);
+
+    return result < 0 || right ? result : strange(audit, err);
 }
 
 int bj_audit_read_head(struct bj_audit *audit, struct bj_audit_head *ret, struct bj_error *err)
@@ -106,6 +116,70 @@ int bj_audit_head(struct bj_audit *audit, struct bj_audit_head *ret, struct bj_e
     struct bj_error own;
 
     return bj_audit_read_head(audit, ret, err != NULL ? err : &own);
+}
+
+/* ---- the end of the chain ---- */
+
+/* The last record and the hash that it was made with. */
+struct end {
+    struct bj_audit_head last, before;
+    unsigned char hash[BJ_AUDIT_HASH_SIZE]; /* of `before` and the last one's body */
+};
+
+/* Reads it; what follows nothing else follows the base. *ret_right: it is as we write it. */
+static int read_end(struct bj_audit *audit, const struct bj_audit_base *base, struct end *ret,
+                    bool *ret_right, struct bj_error *err)
+{
+    sqlite3_stmt *row = bj_audit_statement(audit, BJ_SQL_END);
+    int result = row != NULL ? sqlite3_step(row) : SQLITE_ERROR;
+    struct bj_buf body;
+    bool right = true, none = result == SQLITE_DONE;
+
+    bj_buf_init(&body, BJ_AUDIT_RECORD_MAX);
+    *ret = (struct end){.last = base->last, .before = base->last};
+    if (result == SQLITE_ROW) {
+        ret->last.number = sqlite3_column_int64(row, 0);
+        right = take_blob(row, 1, ret->last.hash, BJ_AUDIT_HASH_SIZE);
+        bj_buf_append(&body, sqlite3_column_text(row, 2), (size_t)sqlite3_column_bytes(row, 2));
+        result = sqlite3_step(row);
+    }
+    if (result == SQLITE_ROW) {
+        ret->before.number = sqlite3_column_int64(row, 0);
+        right = take_blob(row, 1, ret->before.hash, BJ_AUDIT_HASH_SIZE) && right;
+    } else if (result != SQLITE_DONE) {
+        bj_buf_release(&body);
+        return bj_audit_fail(audit, "read", err);
+    }
+    sqlite3_reset(row);
+    if (none) /* retention leaves at least its own record, so nothing was ever there */
+        bj_audit_hash_first(base->id, ret->hash);
+    else
+        bj_audit_hash(ret->before.hash, bj_buf_text(&body), body.length, ret->hash);
+    *ret_right = right && (none ? ret->last.number == 0
+                                : !body.failed && ret->last.number == ret->before.number + 1);
+    result = body.no_memory
+                 ? bj_fail(err, BJ_E_NO_MEMORY, "audit", "cannot read the records: out of memory")
+                 : 0;
+    bj_buf_release(&body);
+    return result;
+}
+
+/* What a writer looks at before its first record: the base, the last record and its link. */
+static int check_end(struct bj_audit *audit, struct bj_error *err)
+{
+    struct bj_audit_base base;
+    struct end end;
+    bool right = false;
+    int result = bj_audit_find_base(audit, &base, &right, err);
+
+    if (result == 0 && !right)
+        return bj_audit_fail_damaged(audit, "its base is gone or changed", err);
+    if (result == 0)
+        result = read_end(audit, &base, &end, &right, err);
+    if (result == 0 && (!right || memcmp(end.hash, end.last.hash, sizeof end.hash) != 0))
+        return bj_audit_fail_damaged(
+            audit, "its last record does not follow from the one before, or is changed", err);
+    return result;
 }
 
 /* ---- transactions ---- */
@@ -144,8 +218,10 @@ int bj_audit_transaction(struct bj_audit *audit, struct bj_error *err)
     if (run(audit, BJ_SQL_BEGIN) < 0)
         return bj_audit_fail(audit, "write to", err);
     audit->open = true;
-    result = audit->log_checked ? 0 : bj_audit_check_log(audit, err);
-    audit->log_checked = result == 0;
+    result = audit->checked ? 0 : bj_audit_check_log(audit, err);
+    if (result == 0 && !audit->checked)
+        result = check_end(audit, err);
+    audit->checked = result == 0;
     if (result == 0)
         result = bj_audit_read_head(audit, &audit->head, err);
     if (result < 0)
@@ -286,11 +362,11 @@ static const char *name(struct bj_audit *audit, int which, const char *text)
 
     if (text == NULL)
         return NULL;
-    kept->length = 0;
-    kept->failed = kept->no_memory = false;
-    bj_mask_cut(audit->mask, text, strlen(text), BJ_AUDIT_NAME_MAX, kept);
-    if (kept->failed)
-        audit->body.failed = audit->body.no_memory = true;
+    bj_audit_mask_cut(audit, text, strlen(text), BJ_AUDIT_NAME_MAX, kept);
+    if (kept->failed) {
+        audit->body.failed = true;
+        audit->body.no_memory = kept->no_memory;
+    }
     return bj_buf_text(kept);
 }
 

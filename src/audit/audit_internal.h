@@ -13,6 +13,7 @@ enum bj_audit_sql {
     BJ_SQL_COMMIT,
     BJ_SQL_ROLLBACK,
     BJ_SQL_HEAD,
+    BJ_SQL_END,
     BJ_SQL_BASE,
     BJ_SQL_INSERT,
     BJ_SQL_FIND,
@@ -24,7 +25,7 @@ struct bj_audit {
     char *path; /* owned */
     enum bj_audit_access access;
     bool durable;
-    bool log_checked; /* nothing accepted was lost from the log: see wal.c */
+    bool checked; /* the log and the end of the chain are as they should be */
     int busy_ms;
     int64_t (*now_ns)(void *context);
     void *now_context;
@@ -51,6 +52,12 @@ extern const char *const bj_audit_schema[];
 int bj_audit_fail(struct bj_audit *audit, const char *doing, struct bj_error *err);
 bool bj_audit_is_damage(int sqlite_code);
 
+/* "… is damaged: WHAT", with what the user can do. Returns the negative code. */
+int bj_audit_fail_damaged(struct bj_audit *audit, const char *what, struct bj_error *err);
+
+/* user_version of the file; what SQLite says. */
+int bj_audit_read_version(struct bj_audit *audit, int *ret);
+
 /* The statement, ready to bind; NULL on failure, which bj_audit_fail() explains. */
 sqlite3_stmt *bj_audit_statement(struct bj_audit *audit, enum bj_audit_sql which);
 
@@ -68,6 +75,9 @@ struct bj_audit_base {
     struct bj_audit_head last; /* the last one removed, or number 0 and hash(0) */
 };
 int bj_audit_read_base(struct bj_audit *audit, struct bj_audit_base *ret, struct bj_error *err);
+/* The same, but a base that is gone or none of ours is no error: *ret_right is false. */
+int bj_audit_find_base(struct bj_audit *audit, struct bj_audit_base *ret, bool *ret_right,
+                       struct bj_error *err);
 
 /* A new record in the open transaction, or in one of its own; its body is to be written next. */
 int bj_audit_start(struct bj_audit *audit, enum bj_audit_kind kind, struct bj_audit_record *ret,
@@ -95,6 +105,13 @@ void bj_audit_body_outcome(struct bj_audit *audit, const struct bj_audit_record 
                            const struct bj_audit_outcome *outcome);
 void bj_audit_body_prune(struct bj_audit *audit, const struct bj_audit_record *record,
                          const struct bj_audit_head *last);
+
+/*
+ * The text into `out`, which is emptied: masked, and where it is longer than `maximum` bytes cut
+ * and said to be.
+ */
+void bj_audit_mask_cut(struct bj_audit *audit, const char *text, size_t length, size_t maximum,
+                       struct bj_buf *out);
 
 /* How the body of a record with these columns begins. */
 void bj_audit_body_head(const struct bj_audit_record *record, struct bj_buf *out);

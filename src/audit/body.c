@@ -18,19 +18,27 @@
 
 static const char *const kind_names[] = {"", "verdict", "outcome", "prune"};
 
-/* Masks into `scratch`, cuts, and appends as a JSON string. */
+void bj_audit_mask_cut(struct bj_audit *audit, const char *text, size_t length, size_t maximum,
+                       struct bj_buf *out)
+{
+    out->length = 0;
+    out->failed = out->no_memory = false;
+    if (bj_mask_cut(audit->mask, text, length, maximum, out))
+        bj_buf_printf(out, "[cut: %zu bytes in all]", length);
+}
+
+/* Masks, cuts, and appends as a JSON string. */
 static void put_masked(struct bj_audit *audit, const char *text, size_t length, size_t maximum)
 {
     struct bj_buf *out = &audit->body, *scratch = &audit->scratch;
 
-    scratch->length = 0;
-    if (bj_mask_cut(audit->mask, text, length, maximum, scratch))
-        bj_buf_printf(scratch, "[cut: %zu bytes in all]", length);
-    if (scratch->failed)
-        out->failed = out->no_memory = true;
-    else
+    bj_audit_mask_cut(audit, text, length, maximum, scratch);
+    if (!scratch->failed) {
         bj_json_put_string(out, bj_buf_text(scratch), scratch->length);
-    scratch->failed = scratch->no_memory = false;
+    } else if (!out->failed) {
+        out->failed = true;
+        out->no_memory = scratch->no_memory;
+    }
 }
 
 static void put_text(struct bj_audit *audit, const char *name, const char *text)

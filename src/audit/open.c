@@ -6,6 +6,7 @@
  * A new database is made under another name and linked into place when it is whole, so that a file
  * at its place always has been whole once, and an empty one is damage.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -24,7 +25,8 @@
 #include "base/mem.h"
 #include "base/str.h"
 
-#define BUSY_MS 5000
+#define BUSY_MS          5000
+#define LEFTOVER_SECONDS 60
 #define LOG_PAGES                                                                                  \
     128 /* a balance: reading a page takes the next process 2 µs, and carrying them               \
            over waits for the disk */
@@ -46,10 +48,18 @@ static const char *const sql_texts[BJ_SQL_COUNT] = {
     [BJ_SQL_COMMIT] = "COMMIT",
     [BJ_SQL_ROLLBACK] = "ROLLBACK",
     [BJ_SQL_HEAD] = "SELECT number,hash FROM record ORDER BY number DESC LIMIT 1",
+    [BJ_SQL_END] = "SELECT number,hash,body FROM record ORDER BY number DESC LIMIT 2",
     [BJ_SQL_BASE] = "SELECT id,number,hash FROM base",
     [BJ_SQL_INSERT] = "INSERT INTO record VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
     [BJ_SQL_FIND] = "SELECT kind FROM record WHERE number=?",
 };
+
+int bj_audit_fail_damaged(struct bj_audit *audit, const char *what, struct bj_error *err)
+{
+    bj_fail(err, BJ_E_SYSTEM, "audit", "%s is damaged: %s", audit->path, what);
+    bj_error_append(err, DAMAGED_ADVICE, audit->path, audit->path);
+    return -BJ_E_SYSTEM;
+}
 
 bool bj_audit_is_damage(int sqlite_code)
 {
@@ -311,10 +321,47 @@ static int place(int dir_fd, const char *new_name, const char *name, const char 
         return bj_fail_errno(err, "audit", "cannot create %s", path);
     if (BJ_SYS(linkat(dir_fd, new_name, dir_fd, name, 0)) < 0 && errno != EEXIST)
         return bj_fail_errno(err, "audit", "cannot create %s", path);
-    dir = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (dir >= 0)
-        fsync(dir);
+    dir = BJ_SYS(openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    /* EINVAL: a file system that has nothing to write for a directory. */
+    if (dir < 0 || (BJ_SYS(fsync(dir)) < 0 && errno != EINVAL))
+        return bj_fail_errno(err, "audit", "cannot write the directory of %s", path);
     return 0;
+}
+
+/* Is it what a creator of `name` that was killed left: `.name.` and 16 digits, or a log of that? */
+static bool is_leftover(const char *entry, const char *name)
+{
+    char prefix[80];
+    size_t length;
+
+    snprintf(prefix, sizeof prefix, ".%.64s.", name);
+    length = strlen(prefix);
+    if (strncmp(entry, prefix, length) != 0 || strspn(entry + length, "0123456789abcdef") != 16)
+        return false;
+    entry += length + 16;
+    return entry[0] == '\0' || bj_streq(entry, "-wal") || bj_streq(entry, "-shm");
+}
+
+/* Removes what was left long enough ago that nobody is at it any more. As far as it goes. */
+static void sweep(int dir_fd, const char *name)
+{
+    int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    const struct dirent *entry;
+    struct stat status;
+
+    if (dir == NULL) {
+        if (fd >= 0)
+            close(fd);
+        return;
+    }
+    while ((entry = readdir(dir)) != NULL) {
+        if (is_leftover(entry->d_name, name) &&
+            fstatat(dir_fd, entry->d_name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+            S_ISREG(status.st_mode) && status.st_mtime < time(NULL) - LEFTOVER_SECONDS)
+            unlinkat(dir_fd, entry->d_name, 0);
+    }
+    closedir(dir);
 }
 
 static int create(struct bj_audit *audit, int dir_fd, struct bj_error *err)
@@ -325,6 +372,7 @@ static int create(struct bj_audit *audit, int dir_fd, struct bj_error *err)
     unsigned long long random;
     int fd, result;
 
+    sweep(dir_fd, name);
     if (BJ_SYS(getrandom(&random, sizeof random, 0)) != sizeof random)
         return bj_fail_errno(err, "audit", "cannot create %s", audit->path);
     snprintf(path, sizeof path, "%.*s.%.64s.%016llx", (int)(name - audit->path), audit->path, name,
@@ -369,16 +417,40 @@ static void configure(struct bj_audit *audit)
         sqlite3_db_config(audit->db, SQLITE_DBCONFIG_WRITABLE_SCHEMA, 1, NULL);
 }
 
-static int check_version(struct bj_audit *audit, struct bj_error *err)
+int bj_audit_read_version(struct bj_audit *audit, int *ret)
 {
     sqlite3_stmt *ask = NULL;
-    int version = 0, result;
+    int result = sqlite3_prepare_v2(audit->db, "PRAGMA user_version", -1, &ask, NULL);
 
-    result = sqlite3_prepare_v2(audit->db, "PRAGMA user_version", -1, &ask, NULL);
-    if (result == SQLITE_OK && sqlite3_step(ask) == SQLITE_ROW)
-        version = sqlite3_column_int(ask, 0);
-    result = sqlite3_finalize(ask);
-    if (result != SQLITE_OK)
+    *ret = 0;
+    if (result == SQLITE_OK && (result = sqlite3_step(ask)) == SQLITE_ROW)
+        *ret = sqlite3_column_int(ask, 0);
+    sqlite3_finalize(ask);
+    return result == SQLITE_ROW ? SQLITE_OK : result;
+}
+
+/*
+ * Does the file begin as ours do, whatever follows? Read through SQLite's own descriptor, since to
+ * close another one would let go of this process's locks.
+ */
+static bool begins_as_ours(struct bj_audit *audit)
+{
+    static const unsigned char id[4] = {'B', 'J', 'A', 'U'};
+    unsigned char header[72];
+    sqlite3_file *file = NULL;
+
+    return sqlite3_file_control(audit->db, "main", SQLITE_FCNTL_FILE_POINTER, &file) == SQLITE_OK &&
+           file->pMethods != NULL &&
+           file->pMethods->xRead(file, header, sizeof header, 0) == SQLITE_OK &&
+           memcmp(header, "SQLite format 3", 16) == 0 && memcmp(header + 68, id, sizeof id) == 0;
+}
+
+/* A reader is let in where the file was ours: it says what can be read of it, and verify more. */
+static int check_version(struct bj_audit *audit, struct bj_error *err)
+{
+    int version, result = bj_audit_read_version(audit, &version);
+
+    if (result != SQLITE_OK && !bj_audit_is_damage(result))
         return bj_audit_fail(audit, "open", err);
     if (version == BJ_AUDIT_VERSION)
         return 0;
@@ -386,10 +458,13 @@ static int check_version(struct bj_audit *audit, struct bj_error *err)
         return bj_fail(err, BJ_E_UNSUPPORTED, "audit",
                        "%s was made by another version of belljar (format %d, this one knows %d)",
                        audit->path, version & 0xffff, BJ_AUDIT_VERSION & 0xffff);
-    return bj_fail(err, BJ_E_SYSTEM, "audit",
-                   "%s is not a database of audit records, or it is damaged; it is left as it is: "
-                   "move it away, or name another file",
-                   audit->path);
+    if (!begins_as_ours(audit))
+        return bj_fail(err, BJ_E_SYSTEM, "audit",
+                       "%s is not an audit database; it is left as it is: choose another file",
+                       audit->path);
+    return audit->access == BJ_AUDIT_READ
+               ? 0
+               : bj_audit_fail_damaged(audit, "its beginning was changed", err);
 }
 
 static int connect_database(struct bj_audit *audit, struct bj_error *err)

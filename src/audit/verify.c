@@ -161,10 +161,14 @@ static void check_anchor(struct proof *proof)
 static int check_schema(struct proof *proof, struct bj_error *err)
 {
     sqlite3_stmt *row = NULL;
-    int result = sqlite3_prepare_v2(proof->audit->db,
-                                    "SELECT sql FROM sqlite_schema ORDER BY rowid", -1, &row, NULL);
-    int count = 0;
+    int version, count = 0, result = bj_audit_read_version(proof->audit, &version);
 
+    if (result != SQLITE_OK)
+        return bj_audit_fail(proof->audit, "read", err);
+    if (version != BJ_AUDIT_VERSION)
+        wrong(proof, 0, "the number of the format was changed");
+    result = sqlite3_prepare_v2(proof->audit->db, "SELECT sql FROM sqlite_schema ORDER BY rowid",
+                                -1, &row, NULL);
     if (result == SQLITE_OK) {
         while ((result = sqlite3_step(row)) == SQLITE_ROW) {
             const char *sql = (const char *)sqlite3_column_text(row, 0);
@@ -203,10 +207,15 @@ static int check_pages(struct proof *proof, struct bj_error *err)
 static int check_chain(struct proof *proof, struct bj_error *err)
 {
     struct bj_audit_filter all = BJ_AUDIT_FILTER_ALL;
-    int result = bj_audit_read_base(proof->audit, &proof->base, err);
+    bool right = false;
+    int result = bj_audit_find_base(proof->audit, &proof->base, &right, err);
 
     if (result < 0)
         return result;
+    if (!right) {
+        wrong(proof, 0, "the base is gone or changed, so that nothing can be proved");
+        return 0;
+    }
     proof->at = proof->base.last;
     proof->check->after = proof->base.last.number;
     meet_anchor(proof, &proof->at);
@@ -237,7 +246,9 @@ int bj_audit_verify(struct bj_audit *audit, const struct bj_audit_head *anchor,
     err = err != NULL ? err : &own;
     *ret = (struct bj_audit_check){.sound = true};
     bj_buf_init(&proof.head, BJ_AUDIT_RECORD_MAX);
-    if (audit->open || sqlite3_exec(audit->db, "BEGIN", NULL, NULL, NULL) != SQLITE_OK)
+    if (audit->open)
+        return bj_fail(err, BJ_E_INVALID, "audit", "a batch of records is open");
+    if (sqlite3_exec(audit->db, "BEGIN", NULL, NULL, NULL) != SQLITE_OK)
         return bj_audit_fail(audit, "read", err);
     result = check_schema(&proof, err);
     if (result == 0 && ret->sound)
@@ -246,6 +257,11 @@ int bj_audit_verify(struct bj_audit *audit, const struct bj_audit_head *anchor,
         wrong(&proof, ret->head.number + 1, "%.250s", err->message);
     if (result == 0 && ret->sound)
         result = check_pages(&proof, err);
+    if (result < 0 && result != -BJ_E_NO_MEMORY &&
+        bj_audit_is_damage(sqlite3_extended_errcode(audit->db))) {
+        wrong(&proof, 0, "the file is damaged: %.180s", sqlite3_errmsg(audit->db));
+        result = 0;
+    }
     sqlite3_exec(audit->db, "COMMIT", NULL, NULL, NULL);
     bj_buf_release(&proof.head);
     return result;

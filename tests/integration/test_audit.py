@@ -384,6 +384,27 @@ def test_what_is_no_database(records, content):
     assert records.file.read_bytes() == content
 
 
+@pytest.mark.parametrize("size", [0, 60, 100, 1000, 5000])
+def test_verify_of_what_was_cut_off(records, size):
+    """As long as the file can be told to have been ours, the answer is that it is not whole."""
+    records.fill(500)
+    records.tamper("PRAGMA wal_checkpoint(TRUNCATE)")
+    os.truncate(records.file, size)
+    done = records("verify")
+    if size < 72:
+        assert done.status == 125 and "not an audit database" in done.err
+        assert "mv " not in done.err
+    else:
+        assert done.status == 1 and done.out.startswith("not whole: "), done
+
+
+def test_verify_without_a_base(records):
+    records.fill()
+    records.tamper("DELETE FROM base")
+    done = records("verify")
+    assert done.status == 1 and done.out.startswith("not whole: the base is gone"), done
+
+
 def test_link_is_refused(records, tmp_path):
     records.fill(1)
     link = tmp_path / "link.db"

@@ -185,6 +185,19 @@ def test_damaged_database_stops_a_required_run(belljar, victim, tmp_path):
     assert path.read_bytes() == before
 
 
+@pytest.mark.parametrize("sql", [
+    "DELETE FROM base", "UPDATE record SET hash=zeroblob(32) WHERE number=2",
+    "UPDATE record SET body='{}' WHERE number=2"])
+def test_history_with_a_changed_end_stops_a_required_run(belljar, victim, tmp_path, sql):
+    path = tmp_path / "audit.db"
+    words = ("--audit", "required", "--audit-file", path, "-c")
+    assert belljar.run(*words, "true").status == 0
+    with sqlite3.connect(path) as database:
+        database.executescript(sql)
+    done = belljar.run(*words, "rm -f precious")
+    assert done.status == 125 and victim.exists() and "is damaged: its " in done.err, done
+
+
 def test_database_within_reach_of_the_workload_is_refused(belljar, tmp_path):
     inside = belljar.directory / "audit.db"
     done = belljar.run("--audit", "on", "--audit-file", inside, "true")

@@ -110,6 +110,35 @@ static void long_texts_are_cut(void **state)
     assert_true(verify(place, NULL).sound);
 }
 
+/* A name is masked as a whole and cut between characters. */
+static void long_names_are_cut(void **state)
+{
+    static const char secret[] = "ghp_0123456789abcdefghijABCDEFGHIJ012345";
+    struct place *place = *state;
+    struct bj_audit *audit = open_as(place, BJ_AUDIT_WRITE);
+    struct bj_request request = {.command = "true"};
+    struct bj_audit_who who = {.uid = 1};
+    struct bj_verdict verdict;
+    struct bj_error err = {0};
+    struct seen seen;
+    char tool[400], key[600] = "x";
+
+    memset(tool, 'x', sizeof tool);
+    tool[239] = ' ';
+    memcpy(tool + 240, secret, sizeof secret);
+    for (int i = 0; i < 200; i++)
+        strcat(key, "\xc3\xa9");
+    request.tool = tool;
+    request.key = key;
+    bj_verdict_init(&verdict);
+    assert_int_equal(bj_audit_append_verdict(audit, &request, &verdict, &who, NULL, &err), 0);
+    read_all(audit, &seen);
+    assert_null(strstr(seen.bodies[0], "ghp_"));
+    assert_non_null(strstr(seen.bodies[0], "\xc3\xa9[cut: 401 bytes in all]"));
+    bj_audit_close(audit);
+    assert_true(verify(place, NULL).sound);
+}
+
 static void reader_cannot_write(void **state)
 {
     struct place *place = *state;
@@ -130,6 +159,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(outcome_once_and_of_a_verdict, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(batch_is_all_or_nothing, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(long_texts_are_cut, place_setup, place_teardown),
+        cmocka_unit_test_setup_teardown(long_names_are_cut, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(reader_cannot_write, place_setup, place_teardown),
     };
 

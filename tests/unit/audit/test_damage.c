@@ -120,6 +120,42 @@ static void writer_leaves_it(void **state)
     bj_audit_close(audit);
 }
 
+/* Nothing joins a chain whose end or base is visibly not as it was left. */
+static void writer_looks_at_the_end(void **state)
+{
+    static const char *const attacks[] = {
+        "DELETE FROM base",
+        "UPDATE base SET hash=zeroblob(3)",
+        "UPDATE record SET body=replace(body,'1500','1501') WHERE number=6",
+        "UPDATE record SET hash=zeroblob(32) WHERE number=6",
+        "UPDATE record SET hash=zeroblob(32) WHERE number=5",
+        "DELETE FROM record WHERE number=5",
+        "DELETE FROM record WHERE number<6",
+        "UPDATE record SET number=9 WHERE number=6",
+        "INSERT INTO record SELECT 7,time,kind,NULL,uid,key,sandbox,tool,decision,risk,exit_code,"
+        "duration_us,body,hash FROM record WHERE number=6",
+        "DELETE FROM record; UPDATE base SET number=3",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof attacks / sizeof *attacks; i++) {
+        void *slot = NULL;
+        struct place *place;
+        struct bj_audit *audit;
+        struct bj_error err = {0};
+
+        assert_int_equal(place_setup(&slot), 0);
+        place = slot;
+        put_calls(place, 3);
+        tamper(place, attacks[i]);
+        audit = open_as(place, BJ_AUDIT_WRITE);
+        if (bj_audit_begin(audit, &err) != -BJ_E_SYSTEM || !strstr(err.message, " is damaged: "))
+            fail_msg("%s: %s", attacks[i], err.message);
+        bj_audit_close(audit);
+        place_teardown(&slot);
+    }
+}
+
 /* ---- the log ---- */
 
 /* Bytes of a frame of the log, from 0. */
@@ -392,6 +428,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(damaged_page, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(cut_off, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(writer_leaves_it, place_setup, place_teardown),
+        cmocka_unit_test(writer_looks_at_the_end),
         cmocka_unit_test_setup_teardown(damaged_log, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(torn_log, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(full_disk, place_setup, place_teardown),

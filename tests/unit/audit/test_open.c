@@ -116,13 +116,43 @@ static void strange_files_stay(void **state)
     assert_int_equal(stat(place->path, &status), 0);
     assert_int_equal(status.st_size, 0);
     write_file(place->path, text, sizeof text);
-    refused(place->path, BJ_AUDIT_WRITE, BJ_E_SYSTEM, "damaged");
-    refused(place->path, BJ_AUDIT_READ, BJ_E_SYSTEM, "damaged");
+    refused(place->path, BJ_AUDIT_WRITE, BJ_E_SYSTEM, "choose another file");
+    refused(place->path, BJ_AUDIT_READ, BJ_E_SYSTEM, "not an audit database");
     unlink(place->path);
     tamper(place, "CREATE TABLE t(a)");
-    refused(place->path, BJ_AUDIT_WRITE, BJ_E_SYSTEM, "not a database of audit records");
+    refused(place->path, BJ_AUDIT_WRITE, BJ_E_SYSTEM, "not an audit database");
     tamper(place, "PRAGMA user_version=1112145922");
     refused(place->path, BJ_AUDIT_WRITE, BJ_E_UNSUPPORTED, "another version");
+}
+
+/* What a creator that was killed left goes with the next one, once it is old enough. */
+static void leftovers_are_swept(void **state)
+{
+    static const struct {
+        const char *name;
+        bool old, stays;
+    } files[] = {{".audit.db.0123456789abcdef", true, false},
+                 {".audit.db.0123456789abcdef-wal", true, false},
+                 {".audit.db.fedcba9876543210", false, true},
+                 {".audit.db.0123456789abcdefg", true, true},
+                 {".other.db.0123456789abcdef", true, true}};
+    const struct timespec past[2] = {{.tv_sec = 1000000000}, {.tv_sec = 1000000000}};
+    struct place *place = *state;
+    struct bj_error err;
+    char path[160];
+
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        snprintf(path, sizeof path, "%s/%s", place->directory, files[i].name);
+        write_file(path, "x", 1);
+        if (files[i].old)
+            assert_int_equal(utimensat(AT_FDCWD, path, past, 0), 0);
+    }
+    assert_int_equal(try_open(place->path, BJ_AUDIT_WRITE, &err), 0);
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        snprintf(path, sizeof path, "%s/%s", place->directory, files[i].name);
+        if ((access(path, F_OK) == 0) != files[i].stays)
+            fail_msg("%s", path);
+    }
 }
 
 static void log_without_database(void **state)
@@ -188,6 +218,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(links_are_refused, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(places_of_others_are_refused, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(strange_files_stay, place_setup, place_teardown),
+        cmocka_unit_test_setup_teardown(leftovers_are_swept, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(log_without_database, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(locked_by_another, place_setup, place_teardown),
         cmocka_unit_test(default_place),

@@ -50,6 +50,9 @@ static const struct attack {
      "tables"},
     {"other table", "CREATE TABLE t(a)", 0, "tables"},
     {"index gone", "DROP INDEX outcome", 0, "tables"},
+    {"base gone", "DELETE FROM base", 0, "base is gone"},
+    {"base strange", "UPDATE base SET id='x'", 0, "base is gone or changed"},
+    {"format", "PRAGMA user_version=7", 0, "number of the format"},
 };
 
 static void each_attack_shows(void **state)
