@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "model/tool.h"
 #include "policy/judge_internal.h"
 #include "policy/policy_internal.h"
@@ -101,6 +102,38 @@ static enum bj_decision unknown_decision(enum bj_unknown_commands unknown)
                                           : BJ_ASK;
 }
 
+bool bj_effect_is_unread_code(const struct bj_effect *effect)
+{
+    static const char *const interpreted[] = {
+        "python", "python-module", "perl", "ruby",  "node", "php", "lua", "sh", "bash",  "fish",
+        "csh",    "powershell",    "java", "julia", "r",    "tcl", "nix", "go", "other",
+    };
+    /* Files that say how something is built; building is what these programs are listed for. */
+    static const char *const built[] = {"build", "cmake", "make", "ninja"};
+    bool script = effect->kind == BJ_EFFECT_SCRIPT || effect->kind == BJ_EFFECT_STDIN_SCRIPT;
+
+    if (!script && effect->kind != BJ_EFFECT_CODE)
+        return false;
+    for (size_t i = 0; i < sizeof interpreted / sizeof *interpreted; i++) {
+        if (bj_streq(effect->language, interpreted[i]))
+            return false;
+    }
+    for (size_t i = 0; script && i < sizeof built / sizeof *built; i++) {
+        if (bj_streq(effect->language, built[i]))
+            return false;
+    }
+    return true;
+}
+
+static const char *what_is_unread(const struct bj_command *command)
+{
+    for (size_t i = 0; i < command->program.effect_count && !command->function; i++) {
+        if (bj_effect_is_unread_code(&command->program.effects[i]))
+            return "it has code that may run programs and write files";
+    }
+    return NULL;
+}
+
 /* Under a list, a program or script that is not known may be one that the list is about. */
 static void judge_unknown(const struct bj_judge *judge, struct bj_judgement *judgement)
 {
@@ -110,15 +143,15 @@ static void judge_unknown(const struct bj_judge *judge, struct bj_judgement *jud
         return;
     for (size_t i = 0; i < judgement->commands->count; i++) {
         const struct bj_command *command = &judgement->commands->list[i];
+        const char *why = command->unknown == BJ_KNOWN ? what_is_unread(command) : command->why;
         char description[200];
 
-        if (command->unknown == BJ_KNOWN)
+        if (command->unknown == BJ_KNOWN && why == NULL)
             continue;
         snprintf(description, sizeof description, "%s%s%s",
                  command->unknown == BJ_UNKNOWN_NAME ? "which program this runs is not known"
                                                      : "what this runs is not known",
-                 command->why != NULL && command->why[0] != '\0' ? ": " : "",
-                 command->why != NULL ? command->why : "");
+                 why != NULL && why[0] != '\0' ? ": " : "", why != NULL ? why : "");
         bj_judgement_add(
             judgement, command,
             &(struct bj_violation){

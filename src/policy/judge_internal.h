@@ -33,6 +33,13 @@ bool bj_judgement_late(struct bj_judgement *judgement);
 void bj_judgement_add(struct bj_judgement *judgement, const struct bj_command *command,
                       const struct bj_violation *violation);
 
+/*
+ * Is this effect code that nobody has read, of a program that is not an interpreter by nature? A
+ * list that has python is meant to let its scripts run; one that has vim is not meant to let it
+ * start programs.
+ */
+bool bj_effect_is_unread_code(const struct bj_effect *effect);
+
 /* Patterns of command_blacklist. */
 struct bj_blacklist;
 int bj_blacklist_new(char *const *patterns, struct bj_blacklist **ret, struct bj_error *err);

@@ -288,12 +288,16 @@ static bool is_always_allowed(const char *path)
         "/dev/null",  "/dev/zero",   "/dev/full",   "/dev/random", "/dev/urandom",
         "/dev/stdin", "/dev/stdout", "/dev/stderr", "/dev/tty",    "/dev/fd",
     };
+    static const char descriptors[] = "/dev/fd/";
+    size_t length = sizeof descriptors - 1;
 
     for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
-        if (bj_path_is_below(path, paths[i]))
+        if (bj_streq(path, paths[i]))
             return true;
     }
-    return false;
+    /* What is below a directory that is open is not open itself. */
+    return bj_starts_with(path, descriptors) && path[length] != '\0' &&
+           path[length + strspn(path + length, "0123456789")] == '\0';
 }
 
 static enum bj_path_answer decide_allowed(const struct bj_paths *paths,

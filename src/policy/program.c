@@ -362,12 +362,14 @@ static void enter_subcommand(struct reader *reader, const struct bj_word *word)
 }
 
 /* An operand. True if all that follows is operands too. */
-static bool take_operand(struct reader *reader, size_t at)
+static bool take_operand(struct reader *reader, size_t at, bool ended)
 {
     const struct bj_word *word = &reader->argv[at];
     size_t index = reader->ret->operand_count - reader->operand_base;
 
-    if (word->length > 0 && word->text[0] == BJ_HOLE && reader->row->attributes & IS_CAN_RUN)
+    if (word->length > 0 && reader->row->attributes & IS_CAN_RUN &&
+        (word->text[0] == BJ_HOLE ||
+         (word->glob && !ended && strchr("*?[", word->text[0]) != NULL)))
         unknown(reader, word, "a word that may turn out to be an option", true);
     bj_reader_add_operand(reader, word);
     if (index == 0 && reader->row->child_count > 0) {
@@ -413,7 +415,7 @@ static void read_arguments(struct reader *reader)
             if (reader->splice_count > 0)
                 splice(reader, i);
         } else {
-            ended |= take_operand(reader, i);
+            ended |= take_operand(reader, i, ended);
         }
     }
 }

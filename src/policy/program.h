@@ -54,6 +54,7 @@ struct bj_program {
     const char *name;
     bool known; /* there is a row for it, and its options were read by that row */
     bool paths; /* its operands are paths */
+    const struct bj_word *directory; /* where an option has it go first; NULL: it stays */
     const struct bj_flag *flags;
     size_t flag_count;
     const struct bj_word *operands; /* without -- */

@@ -69,6 +69,19 @@ static bool is_name(const struct awk *awk, const char *text)
 
 /* ---- Tokens ---- */
 
+/* From the [ of [:alpha:], [.x.] or [=x=] to its ], if it has one in this line. */
+static void skip_class(struct awk *awk)
+{
+    int mark = peek(awk, 1);
+
+    for (size_t i = 2; peek(awk, i) >= 0 && peek(awk, i) != '\n'; i++) {
+        if (peek(awk, i) == mark && peek(awk, i + 1) == ']') {
+            awk->at += i + 1;
+            return;
+        }
+    }
+}
+
 /* Up to the closing character; false if a newline or the end comes first. */
 static bool skip_quoted(struct awk *awk, int close)
 {
@@ -85,6 +98,8 @@ static bool skip_quoted(struct awk *awk, int close)
                 awk->at++;
             if (peek(awk, 1) == ']')
                 awk->at++;
+        } else if (bracket && c == '[' && peek(awk, 1) > 0 && strchr(":.=", peek(awk, 1)) != NULL) {
+            skip_class(awk);
         } else if (bracket && c == ']') {
             bracket = false;
         } else if (c == close && !bracket) {

@@ -339,6 +339,18 @@ void bj_list_stdin(struct reader *reader, const struct use *use, struct operands
         effect->language = use->argument;
 }
 
+void bj_list_sql(struct reader *reader, const struct use *use, struct operands *left)
+{
+    struct use sql = *use;
+
+    sql.argument = "sql";
+    if (left->count == 0)
+        bj_list_stdin(reader, &sql, left);
+    for (size_t i = 0; i < left->count; i++)
+        bj_verb_code(reader, &sql, &left->words[i]);
+    take_all(left);
+}
+
 /* A script in several -e is one text with a newline between them. */
 void bj_list_joined(struct reader *reader, const struct use *use, struct operands *left)
 {

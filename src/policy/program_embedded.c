@@ -199,8 +199,11 @@ static bool is_key(const char *text, size_t length, const char *key)
     return is(text, length, key);
 }
 
-void bj_verb_pair(struct reader *reader, const struct use *use, const struct bj_word *value)
+void bj_verb_pair(struct reader *reader, const struct use *use, const struct bj_word *pair)
 {
+    size_t blanks = strspn(pair->text, " \t\r\n");
+    struct bj_word trimmed = bj_word_slice(reader, pair, blanks, pair->length - blanks);
+    const struct bj_word *value = &trimmed;
     size_t length = key_length(value, "= \t");
     struct bj_word rest = value_of(reader, value, length);
     struct use found = *use;
@@ -362,6 +365,116 @@ void bj_verb_socat_address(struct reader *reader, const struct use *use,
     bj_reader_use(reader, &found, found.verb == VERB_CONNECTS ? value : &rest);
 }
 
+/* ---- SQL ---- */
+
+/* Words of a command that name files: `r /etc/passwd`. */
+static void read_words(struct reader *reader, const struct use *use, const struct bj_word *text)
+{
+    size_t count;
+    struct bj_word *words = bj_word_split(reader, text, true, &count);
+
+    for (size_t i = 1; i < count; i++) {
+        if (words[i].length > 1 && strchr("/~.", words[i].text[0]) != NULL &&
+            memchr(words[i].text, '/', words[i].length) != NULL)
+            bj_reader_effect_word(reader, use, BJ_EFFECT_READS, &words[i]);
+    }
+}
+
+static bool is_one_of(const char *text, size_t length, const char *const *words)
+{
+    for (; *words != NULL; words++) {
+        if (is(text, length, *words))
+            return true;
+    }
+    return false;
+}
+
+/* Queries that run nothing. What begins otherwise, even a word inside a string that may read,
+ * write or run, is not taken for one. */
+static bool is_plain_sql(const struct bj_word *code)
+{
+    static const char *const first[] = {
+        "select",      "insert",     "update",     "delete",  "create",   "drop",
+        "alter",       "pragma",     "begin",      "commit",  "rollback", "explain",
+        "with",        "values",     "analyze",    "reindex", "show",     "desc",
+        "describe",    "end",        "savepoint",  "release", "truncate", "vacuum",
+        ".tables",     ".schema",    ".headers",   ".header", ".mode",    ".databases",
+        ".indexes",    ".indices",   ".dump",      ".quit",   ".exit",    ".show",
+        ".width",      ".separator", ".nullvalue", ".timer",  ".changes", ".bail",
+        ".fullschema", ".stats",     ".help",      NULL};
+    static const char *const never[] = {"edit",
+                                        "writefile",
+                                        "readfile",
+                                        "load_extension",
+                                        "fts3_tokenizer",
+                                        "attach",
+                                        "into_outfile",
+                                        "outfile",
+                                        "dumpfile",
+                                        "load_file",
+                                        "load",
+                                        "copy",
+                                        "program",
+                                        "infile",
+                                        "system",
+                                        "source",
+                                        "fsdir",
+                                        "lsdir",
+                                        "shell",
+                                        "install",
+                                        "read_csv",
+                                        "read_text",
+                                        "read_blob",
+                                        "lo_import",
+                                        "lo_export",
+                                        "pg_read_file",
+                                        "writable_schema",
+                                        "zipfile",
+                                        "execute",
+                                        "language",
+                                        NULL};
+    bool begins = true;
+
+    if (code->holes || memchr(code->text, '\\', code->length) != NULL)
+        return false;
+    for (size_t i = 0; i < code->length;) {
+        size_t to = i;
+
+        while (to < code->length &&
+               (is_name_char(code->text[to]) || (begins && to == i && code->text[to] == '.')))
+            to++;
+        if (to == i) {
+            begins |= code->text[i] == ';';
+            i++;
+            continue;
+        }
+        if (begins && !is_one_of(code->text + i, to - i, first))
+            return false;
+        if (is_one_of(code->text + i, to - i, never) ||
+            (is(code->text + i, to - i, "into") && memmem(code->text, i, "acuum", 5) != NULL))
+            return false;
+        begins = false;
+        i = to;
+    }
+    return memmem(code->text, code->length, "\n.", 2) == NULL &&
+           (code->text[0] != '.' || memchr(code->text, '|', code->length) == NULL);
+}
+
+/* Strings of code that is not plain may be files: attach 'FILE', .open FILE. */
+bool bj_code_sql(struct reader *reader, const struct use *use, const struct bj_word *code)
+{
+    struct bj_word words = bj_word_of(reader, code, code->text, code->length);
+
+    if (is_plain_sql(code))
+        return true;
+    for (size_t i = 0; i < words.length; i++) {
+        if (strchr("'\"();,`", words.text[i]) != NULL && words.text[i] != '\0')
+            ((char *)words.text)[i] = ' ';
+    }
+    read_words(reader, use, &words);
+    return false;
+}
+
 /* ---- Commands of editors and debuggers ---- */
 
 /* The first ! of an ex command begins shell text: :!x, :r !x, :w !x, :%!x; less has it alone. */
@@ -385,24 +498,67 @@ void bj_verb_ex_command(struct reader *reader, const struct use *use, const stru
     effect = bj_reader_effect_word(reader, use, BJ_EFFECT_CODE, value);
     if (effect != NULL)
         effect->language = "vim";
+    read_words(reader, use, value);
 }
 
 static const struct address gdb_commands[] = {
-    {"shell", VERB_SHELL},       {"!", VERB_SHELL},
-    {"make", VERB_UNKNOWN},      {"pipe", VERB_UNKNOWN},
-    {"|", VERB_UNKNOWN},         {"python", VERB_CODE},
-    {"py", VERB_CODE},           {"python-interactive", VERB_CODE},
-    {"pi", VERB_CODE},           {"source", VERB_LOADS},
-    {"exec-file", VERB_PROGRAM}, {"file", VERB_PROGRAM},
-    {"call", VERB_UNKNOWN},      {"print", VERB_UNKNOWN},
-    {"p", VERB_UNKNOWN},         {"compile", VERB_UNKNOWN},
-    {"guile", VERB_CODE},        {"gu", VERB_CODE},
-    {"platform", VERB_SHELL},    {"script", VERB_CODE},
-    {"target", VERB_UNKNOWN},
+    {"shell", VERB_SHELL},  {"!", VERB_SHELL},        {"python", VERB_CODE},
+    {"py", VERB_CODE},      {"pi", VERB_CODE},        {"python-interactive", VERB_CODE},
+    {"source", VERB_LOADS}, {"guile", VERB_CODE},     {"exec-file", VERB_PROGRAM},
+    {"file", VERB_PROGRAM}, {"platform", VERB_SHELL}, {"script", VERB_CODE},
 };
 
-void bj_verb_gdb_command(struct reader *reader, const struct use *use, const struct bj_word *value)
+/* Those that only look and step, as long as no expression with a call stands behind them. */
+static const char *const gdb_harmless[] = {
+    "bt",    "backtrace",   "where", "run",     "r",     "start",  "break",   "b",      "tbreak",
+    "c",     "continue",    "n",     "next",    "s",     "step",   "ni",      "si",     "nexti",
+    "stepi", "finish",      "quit",  "q",       "info",  "i",      "list",    "l",      "frame",
+    "f",     "up",          "down",  "show",    "help",  "kill",   "k",       "delete", "d",
+    "disas", "disassemble", "x",     "until",   "fin",   "detach", "disable", "enable", "inspect",
+    "p",     "print",       "watch", "display", "ptype", "whatis",
+};
+
+/* Settings of how things are shown: `set exec-wrapper` and others choose what runs. */
+static const char *const gdb_settings[] = {"set pagination ", "set confirm ",
+                                           "set width ",      "set height ",
+                                           "set print ",      "set disassembly-flavor "};
+
+static bool is_harmless_to_gdb(const struct bj_word *value, size_t length,
+                               const struct bj_word *rest)
 {
+    /* `thread apply all COMMAND`, `frame apply all COMMAND` */
+    if (is(value->text, length, "thread") || is(value->text, length, "t"))
+        return memmem(rest->text, rest->length, "ap", 2) == NULL ||
+               (rest->length > 3 && memcmp(rest->text + rest->length - 3, " bt", 3) == 0);
+    if (rest->text[strcspn(rest->text, "(`|\"';&<>")] != '\0' ||
+        memmem(rest->text, rest->length, "apply", 5) != NULL)
+        return false;
+    for (size_t i = 0; i < sizeof gdb_settings / sizeof *gdb_settings; i++) {
+        if (bj_word_starts(value, gdb_settings[i]))
+            return true;
+    }
+    for (size_t i = 0; i < sizeof gdb_harmless / sizeof *gdb_harmless; i++) {
+        if (is(value->text, length, gdb_harmless[i]))
+            return true;
+    }
+    return false;
+}
+
+/* The whole name, or the beginning of it; a single letter may be another command's. */
+static bool is_abbreviated(const char *text, size_t length, const char *name)
+{
+    return is(text, length, name) ||
+           (length > 1 && length < strlen(name) && strncasecmp(text, name, length) == 0);
+}
+
+/* What is neither known to be harmless nor read stays code. */
+void bj_verb_gdb_command(struct reader *reader, const struct use *use, const struct bj_word *text)
+{
+    size_t blanks = strspn(text->text, " \t\n");
+    struct bj_word trimmed = bj_word_slice(reader, text, blanks, text->length - blanks);
+    const struct bj_word *value = &trimmed;
+    struct bj_effect *effect;
+    bool known = false;
     size_t length =
         value->length > 0 && strchr("!|", value->text[0]) != NULL ? 1 : key_length(value, " \t/");
     struct use found = {.via = use->via, .argument = "python"};
@@ -414,10 +570,18 @@ void bj_verb_gdb_command(struct reader *reader, const struct use *use, const str
     }
     while (rest.length > 0 && rest.text[0] == ' ')
         rest = bj_word_slice(reader, &rest, 1, rest.length - 1);
-    for (size_t i = 0; i < sizeof gdb_commands / sizeof *gdb_commands; i++) {
-        if (is(value->text, length, gdb_commands[i].name)) {
+    if (length == 0 || is_harmless_to_gdb(value, length, &rest))
+        return;
+    for (size_t i = 0; i < sizeof gdb_commands / sizeof *gdb_commands && !known; i++) {
+        if (is_abbreviated(value->text, length, gdb_commands[i].name)) {
             found.verb = gdb_commands[i].verb;
             bj_reader_use(reader, &found, &rest);
+            known = true;
         }
     }
+    if (known)
+        return;
+    effect = bj_reader_effect_word(reader, use, BJ_EFFECT_CODE, value);
+    if (effect != NULL)
+        effect->language = "gdb";
 }

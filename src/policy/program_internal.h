@@ -169,6 +169,7 @@ bool bj_verb_takes_list(uint8_t verb);
 
 /* Code inside arguments. Each gives whether all that it does was told; else it stays code. */
 bool bj_code_sed(struct reader *reader, const struct use *use, const struct bj_word *code);
+bool bj_code_sql(struct reader *reader, const struct use *use, const struct bj_word *code);
 bool bj_code_awk(struct reader *reader, const struct use *use, const struct bj_word *code);
 void bj_code_calls(struct reader *reader, const struct use *use, const struct bj_word *code);
 
@@ -195,6 +196,7 @@ BJ_VALUE_FUNCTION(bj_verb_git_config);
 BJ_VALUE_FUNCTION(bj_verb_git_url);
 BJ_VALUE_FUNCTION(bj_verb_go_flags);
 BJ_VALUE_FUNCTION(bj_verb_helper);
+BJ_VALUE_FUNCTION(bj_verb_names_from);
 BJ_VALUE_FUNCTION(bj_verb_outputs);
 BJ_VALUE_FUNCTION(bj_verb_pair);
 BJ_VALUE_FUNCTION(bj_verb_remote);
@@ -219,6 +221,7 @@ BJ_LIST_FUNCTION(bj_list_git_config);
 BJ_LIST_FUNCTION(bj_list_joined);
 BJ_LIST_FUNCTION(bj_list_parallel);
 BJ_LIST_FUNCTION(bj_list_shell);
+BJ_LIST_FUNCTION(bj_list_sql);
 BJ_LIST_FUNCTION(bj_list_stdin);
 BJ_LIST_FUNCTION(bj_list_typed);
 BJ_LIST_FUNCTION(bj_list_xargs);

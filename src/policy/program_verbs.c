@@ -121,8 +121,8 @@ void bj_verb_runs(struct reader *reader, const struct use *use, const struct bj_
         bj_reader_effect(reader, use, BJ_EFFECT_RUNS, words, count);
 }
 
-/* sed and awk are read whole, so what they do is told by effects, and only what could not be read
- * stays code. Other languages stay code whatever is found in them. */
+/* sed, awk and SQL are read whole, so what they do is told by effects, and only what could not be
+ * read stays code. Other languages stay code whatever is found in them. */
 void bj_verb_code(struct reader *reader, const struct use *use, const struct bj_word *value)
 {
     struct bj_effect *effect;
@@ -130,6 +130,8 @@ void bj_verb_code(struct reader *reader, const struct use *use, const struct bj_
     if (strcmp(use->argument, "sed") == 0 && bj_code_sed(reader, use, value))
         return;
     if (strcmp(use->argument, "awk") == 0 && bj_code_awk(reader, use, value))
+        return;
+    if (strcmp(use->argument, "sql") == 0 && bj_code_sql(reader, use, value))
         return;
     effect = bj_reader_effect_word(reader, use, BJ_EFFECT_CODE, value);
     if (effect != NULL)
@@ -162,6 +164,9 @@ void bj_verb_directory(struct reader *reader, const struct use *use, const struc
 {
     (void)use;
     reader->directory = *value;
+    reader->ret->directory = bj_arena_array(reader->arena, 1, sizeof *value);
+    if (reader->ret->directory != NULL)
+        memcpy((void *)reader->ret->directory, value, sizeof *value);
     reader->has_directory = true;
 }
 
@@ -169,6 +174,13 @@ void bj_verb_outputs(struct reader *reader, const struct use *use, const struct 
 {
     if (!bj_word_is(value, "-"))
         bj_reader_effect_word(reader, use, BJ_EFFECT_WRITES, value);
+}
+
+/* A list of files that may hold options as well. */
+void bj_verb_names_from(struct reader *reader, const struct use *use, const struct bj_word *value)
+{
+    bj_reader_effect_word(reader, use, BJ_EFFECT_READS, value);
+    bj_reader_effect_word(reader, use, BJ_EFFECT_UNKNOWN, value);
 }
 
 void bj_verb_at_file(struct reader *reader, const struct use *use, const struct bj_word *value)

@@ -197,6 +197,20 @@ static bool fits_entry(const char *entry, const struct bj_command *command)
     return true;
 }
 
+/* What an option can have a listed program do beyond what it is listed for. What it runs is in the
+ * list of commands, and has to be listed as well. */
+static bool is_by_nature(const struct bj_effect *effect)
+{
+    switch (effect->kind) {
+    case BJ_EFFECT_RUNS:
+    case BJ_EFFECT_READS:
+    case BJ_EFFECT_CONNECTS:
+        return true;
+    default:
+        return effect->by_default;
+    }
+}
+
 /* Why a command cannot be let out whatever its words are; NULL if nothing speaks against it. */
 static const char *obstacle(const struct bj_command *command)
 {
@@ -215,6 +229,12 @@ static const char *obstacle(const struct bj_command *command)
     for (size_t i = 0; i < sizeof moves / sizeof *moves; i++) {
         if (bj_word_is(&command->words[0], moves[i]))
             return "it changes the directory";
+    }
+    if (command->program.directory != NULL)
+        return "an option of it changes the directory";
+    for (size_t i = 0; i < command->program.effect_count; i++) {
+        if (!is_by_nature(&command->program.effects[i]))
+            return "an option of it chooses code or files";
     }
     for (size_t i = 0; i < command->word_count; i++) {
         const struct bj_word *word = &command->words[i];

@@ -218,13 +218,6 @@ static void judge_setting(const struct bj_whitelist *list, struct bj_judgement *
     judge_variable(list, judgement, command, name, &value);
 }
 
-/* Of tools for data: listing sed is not meant to list what its scripts run, as listing python is.
- */
-static bool is_data_language(const char *language)
-{
-    return bj_streq(language, "sed") || bj_streq(language, "awk");
-}
-
 static void judge_effect(const struct bj_whitelist *list, struct bj_judgement *judgement,
                          const struct bj_command *command, const struct bj_effect *effect)
 {
@@ -254,15 +247,8 @@ static void judge_effect(const struct bj_whitelist *list, struct bj_judgement *j
                 "this may run something that the text does not tell", via,
                 "write the argument out");
         break;
-    case BJ_EFFECT_SCRIPT:
-    case BJ_EFFECT_STDIN_SCRIPT:
-        if (judgement->unknown != BJ_UNKNOWN_ALLOWED && is_data_language(effect->language))
-            add(judgement, command, "whitelist.unknown",
-                judgement->unknown == BJ_UNKNOWN_DENIED ? BJ_DENY : BJ_ASK,
-                "this script may run programs and write files, and its text is not known", via,
-                "write the script into the command");
-        break;
-    default: /* what it runs is judged by itself; reading and talking is no program */
+    default: /* what it runs and code that nobody read are judged by themselves; reading and talking
+                is no program */
         break;
     }
 }

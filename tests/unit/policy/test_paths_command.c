@@ -122,6 +122,26 @@ static void test_names_anywhere(void **state)
           {"mytool src", BJ_ALLOW}, {"find . -name '*.c'", BJ_ALLOW}, {"cat a.txt", BJ_ALLOW});
 }
 
+static void test_other_words_for_a_path(void **state)
+{
+    (void)state;
+    CHECK("{\"security\": {\"denied_paths\": [\"/etc/shadow\", \"/srv/**/keys\", \"/ro:ro\"]}}",
+          {"git -C /etc diff --no-index /dev/null shadow", BJ_DENY},
+          {"CDPATH=/ cd etc; cat shadow", BJ_ASK}, {"export CDPATH=/; cd etc", BJ_ASK},
+          {"ln -s /etc e; cat e/shadow", BJ_ASK}, {"curl 'file://localhost/etc/shadow'", BJ_DENY},
+          {"curl FILE:///etc/%73hadow", BJ_DENY}, {"curl 'file:///etc/{shadow,x}'", BJ_ASK},
+          {"git clone file:///srv/a/keys", BJ_DENY}, {"printf /etc/shadow | tar c -T -", BJ_ASK},
+          {"echo /etc/shadow | cpio -o", BJ_ASK},
+          {"sqlite3 x \"attach '/etc/shadow' as a\"", BJ_DENY},
+          {"ed -s x <<< 'r /etc/shadow'", BJ_ASK}, {"vim -c 'r /etc/shadow'", BJ_DENY},
+          {"unknownprog -f/etc/shadow", BJ_DENY}, {"git -C /ro pull", BJ_DENY},
+          {"cd /ro && git pull", BJ_DENY}, {"csplit -f /ro/x f 1", BJ_DENY},
+          {"git -C src diff", BJ_ALLOW}, {"ln -s ../x y", BJ_ALLOW}, {"vim f", BJ_ALLOW},
+          {"curl https://x/etc/shadow", BJ_ALLOW}, {"sqlite3 db 'select 1'", BJ_ALLOW},
+          {"git add -A && git commit -m x", BJ_ALLOW}, {"make -C src all", BJ_ALLOW},
+          {"git -C /ro status", BJ_ALLOW}, {"unknownprog -I/usr/include x", BJ_ALLOW});
+}
+
 static void test_nothing_is_said_without_lists(void **state)
 {
     (void)state;
@@ -153,6 +173,7 @@ int main(void)
         cmocka_unit_test(test_parents_and_patterns),
         cmocka_unit_test(test_allowed),
         cmocka_unit_test(test_names_anywhere),
+        cmocka_unit_test(test_other_words_for_a_path),
         cmocka_unit_test(test_nothing_is_said_without_lists),
         cmocka_unit_test(test_violation_names_the_command),
     };

@@ -207,6 +207,34 @@ static void lets_nothing_else_out(void **state)
     }
 }
 
+/* Options by which a listed program runs, loads or writes something else, or goes elsewhere. */
+static void options_choose_nothing(void **state)
+{
+    static const char *const inside[] = {
+        "git --exec-path=. status",
+        "git --config-env=core.pager=HOME log",
+        "git --git-dir=/tmp/evil status",
+        "git -C /tmp status",
+        "git log --output=x",
+        "npm run test --script-shell=rm",
+        "npm --prefix /tmp run x",
+        "make -C /tmp",
+        "make --eval='x:;rm -rf ~' x",
+    };
+    static const char *const outside[] = {"git push", "npm run test", "make all", "make -j4"};
+    char *list[] = {"git", "npm", "make", NULL};
+
+    (void)state;
+    for (size_t i = 0; i < LENGTH(inside); i++) {
+        if (excluded(list, inside[i]))
+            fail_msg("%s", inside[i]);
+    }
+    for (size_t i = 0; i < LENGTH(outside); i++) {
+        if (!excluded(list, outside[i]))
+            fail_msg("%s", outside[i]);
+    }
+}
+
 static void says_why_it_was_kept_in(void **state)
 {
     char *list[] = {"git", NULL};
@@ -246,6 +274,7 @@ int main(void)
         cmocka_unit_test(the_truth_table),
         cmocka_unit_test(excludes_what_is_meant),
         cmocka_unit_test(lets_nothing_else_out),
+        cmocka_unit_test(options_choose_nothing),
         cmocka_unit_test(says_why_it_was_kept_in),
         cmocka_unit_test(without_a_parser_nothing_is_listed),
     };
