@@ -13,6 +13,7 @@
 #include "base/fd.h"
 #include "base/str.h"
 #include "cli/cli.h"
+#include "cli/completion.h"
 #include "wire/json.h"
 
 static const char usage[] =
@@ -62,6 +63,11 @@ static const struct action {
     {"verify", bj_audit_do_verify, BJ_AUDIT_READ}, {"head", bj_audit_do_head, BJ_AUDIT_READ},
     {"prune", bj_audit_do_prune, BJ_AUDIT_WRITE},
 };
+
+const char *bj_audit_action(size_t index)
+{
+    return index < sizeof actions / sizeof *actions ? actions[index].name : NULL;
+}
 
 int bj_audit_print_error(const struct bj_error *err)
 {

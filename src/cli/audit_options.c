@@ -7,6 +7,7 @@
 
 #include "base/str.h"
 #include "cli/audit.h"
+#include "cli/completion.h"
 #include "model/options.h"
 
 #define SECOND       ((int64_t)1000000000)
@@ -239,6 +240,14 @@ static bool takes(const struct option_row *row, const char *action)
 
     snprintf(padded, sizeof padded, " %s ", action);
     return row->actions == NULL || strstr(row->actions, padded) != NULL;
+}
+
+void bj_audit_put_options(const char *action, struct bj_buf *out)
+{
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        if (takes(&rows[i], action) && bj_starts_with(rows[i].name, "--"))
+            bj_buf_printf(out, " %s", rows[i].name);
+    }
 }
 
 static const struct option_row *find(const char *word, size_t length, const char *action)

@@ -6,6 +6,7 @@
  * an earlier --unshare-net, --perms and --size hold for the next option only.
  */
 #include "cli/bwrap_options.h"
+#include "cli/completion.h"
 
 #include <linux/capability.h>
 #include <stdio.h>
@@ -542,6 +543,15 @@ static const struct option options[] = {
     {"--size", 1, take_size, 0, "BYTES", "Set size of next argument (only for --tmpfs)"},
     {"--chmod", 2, take_chmod, 0, "OCTAL PATH", "Change permissions of PATH (must already exist)"},
 };
+
+void bj_bwrap_put_options(const char *action, struct bj_buf *out)
+{
+    (void)action;
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
+        if (options[i].take != take_refused)
+            bj_buf_printf(out, " %s", options[i].name);
+    }
+}
 
 void bj_bwrap_help(struct bj_buf *out)
 {

@@ -1,6 +1,8 @@
 /* belljar check for calls of any tool. */
 #include "cli/check_tool.h"
 
+#include "cli/completion.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,6 +40,17 @@ static const struct {
     {"-C", offsetof(struct tool_check, directory)},
 };
 #define OWN_COUNT (sizeof own_options / sizeof *own_options)
+
+/* Those of check.c, whose parser is not a table, stand here by name. */
+void bj_check_put_options(const char *action, struct bj_buf *out)
+{
+    (void)action;
+    for (size_t i = 0; i < OWN_COUNT; i++) {
+        if (bj_starts_with(own_options[i].name, "--"))
+            bj_buf_printf(out, " %s", own_options[i].name);
+    }
+    bj_buf_puts(out, " --rules --settings --dangerously-disable-sandbox");
+}
 
 static int fail(const struct bj_error *err)
 {

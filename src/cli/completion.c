@@ -3,6 +3,7 @@
  * commands. A command's own words, after the options, are completed as if it stood alone.
  */
 #include "cli/cli.h"
+#include "cli/completion.h"
 
 #include <stdio.h>
 #include <unistd.h>
@@ -26,6 +27,18 @@ static const struct command_row commands[] = {
 #undef BJ_COMMAND
 };
 #define COMMAND_COUNT (sizeof commands / sizeof commands[0])
+
+/* Commands with options of their own; `run` is whether they take those of `belljar run` as well. */
+static const struct own_row {
+    const char *name;
+    const char *(*action)(size_t index); /* NULL: it has none */
+    void (*put)(const char *action, struct bj_buf *out);
+    bool run;
+} own_rows[] = {{"audit", bj_audit_action, bj_audit_put_options, false},
+                {"bwrap", NULL, bj_bwrap_put_options, false},
+                {"check", NULL, bj_check_put_options, true},
+                {"wrap", NULL, bj_wrap_put_options, false}};
+#define OWN_COUNT (sizeof own_rows / sizeof *own_rows)
 
 #define CONFIG_ACTIONS "presets show validate schema"
 #define SHELLS         "bash zsh fish"
@@ -102,6 +115,36 @@ static void bash_flags(struct bj_buf *out)
     }
 }
 
+static void put_actions(const struct own_row *row, struct bj_buf *out)
+{
+    for (size_t i = 0; row->action(i) != NULL; i++)
+        bj_buf_printf(out, "%s%s", i > 0 ? " " : "", row->action(i));
+}
+
+/* In bash and zsh: where `of` matches, the options; they call a function of the same name. */
+static void put_own_case(const struct own_row *row, const char *action, const char *quote,
+                         struct bj_buf *out)
+{
+    bj_buf_printf(out, "    '%s%s%s'*) _belljar_offer %s", row->name, action != NULL ? " " : "",
+                  action != NULL ? action : "", quote);
+    row->put(action, out);
+    if (row->run)
+        bash_flags(out);
+    bj_buf_printf(out, "%s ;;\n", quote);
+}
+
+static void put_own_cases(const char *quote, struct bj_buf *out)
+{
+    for (size_t i = 0; i < OWN_COUNT; i++) {
+        const struct own_row *row = &own_rows[i];
+
+        if (row->action == NULL)
+            put_own_case(row, NULL, quote, out);
+        for (size_t k = 0; row->action != NULL && row->action(k) != NULL; k++)
+            put_own_case(row, row->action(k), quote, out);
+    }
+}
+
 static const char bash_opening[] = "# bash completion for belljar, by `belljar completion bash`\n"
                                    "# shellcheck disable=SC2207\n"
                                    "_belljar_value() {\n"
@@ -143,6 +186,17 @@ static const char bash_command[] =
     "        fi\n"
     "    fi\n"
     "}\n"
+    "_belljar_offer() {\n"
+    "    local word=${COMP_WORDS[COMP_CWORD]}\n"
+    "    _belljar_value \"${COMP_WORDS[COMP_CWORD - 1]}\" \"$word\"\n"
+    "    if ((${#COMPREPLY[@]} > 0)); then\n"
+    "        return\n"
+    "    elif [[ $word == -* ]]; then\n"
+    "        COMPREPLY=($(compgen -W \"$1\" -- \"$word\"))\n"
+    "    else\n"
+    "        compopt -o filenames; COMPREPLY=($(compgen -f -- \"$word\"))\n"
+    "    fi\n"
+    "}\n"
     "_belljar() {\n"
     "    local word=${COMP_WORDS[COMP_CWORD]}\n"
     "    COMPREPLY=()\n"
@@ -156,7 +210,7 @@ static const char bash_closing[] =
     "    case ${COMP_WORDS[1]} in\n"
     "    run) _belljar_run 2 command ;;\n"
     "    shell) _belljar_run 2 ;;\n"
-    "    doctor) COMPREPLY=($(compgen -W '--json' -- \"$word\")) ;;\n"
+    "    doctor | capabilities) COMPREPLY=($(compgen -W '--json' -- \"$word\")) ;;\n"
     "    completion) COMPREPLY=($(compgen -W '" SHELLS "' -- \"$word\")) ;;\n"
     "    config)\n"
     "        if ((COMP_CWORD == 2)); then\n"
@@ -166,9 +220,31 @@ static const char bash_closing[] =
     "        elif [[ ${COMP_WORDS[2]} == validate ]]; then\n"
     "            compopt -o filenames; COMPREPLY=($(compgen -f -- \"$word\"))\n"
     "        fi ;;\n"
-    "    esac\n"
-    "}\n"
-    "complete -F _belljar belljar\n";
+    "    esac\n";
+
+static const char bash_own[] = "    case \"${COMP_WORDS[1]} ${COMP_WORDS[2]} \" in\n";
+
+static const char bash_end[] = "    esac\n"
+                               "}\n"
+                               "complete -F _belljar belljar\n";
+
+/* Actions where one is to come; then the options of each. */
+static void bash_own_commands(struct bj_buf *out)
+{
+    for (size_t i = 0; i < OWN_COUNT; i++) {
+        if (own_rows[i].action == NULL)
+            continue;
+        bj_buf_printf(out,
+                      "    if ((COMP_CWORD == 2)) && [[ ${COMP_WORDS[1]} == %s ]]; then\n"
+                      "        COMPREPLY=($(compgen -W '",
+                      own_rows[i].name);
+        put_actions(&own_rows[i], out);
+        bj_buf_puts(out, "' -- \"$word\"))\n        return\n    fi\n");
+    }
+    bj_buf_puts(out, bash_own);
+    put_own_cases("'", out);
+    bj_buf_puts(out, bash_end);
+}
 
 static void bash_script(struct bj_buf *out)
 {
@@ -187,6 +263,7 @@ static void bash_script(struct bj_buf *out)
     for (size_t i = 0; i < COMMAND_COUNT; i++)
         bj_buf_printf(out, "%s%s", i > 0 ? " " : "", commands[i].name);
     bj_buf_puts(out, bash_closing);
+    bash_own_commands(out);
 }
 
 /* Brackets and colons mean something in an _arguments specification. */
@@ -247,6 +324,13 @@ static void zsh_options(struct bj_buf *out)
 
 static const char zsh_opening[] = "#compdef belljar\n"
                                   "# zsh completion for belljar, by `belljar completion zsh`\n"
+                                  "_belljar_offer() {\n"
+                                  "    if [[ $PREFIX == -* ]]; then\n"
+                                  "        compadd -- \"$@\"\n"
+                                  "    else\n"
+                                  "        _files\n"
+                                  "    fi\n"
+                                  "}\n"
                                   "_belljar() {\n"
                                   "    local -a options commands\n"
                                   "    options=(\n";
@@ -262,7 +346,8 @@ static const char zsh_closing[] = "    )\n"
                                   "    case $name in\n"
                                   "    run) _arguments -s -S $options '*:::command:_normal' ;;\n"
                                   "    shell) _arguments -s -S $options ;;\n"
-                                  "    doctor) _arguments '--json[print one object]' ;;\n"
+                                  "    doctor | capabilities) _arguments '--json[print one "
+                                  "object]' ;;\n"
                                   "    completion) _arguments ':shell:(" SHELLS ")' ;;\n"
                                   "    config)\n"
                                   "        if ((CURRENT == 2)); then\n"
@@ -274,9 +359,24 @@ static const char zsh_closing[] = "    )\n"
                                   "        elif [[ ${words[2]} == validate ]]; then\n"
                                   "            _files\n"
                                   "        fi ;;\n"
-                                  "    esac\n"
-                                  "}\n"
-                                  "compdef _belljar belljar\n";
+                                  "    esac\n";
+
+static void zsh_own_commands(struct bj_buf *out)
+{
+    for (size_t i = 0; i < OWN_COUNT; i++) {
+        if (own_rows[i].action == NULL)
+            continue;
+        bj_buf_printf(out,
+                      "    if ((CURRENT == 2)) && [[ $name == %s ]]; then\n"
+                      "        _values action ",
+                      own_rows[i].name);
+        put_actions(&own_rows[i], out);
+        bj_buf_puts(out, "\n        return\n    fi\n");
+    }
+    bj_buf_puts(out, "    case \"$name ${words[2]} \" in\n");
+    put_own_cases("", out);
+    bj_buf_puts(out, "    esac\n}\ncompdef _belljar belljar\n");
+}
 
 static void zsh_script(struct bj_buf *out)
 {
@@ -289,6 +389,7 @@ static void zsh_script(struct bj_buf *out)
         bj_buf_puts(out, "'\n");
     }
     bj_buf_puts(out, zsh_closing);
+    zsh_own_commands(out);
 }
 
 static void fish_option(const struct bj_option *option, struct bj_buf *out)
@@ -308,15 +409,50 @@ static void fish_option(const struct bj_option *option, struct bj_buf *out)
     bj_buf_puts(out, "\n");
 }
 
+static void fish_own(const struct own_row *row, const char *action, struct bj_buf *out)
+{
+    bj_buf_printf(out, "complete -c belljar -n '__belljar_at %s%s%s' -F -a '", row->name,
+                  action != NULL ? " " : "", action != NULL ? action : "");
+    row->put(action, out);
+    bj_buf_puts(out, "'\n");
+}
+
+static void fish_own_commands(struct bj_buf *out)
+{
+    for (size_t i = 0; i < OWN_COUNT; i++) {
+        const struct own_row *row = &own_rows[i];
+
+        if (row->action == NULL) {
+            fish_own(row, NULL, out);
+            continue;
+        }
+        bj_buf_printf(out, "complete -c belljar -n '__belljar_only %s' -a '", row->name);
+        put_actions(row, out);
+        bj_buf_puts(out, "'\n");
+        for (size_t k = 0; row->action(k) != NULL; k++)
+            fish_own(row, row->action(k), out);
+    }
+}
+
 static void fish_script(struct bj_buf *out)
 {
     bj_buf_puts(out, "# fish completion for belljar; generated by `belljar completion fish`\n"
                      "function __belljar_takes_options\n"
                      "    set -l words (commandline -opc)\n"
                      "    test (count $words) -ge 2; or return 1\n"
-                     "    contains -- $words[2] run shell; and return 0\n"
+                     "    contains -- $words[2] run shell check; and return 0\n"
                      "    test (count $words) -ge 3; and test \"$words[2] $words[3]\" = "
                      "'config show'\n"
+                     "end\n"
+                     "function __belljar_at\n"
+                     "    set -l words (commandline -opc)\n"
+                     "    test (count $words) -gt (count $argv); or return 1\n"
+                     "    set -l first $words[2..(math 1 + (count $argv))]\n"
+                     "    test \"$first\" = \"$argv\"\n"
+                     "end\n"
+                     "function __belljar_only\n"
+                     "    set -l words (commandline -opc)\n"
+                     "    test \"$words[2..-1]\" = \"$argv\"\n"
                      "end\n"
                      "complete -c belljar -f\n");
     for (size_t i = 0; i < COMMAND_COUNT; i++) {
@@ -330,9 +466,11 @@ static void fish_script(struct bj_buf *out)
                 "complete -c belljar -n '__fish_seen_subcommand_from config; and not "
                 "__fish_seen_subcommand_from " CONFIG_ACTIONS "' -a '" CONFIG_ACTIONS "'\n"
                 "complete -c belljar -n '__fish_seen_subcommand_from validate' -F\n"
-                "complete -c belljar -n '__fish_seen_subcommand_from doctor' -l json\n"
+                "complete -c belljar -n '__fish_seen_subcommand_from doctor capabilities' "
+                "-l json\n"
                 "complete -c belljar -n '__fish_seen_subcommand_from run' -a "
                 "'(__fish_complete_subcommand)'\n");
+    fish_own_commands(out);
     for (int i = 0; i < BJ_OPT_COUNT; i++) {
         const struct bj_option *option = bj_option_get((enum bj_option_id)i);
 

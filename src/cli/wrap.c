@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "cli/cli.h"
+#include "cli/completion.h"
 #include "wire/json.h"
 
 #define EXIT_FAILED 125
@@ -47,6 +48,13 @@ static const struct option long_options[] = {
     {"help", no_argument, NULL, HELP},
     {NULL, 0, NULL, 0},
 };
+
+void bj_wrap_put_options(const char *action, struct bj_buf *out)
+{
+    (void)action;
+    for (const struct option *option = long_options; option->name != NULL; option++)
+        bj_buf_printf(out, " --%s", option->name);
+}
 
 /* The command line, read. Lists and texts in them are owned. */
 struct arguments {

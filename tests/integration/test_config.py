@@ -614,6 +614,16 @@ def test_completion_parses(tmp_path, shell):
     (["belljar", "config", "show", "--net"], ["--network"]),
     (["belljar", "config", "sc"], ["schema"]),
     (["belljar", "completion", "z"], ["zsh"]),
+    (["belljar", "audit", "he"], ["head"]),
+    (["belljar", "audit", "verify", "--"], ["--json", "--head", "--file"]),
+    (["belljar", "audit", "list", "--sa"], ["--sandbox"]),
+    (["belljar", "wrap", "--b"], ["--backend"]),
+    (["belljar", "bwrap", "--ro-bind-t"], ["--ro-bind-try"]),
+    (["belljar", "bwrap", "--tmpfs", "/", "--unshare-p"], ["--unshare-pid"]),
+    (["belljar", "check", "--settings", "x", "--rul"], ["--rules"]),
+    (["belljar", "check", "--deny-r"], ["--deny-risk"]),
+    (["belljar", "check", "--deny-risk", "hi"], ["high"]),
+    (["belljar", "capabilities", "-"], ["--json"]),
 ])
 def test_bash_completes(tmp_path, words, expected):
     (tmp_path / "script").write_text(belljar("completion", "bash", cwd=tmp_path).stdout)
@@ -622,6 +632,15 @@ def test_bash_completes(tmp_path, words, expected):
     done = subprocess.run(["bash", "--norc", "-c", call, "bash", *words], cwd=tmp_path, text=True,
                           capture_output=True, timeout=30, check=True)
     assert done.stdout.split() == expected
+
+
+@pytest.mark.parametrize("words", [
+    ["audit"], ["check"], ["wrap"], ["bwrap"], ["capabilities"], ["doctor"]])
+def test_completion_knows_what_help_says(tmp_path, words):
+    script = belljar("completion", "bash", cwd=tmp_path).stdout
+    text = belljar(*words, "--help", cwd=tmp_path).stdout
+    for flag in set(re.findall(r"^ +(?:-\w, )?(--[a-z][a-z0-9-]+)", text, re.M)) - {"--help"}:
+        assert re.search(rf"[ ']{flag}[ ']", script), flag
 
 
 def test_bad_completion(tmp_path):
