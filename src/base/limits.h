@@ -42,6 +42,7 @@
  */
 #define BJ_SHELL_TEXT_MAX     (64 << 10) /* bytes of a text, here-documents and all */
 #define BJ_SHELL_COMMANDS_MAX 2048       /* simple commands listed of one text */
+#define BJ_SHELL_LISTED_MAX   32768      /* words of all commands listed of one text */
 #define BJ_SHELL_DEPTH_MAX    48         /* nesting of substitutions, groups, texts in texts */
 #define BJ_SHELL_STEPS_MAX    200000     /* tokens read and statements walked */
 #define BJ_SHELL_WORDS_MAX    8192       /* words of one command */

@@ -356,8 +356,13 @@ static int judge_pipelines(struct hunt *hunt, struct bj_error *err)
     size_t *members = bj_arena_array(hunt->judgement->arena, commands->count, sizeof *members);
     size_t count = 0;
 
-    if (members == NULL)
+    if (members == NULL && hunt->judgement->arena->no_memory)
         return bj_fail(err, BJ_E_NO_MEMORY, "policy", "out of memory");
+    if (members == NULL) {
+        /* The text is too large for what it may use, which is asked about. */
+        hunt->judgement->too_slow |= commands->incomplete == BJ_COMPLETE;
+        return 0;
+    }
     for (size_t i = 0; i < commands->count; i++) {
         if (commands->list[i].pipeline >= 0)
             members[count++] = i;

@@ -317,6 +317,8 @@ static size_t read_option(struct reader *reader, size_t at, bool *final)
     bool onedash = reader->row->attributes & IS_ONEDASH;
     size_t used = 0;
 
+    if (reader->row->attributes & IS_PLUS && word->text[1] != '-')
+        return read_cluster(reader, at, 1, reader->row->attributes & IS_APART, final);
     if (word->text[0] == '+')
         return read_cluster(reader, at, 0, false, final);
     if ((word->text[1] == '-' || onedash) && read_long(reader, at, &used, final))
@@ -332,6 +334,8 @@ static bool is_option(const struct reader *reader, const struct bj_word *word)
 
     if (word->length > 1 && word->text[0] == '-')
         return true;
+    if (reader->row->attributes & IS_PLUS)
+        return word->length > 1 && word->text[0] == '+';
     return word->length > 0 && word->text[0] == '+' && find_letter(reader, '+', &option);
 }
 

@@ -34,6 +34,8 @@ enum {
     IS_PRIVILEGED = 1 << 9, /* what it runs runs as another user */
     IS_SECOND = 1 << 10,    /* options end at the second operand, not at the first: ssh */
     IS_CAN_RUN = 1 << 11,   /* an option of it can run something: made by the generator */
+    IS_PLUS = 1 << 12,      /* +x is a cluster of options as -x is: shells */
+    IS_APART = 1 << 13,     /* the values of letters are always arguments of their own: bash */
 };
 
 /* All texts are offsets into `strings`, so that the data needs no relocation. */
@@ -204,6 +206,7 @@ BJ_VALUE_FUNCTION(bj_verb_downloads);
 BJ_VALUE_FUNCTION(bj_verb_runs);
 BJ_VALUE_FUNCTION(bj_verb_script);
 BJ_VALUE_FUNCTION(bj_verb_socat_address);
+BJ_VALUE_FUNCTION(bj_verb_startup);
 BJ_VALUE_FUNCTION(bj_verb_tar_action);
 BJ_VALUE_FUNCTION(bj_verb_tar_archive);
 BJ_VALUE_FUNCTION(bj_verb_variable);

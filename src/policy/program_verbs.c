@@ -153,6 +153,15 @@ void bj_verb_script(struct reader *reader, const struct use *use, const struct b
         effect->language = use->argument;
 }
 
+void bj_verb_startup(struct reader *reader, const struct use *use, const struct bj_word *value)
+{
+    struct use script = *use;
+
+    script.argument = "sh";
+    bj_reader_effect_word(reader, use, BJ_EFFECT_LOADS, value);
+    bj_verb_script(reader, &script, value);
+}
+
 void bj_verb_helper(struct reader *reader, const struct use *use, const struct bj_word *value)
 {
     struct bj_word helper = bj_word_of(reader, value, use->argument, strlen(use->argument));

@@ -5,6 +5,9 @@
 #include "base/mem.h"
 #include "policy/shell_internal.h"
 
+/* Bytes between looks at the clock. */
+#define SPENT_MAX 8192
+
 struct bj_shell *bj_shell_new(struct bj_error *err)
 {
     struct bj_shell *shell = bj_alloc(sizeof *shell);
@@ -53,11 +56,21 @@ bool bj_sh_step(struct walk *walk)
     if (walk->arena->failed || walk->steps > BJ_SHELL_STEPS_MAX) {
         bj_sh_incomplete(walk, BJ_TOO_LARGE, 0);
         walk->stopped = true;
-    } else if ((walk->steps & 255) == 0 && bj_sh_time_left(walk) == 1) {
+    }
+    bj_sh_spend(walk, 64);
+    return !walk->stopped;
+}
+
+void bj_sh_spend(struct walk *walk, size_t bytes)
+{
+    walk->spent += bytes;
+    if (walk->spent < SPENT_MAX || walk->stopped)
+        return;
+    walk->spent = 0;
+    if (bj_sh_time_left(walk) == 1) {
         bj_sh_incomplete(walk, BJ_TOO_SLOW, 0);
         walk->stopped = true;
     }
-    return !walk->stopped;
 }
 
 bool bj_sh_enter(struct walk *walk)
@@ -137,6 +150,7 @@ struct text bj_sh_concat(struct walk *walk, struct text a, struct text b)
     if (a.length > BJ_SHELL_STRING_MAX || b.length > BJ_SHELL_STRING_MAX - a.length)
         return HOLE_TEXT;
     both = bj_arena_alloc(walk->arena, a.length + b.length + 1);
+    bj_sh_spend(walk, (size_t)a.length + b.length);
     if (both == NULL)
         return HOLE_TEXT;
     if (a.length > 0)

@@ -403,6 +403,8 @@ void bj_sh_follow_variable(struct call *call, const char *name, const struct bj_
     if (strcmp(name, "BASH_ENV") == 0 || strcmp(name, "ENV") == 0) {
         if (bj_sh_file_text(walk, value, &text))
             bj_sh_run_text(call, text, true);
+        else if (value->length > 0)
+            bj_sh_unknown(walk, call->index, "what a script runs before its own text is not known");
         /* It is expanded again when a shell starts. */
         bj_sh_expand_quoted(walk, bj_word_text(value), SCAN_QUOTED, call->source, call->from,
                             call->to);

@@ -332,7 +332,8 @@ struct walk {
     struct process_output *processes;
     uint32_t process_count, process_room;
     uint32_t stamp;
-    uint32_t steps;
+    uint32_t steps, listed;
+    size_t spent; /* since the last look at the clock */
     uint32_t depth, loops;
     int parent, pipeline, stage, pipelines;
     bool privileged, background, stopped;
@@ -348,6 +349,8 @@ struct walk {
 
 /* Counts a step: false when the walk must end (memory, time, too much). */
 bool bj_sh_step(struct walk *walk);
+/* Counts bytes that were copied or looked at between steps. */
+void bj_sh_spend(struct walk *walk, size_t bytes);
 bool bj_sh_enter(struct walk *walk);
 void bj_sh_leave(struct walk *walk);
 void bj_sh_incomplete(struct walk *walk, enum bj_incomplete why, uint32_t at);

@@ -84,7 +84,9 @@ int bj_sh_list(struct call *call, const struct bj_word *words, size_t count)
 
     if (before >= 0)
         return before;
-    if (result->count >= BJ_SHELL_COMMANDS_MAX) {
+    walk->listed += (uint32_t)count;
+    bj_sh_spend(walk, count * 64);
+    if (result->count >= BJ_SHELL_COMMANDS_MAX || walk->listed > BJ_SHELL_LISTED_MAX) {
         bj_sh_incomplete(walk, BJ_TOO_LARGE, call->from);
         walk->stopped = true;
         return -1;

@@ -89,6 +89,35 @@ static int run_unknown(struct call *call, struct bj_word *words, size_t count, b
     return call->index;
 }
 
+/* A program that is not there is handed to a function, if the text made one for that. */
+static void run_not_found(struct call *call, const struct bj_word *words, size_t count)
+{
+    static const struct text names[] = {{"command_not_found_handle", 24},
+                                        {"command_not_found_handler", 25}};
+    struct walk *walk = call->walk;
+    struct call child = *call;
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        struct slot *slot = bj_sh_slot(walk, SLOT_FUNCTION, names[i]);
+        uint32_t mark = walk->journal.count;
+        int parent = walk->parent;
+        struct bj_word *all;
+
+        if (slot == NULL || slot->values == NULL || calls_itself(walk, bj_sh_pick(walk, slot)) ||
+            memchr(words[0].text, '/', words[0].length) != NULL)
+            continue;
+        all = bj_arena_array(walk->arena, count + 1, sizeof *all);
+        if (all == NULL)
+            return;
+        all[0] = bj_sh_word(walk, names[i], call->from, call->to);
+        memcpy(all + 1, words, count * sizeof *all);
+        walk->parent = call->index;
+        bj_sh_run(&child, all, count + 1, true);
+        walk->parent = parent;
+        bj_sh_undo(walk, mark);
+    }
+}
+
 int bj_sh_run(struct call *call, struct bj_word *words, size_t count, bool shell)
 {
     struct walk *walk = call->walk;
@@ -122,6 +151,8 @@ int bj_sh_run(struct call *call, struct bj_word *words, size_t count, bool shell
             bj_sh_write(walk, walk->sink, bj_sh_output(walk, &walk->result->list[call->index]));
     } else {
         bj_sh_follow(call);
+        if (shell)
+            run_not_found(call, words, count);
     }
     return call->index;
 }
