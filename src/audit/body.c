@@ -246,15 +246,34 @@ static void put_arguments(struct bj_audit *audit, const char *text)
 
 /* ---- the three kinds ---- */
 
+/* It may have been cut when the verdict was made, in the middle of a secret. */
+static void put_reason(struct bj_audit *audit, const char *name, const char *text)
+{
+    size_t length = strlen(text);
+
+    if (length < BJ_VERDICT_TEXT_MAX) {
+        put_text(audit, name, text);
+        return;
+    }
+    audit->scratch.length = 0;
+    bj_mask_rest(audit->mask, text, length, &audit->scratch);
+    bj_buf_printf(&audit->body, ",\"%s\":", name);
+    if (audit->scratch.failed)
+        audit->body.failed = audit->body.no_memory = true;
+    else
+        bj_json_put_string(&audit->body, bj_buf_text(&audit->scratch), audit->scratch.length);
+    audit->scratch.failed = audit->scratch.no_memory = false;
+}
+
 static void put_violation(struct bj_audit *audit, const struct bj_violation *violation)
 {
     bj_buf_puts(&audit->body, "{\"rule\":");
     put_masked(audit, violation->rule, strlen(violation->rule), BJ_AUDIT_TEXT_MAX);
     bj_buf_printf(&audit->body, ",\"risk\":\"%s\",\"decision\":\"%s\"",
                   bj_risk_name(violation->risk), bj_decision_name(violation->decision));
-    put_text(audit, "description", violation->description);
-    put_text(audit, "command", violation->command);
-    put_text(audit, "advice", violation->advice);
+    put_reason(audit, "description", violation->description);
+    put_reason(audit, "command", violation->command);
+    put_reason(audit, "advice", violation->advice);
     if (violation->to > violation->from)
         bj_buf_printf(&audit->body, ",\"from\":%zu,\"to\":%zu", violation->from, violation->to);
     bj_buf_puts(&audit->body, "}");

@@ -113,10 +113,21 @@ static void add_masked(struct bj_verdict *verdict, struct bj_violation violation
 {
     const char **texts[] = {&violation.rule, &violation.description, &violation.command,
                             &violation.advice};
-    struct bj_buf masked[sizeof texts / sizeof *texts];
+    struct bj_buf masked[sizeof texts / sizeof *texts] = {0};
 
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
-        *texts[i] = make_fit(mask, *texts[i], TEXT_CUT, &masked[i]);
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        struct bj_buf
+            whole; /* of what the verdict has, which may be cut in the middle of a secret */
+
+        bj_buf_init(&whole, MASKED_MAX);
+        if (strlen(*texts[i]) >= BJ_VERDICT_TEXT_MAX)
+            bj_mask_rest(mask, *texts[i], strlen(*texts[i]), &whole);
+        else
+            bj_buf_puts(&whole, *texts[i]);
+        *texts[i] =
+            whole.failed ? BJ_MASKED : make_fit(mask, bj_buf_text(&whole), TEXT_CUT, &masked[i]);
+        bj_buf_release(&whole);
+    }
     bj_verdict_add(verdict, &violation);
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         bj_buf_release(&masked[i]);

@@ -166,7 +166,8 @@ static struct spelt escape_at(const struct bj_mask_text *text, size_t at)
 }
 
 /*
- * How many bytes of the text from `at` on spell the value; 0 if they do not. A quote is a byte of
+ * How many bytes of the text from `at` on spell the value, or its beginning where the text was cut
+ * off; 0 if they do not. A quote is a byte of
  * the value if it can be, or never one unless escaped: `quotes` chooses.
  */
 static size_t spells(const struct bj_mask_text *text, size_t at, const struct bj_mask_value *value,
@@ -180,7 +181,7 @@ static size_t spells(const struct bj_mask_text *text, size_t at, const struct bj
         struct spelt escape;
 
         if (at >= text->length)
-            return 0;
+            return text->cut && done >= VALUE_MIN ? at - from : 0;
         if (c == value->text[done] && (quotes || !quote)) {
             at++;
             done++;
@@ -265,9 +266,10 @@ static struct bj_mask_span find(const struct bj_mask *mask, const struct bj_mask
     return found;
 }
 
-void bj_mask_text(const struct bj_mask *mask, const char *text, size_t length, struct bj_buf *out)
+static void mask_text(const struct bj_mask *mask, const char *text, size_t length, bool cut,
+                      struct bj_buf *out)
 {
-    struct bj_mask_text scan = {.at = text, .length = length};
+    struct bj_mask_text scan = {.at = text, .length = length, .cut = cut};
     size_t plain = 0, at = 0;
 
     while (at < length) {
@@ -299,6 +301,16 @@ void bj_mask_text(const struct bj_mask *mask, const char *text, size_t length, s
         bj_buf_append(out, text + plain, length - plain);
 }
 
+void bj_mask_text(const struct bj_mask *mask, const char *text, size_t length, struct bj_buf *out)
+{
+    mask_text(mask, text, length, false, out);
+}
+
+void bj_mask_rest(const struct bj_mask *mask, const char *text, size_t length, struct bj_buf *out)
+{
+    mask_text(mask, text, length, true, out);
+}
+
 /*
  * What is masked is cut well before the end of what was looked at: a secret that goes on behind
  * that end was not recognized, and however it is spelt it is no longer than `half`.
@@ -311,7 +323,7 @@ bool bj_mask_cut(const struct bj_mask *mask, const char *text, size_t length, si
 
     if (looked_at > length)
         looked_at = length;
-    bj_mask_text(mask, text, looked_at, out);
+    mask_text(mask, text, looked_at, looked_at < length, out);
     made = out->length - begin;
     if (looked_at < length && made < kept + half)
         kept = made > half ? made - half : 0;

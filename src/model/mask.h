@@ -44,6 +44,9 @@ void bj_mask_release(struct bj_mask *mask);
 /* Appends the text with secrets replaced by BJ_MASKED. */
 void bj_mask_text(const struct bj_mask *mask, const char *text, size_t length, struct bj_buf *out);
 
+/* The same of what is left of a text that was cut: its end may be the beginning of a secret. */
+void bj_mask_rest(const struct bj_mask *mask, const char *text, size_t length, struct bj_buf *out);
+
 /*
  * The same of a text that may be long: appends at most `maximum` bytes, of whole characters, and
  * never half of a secret. False if that was all of it.

@@ -8,6 +8,7 @@
 struct bj_mask_text {
     const char *at;
     size_t length;
+    bool cut;   /* it went on behind its end: a known value may, too */
     char quote; /* the one that is open where the scan stands, as a shell would see it; 0 = none */
 };
 

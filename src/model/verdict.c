@@ -6,7 +6,6 @@
 #include "base/str.h"
 
 #define TEXTS_MAX (512 << 10) /* bytes of all texts of one verdict */
-#define TEXT_MAX  4096        /* bytes of one of them; longer ones are cut */
 
 static const char *const decision_names[] = {"allow", "ask", "deny", NULL};
 static const char *const risk_names[] = {"none", "low", "medium", "high", "critical", NULL};
@@ -54,7 +53,7 @@ void bj_verdict_release(struct bj_verdict *verdict)
 
 static const char *keep(struct bj_verdict *verdict, const char *text)
 {
-    size_t length = text != NULL ? strnlen(text, TEXT_MAX) : 0;
+    size_t length = text != NULL ? strnlen(text, BJ_VERDICT_TEXT_MAX) : 0;
     const char *kept = length > 0 ? bj_arena_copy(&verdict->arena, text, length) : "";
 
     return kept != NULL ? kept : "";

@@ -36,7 +36,8 @@ struct bj_violation {
     size_t from, to;           /* bytes of the command's text; both 0 when not about a place */
 };
 
-#define BJ_VIOLATIONS_MAX 64
+#define BJ_VIOLATIONS_MAX   64
+#define BJ_VERDICT_TEXT_MAX 4096 /* bytes of a violation's text; longer ones are cut */
 
 struct bj_verdict {
     enum bj_decision decision;

@@ -252,6 +252,28 @@ static void cuts_leave_no_half(void **state)
     }
 }
 
+/* A verdict's texts are cut before they are masked. */
+static void cut_secrets_are_masked(void **state)
+{
+    static const struct example examples[] = {
+        {"x hunt", "x [masked]"},
+        {"x hunter2-secre", "x [masked]"},
+        {"x hun''ter2-se", "x [masked]"},
+        {"x hunter2-secre y", "x hunter2-secre y"},
+        {"x hun", "x hun"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof examples / sizeof *examples; i++) {
+        struct bj_buf out;
+
+        bj_buf_init(&out, 1 << 20);
+        bj_mask_rest(&mask, examples[i].text, strlen(examples[i].text), &out);
+        assert_string_equal(bj_buf_text(&out), examples[i].wanted);
+        bj_buf_release(&out);
+    }
+}
+
 static void too_many_are_an_error(void **state)
 {
     struct bj_mask own = {0};
@@ -335,6 +357,7 @@ int main(void)
         cmocka_unit_test(names),
         cmocka_unit_test(long_texts_end),
         cmocka_unit_test(cuts_leave_no_half),
+        cmocka_unit_test(cut_secrets_are_masked),
         cmocka_unit_test(too_many_are_an_error),
         cmocka_unit_test(nothing_reaches_the_file),
     };
