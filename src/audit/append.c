@@ -4,9 +4,13 @@
  */
 #include <nettle/sha2.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "audit/audit_internal.h"
 #include "base/limits.h"
+
+#define SHARED_REGION      32768 /* bytes of a part of SQLite's index of the log (wal.c there) */
+#define SHARED_REGIONS_MAX 4096
 
 /* ---- the chain ---- */
 
@@ -370,6 +374,26 @@ static const char *name(struct bj_audit *audit, int which, const char *text)
     return bj_buf_text(kept);
 }
 
+/*
+ * A call is acted on after its verdict, in a child that may be made by fork(2): it is not to get
+ * the memory that the processes that use the database share.
+ */
+static void keep_to_this_process(struct bj_audit *audit)
+{
+    void volatile *region = NULL;
+    sqlite3_file *file = NULL;
+
+    if (sqlite3_file_control(audit->db, "main", SQLITE_FCNTL_FILE_POINTER, &file) != SQLITE_OK ||
+        file == NULL || file->pMethods == NULL || file->pMethods->iVersion < 2)
+        return;
+    for (int i = 0; i < SHARED_REGIONS_MAX; i++) {
+        if (file->pMethods->xShmMap(file, i, SHARED_REGION, 0, &region) != SQLITE_OK ||
+            region == NULL)
+            break;
+        madvise((void *)region, SHARED_REGION, MADV_DONTFORK);
+    }
+}
+
 int bj_audit_append_verdict(struct bj_audit *audit, const struct bj_request *request,
                             const struct bj_verdict *verdict, const struct bj_audit_who *who,
                             int64_t *ret_number, struct bj_error *err)
@@ -390,6 +414,7 @@ int bj_audit_append_verdict(struct bj_audit *audit, const struct bj_request *req
     record.risk = verdict->risk;
     bj_audit_body_verdict(audit, &record, request, verdict);
     result = finish(audit, &record, err);
+    keep_to_this_process(audit);
     if (result == 0 && ret_number != NULL)
         *ret_number = record.number;
     return result;

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "base/fault.h"
 
@@ -68,4 +69,25 @@ bool bj_strv_copy(char *const *strings, char ***ret)
     }
     *ret = copy;
     return copy != NULL;
+}
+
+void *bj_secret_alloc(size_t size)
+{
+    void *memory =
+        BJ_SYS_PTR(mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+
+    if (memory == NULL || memory == MAP_FAILED)
+        return NULL;
+    if (madvise(memory, size, MADV_DONTFORK) == 0)
+        return memory;
+    munmap(memory, size);
+    return NULL;
+}
+
+void bj_secret_free(void *memory, size_t size)
+{
+    if (memory == NULL)
+        return;
+    explicit_bzero(memory, size);
+    munmap(memory, size);
 }

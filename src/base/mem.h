@@ -27,4 +27,11 @@ static inline void bj_cleanup_free_fn(void *pointer)
 }
 #define BJ_CLEANUP_FREE __attribute__((cleanup(bj_cleanup_free_fn)))
 
+/*
+ * Zeroed memory of whole pages that a child made by fork(2) or the like does not get, such as init;
+ * NULL if there is none. Freeing wipes it.
+ */
+void *bj_secret_alloc(size_t size);
+void bj_secret_free(void *memory, size_t size);
+
 #endif

@@ -63,9 +63,10 @@ int bj_mask_add(struct bj_mask *mask, const char *value, struct bj_error *err)
     result = make_room(mask, err);
     if (result < 0)
         return result;
-    copy = bj_strndup(value, length);
+    copy = bj_secret_alloc(length);
     if (copy == NULL)
         return no_memory(err);
+    memcpy(copy, value, length);
     mask->values[mask->count++] = (struct bj_mask_value){copy, length};
     mask->longest = length > mask->longest ? length : mask->longest;
     mask->first[(unsigned char)value[0]] = true;
@@ -89,12 +90,8 @@ int bj_mask_add_environment(struct bj_mask *mask, const char *const *environment
 
 void bj_mask_release(struct bj_mask *mask)
 {
-    for (size_t i = 0; i < mask->count; i++) {
-        char *text = (char *)mask->values[i].text;
-
-        explicit_bzero(text, mask->values[i].length);
-        bj_free(text);
-    }
+    for (size_t i = 0; i < mask->count; i++)
+        bj_secret_free((char *)mask->values[i].text, mask->values[i].length);
     bj_free(mask->values);
     *mask = (struct bj_mask){0};
 }

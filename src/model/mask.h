@@ -19,7 +19,7 @@
 #define BJ_MASKED "[masked]"
 
 struct bj_mask_value {
-    const char *text; /* owned by the mask's memory */
+    const char *text; /* no string; owned, in memory that no child gets */
     size_t length;
 };
 

@@ -1,6 +1,12 @@
 /* Tests of src/audit/append.c and body.c: what is written, in which order, and what is refused. */
 #include "audit_test.h"
 
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/mem.h"
+
 struct seen {
     int count;
     struct bj_audit_record records[8];
@@ -152,6 +158,34 @@ static void reader_cannot_write(void **state)
     bj_audit_close(audit);
 }
 
+static bool shares_index(void)
+{
+    BJ_CLEANUP_FREE char *maps = NULL;
+
+    return bj_read_file("/proc/self/maps", 1 << 20, &maps, NULL, NULL) == 0 &&
+           strstr(maps, "-shm") != NULL;
+}
+
+/* Init is a child, made after the verdict. */
+static void children_share_nothing(void **state)
+{
+    struct place *place = *state;
+    struct bj_audit *audit = open_as(place, BJ_AUDIT_WRITE);
+    int status;
+    pid_t pid;
+
+    put_call(audit, "true", BJ_ALLOW, BJ_RISK_NONE);
+    assert_true(shares_index());
+    pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0)
+        _exit(shares_index() ? 1 : 0);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    put_call(audit, "false", BJ_ALLOW, BJ_RISK_NONE);
+    bj_audit_close(audit);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -160,6 +194,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(batch_is_all_or_nothing, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(long_texts_are_cut, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(long_names_are_cut, place_setup, place_teardown),
+        cmocka_unit_test_setup_teardown(children_share_nothing, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(reader_cannot_write, place_setup, place_teardown),
     };
 

@@ -1,6 +1,11 @@
 /* Tests of src/model/mask*.c: what is taken out of a text, and what must stay. */
 #include "../audit/audit_test.h"
 
+#include <errno.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include "model/mask.h"
 
 static const char *const secrets[] = {"hunter2-secret", "it's\"quoted", "pin9",
@@ -274,6 +279,26 @@ static void cut_secrets_are_masked(void **state)
     }
 }
 
+/* Init is a child. */
+static void children_get_no_value(void **state)
+{
+    long page = sysconf(_SC_PAGESIZE);
+    int status;
+    pid_t pid;
+
+    (void)state;
+    pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        unsigned char in[1];
+        uintptr_t start = (uintptr_t)mask.values[0].text & ~((uintptr_t)page - 1);
+
+        _exit(mincore((void *)start, (size_t)page, in) < 0 && errno == ENOMEM ? 0 : 1);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+}
+
 static void too_many_are_an_error(void **state)
 {
     struct bj_mask own = {0};
@@ -358,6 +383,7 @@ int main(void)
         cmocka_unit_test(long_texts_end),
         cmocka_unit_test(cuts_leave_no_half),
         cmocka_unit_test(cut_secrets_are_masked),
+        cmocka_unit_test(children_get_no_value),
         cmocka_unit_test(too_many_are_an_error),
         cmocka_unit_test(nothing_reaches_the_file),
     };
