@@ -208,7 +208,7 @@ static int check_command(const struct check *check, int argc, char **argv, struc
 {
     BJ_CLEANUP_FREE char *input = NULL;
     char directory[BJ_PATH_MAX];
-    struct bj_request request = {.tool = "Bash", .key = "", .home = getenv("HOME")};
+    struct bj_request request = {.tool = "Bash", .key = "", .home = bj_cli_home()};
     int given = argc - check->command, result = 0;
 
     if (realpath(check->directory != NULL ? check->directory : ".", directory) == NULL)

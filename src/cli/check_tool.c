@@ -4,6 +4,7 @@
 #include "cli/completion.h"
 
 #include <errno.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -206,6 +207,24 @@ static int judge(struct tool_check *check, struct bj_request *request, struct bj
     return result;
 }
 
+const char *bj_cli_home(void)
+{
+    static char home[BJ_PATH_MAX];
+    const char *said = getenv("HOME");
+    const struct passwd *entry;
+    bool found = false;
+    FILE *file;
+
+    if (said != NULL)
+        return said;
+    file = fopen("/etc/passwd", "re");
+    while (file != NULL && !found && (entry = fgetpwent(file)) != NULL)
+        found = entry->pw_uid == getuid() && bj_str_copy(home, sizeof home, entry->pw_dir);
+    if (file != NULL)
+        fclose(file);
+    return found ? home : NULL;
+}
+
 static int check_call(struct tool_check *check, struct bj_error *err)
 {
     struct bj_request_json call = {0};
@@ -219,7 +238,7 @@ static int check_call(struct tool_check *check, struct bj_error *err)
             result = bj_fail_errno(err, "check", "-C: cannot enter %s", where);
         call.request.directory = directory;
     }
-    call.request.home = getenv("HOME");
+    call.request.home = bj_cli_home();
     if (result == 0)
         result = judge(check, &call.request, err);
     bj_request_json_release(&call);

@@ -13,4 +13,10 @@ int bj_cli_check_tool(int argc, char **argv);
 /* Is the value of this option of belljar run the next argument? */
 bool bj_cli_takes_next(const char *argument);
 
+/*
+ * The home directory that ~ stands for: HOME, else what /etc/passwd says, as shells do it. NULL
+ * where neither tells. Valid until the next call.
+ */
+const char *bj_cli_home(void);
+
 #endif

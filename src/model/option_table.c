@@ -219,8 +219,10 @@ static const char *expected_text(enum bj_option_kind kind)
         return "NAME=VALUE";
     case BJ_KIND_ENV_FILE:
         return "a file of NAME=VALUE lines";
+    case BJ_KIND_ARGUMENT:
+        return "a text that is not empty";
     default:
-        return "a text without control characters";
+        return "a text that is not empty and has no control characters";
     }
 }
 

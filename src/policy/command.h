@@ -56,6 +56,7 @@ struct bj_command {
 enum bj_incomplete {
     BJ_COMPLETE,
     BJ_NOT_PARSED, /* syntax that is not understood */
+    BJ_NOT_CLOSED, /* a quote, substitution or here-document that does not end */
     BJ_TOO_LARGE,  /* more bytes, commands or nesting than is looked at */
     BJ_TOO_SLOW,   /* the time limit */
 };

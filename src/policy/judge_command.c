@@ -148,10 +148,11 @@ static void judge_unknown(const struct bj_judge *judge, struct bj_judgement *jud
 
         if (command->unknown == BJ_KNOWN && why == NULL)
             continue;
-        snprintf(description, sizeof description, "%s%s%s",
-                 command->unknown == BJ_UNKNOWN_NAME ? "which program this runs is not known"
-                                                     : "what this runs is not known",
-                 why != NULL && why[0] != '\0' ? ": " : "", why != NULL ? why : "");
+        if (command->unknown == BJ_UNKNOWN_NAME)
+            snprintf(description, sizeof description, "which program this runs is not known");
+        else
+            snprintf(description, sizeof description, "what this runs is not known%s%s",
+                     why != NULL && why[0] != '\0' ? ": " : "", why != NULL ? why : "");
         bj_judgement_add(
             judgement, command,
             &(struct bj_violation){
@@ -170,6 +171,7 @@ static void judge_incomplete(struct bj_judgement *judgement)
     static const char *const reasons[] = {
         [BJ_COMPLETE] = "comparing the command with the rules took too long",
         [BJ_NOT_PARSED] = "this is not understood as shell syntax",
+        [BJ_NOT_CLOSED] = "a quote, substitution or here-document does not end",
         [BJ_TOO_LARGE] = "the command is larger than what is looked at",
         [BJ_TOO_SLOW] = "analysing the command took too long",
     };
@@ -182,7 +184,9 @@ static void judge_incomplete(struct bj_judgement *judgement)
                      &(struct bj_violation){
                          .rule = "analysis.incomplete",
                          .description = reasons[incomplete],
-                         .advice = "write it more simply, or in several calls",
+                         .advice = incomplete == BJ_NOT_CLOSED
+                                       ? "close it, or quote the character that opens it"
+                                       : "write it more simply, or in several calls",
                          .risk = BJ_RISK_MEDIUM,
                          .decision = BJ_ASK,
                          .from = at,

@@ -76,11 +76,17 @@ static bool is_walker(const struct bj_program *program)
 /* A word with its holes made visible. */
 static const char *show(const struct bj_word *word, char *out, size_t size)
 {
-    size_t length = word->length < size - 1 ? word->length : size - 1;
+    size_t used = 0, taken;
 
-    for (size_t i = 0; i < length; i++)
-        out[i] = word->text[i] == BJ_HOLE ? '?' : word->text[i];
-    out[length] = '\0';
+    for (size_t i = 0; i < word->length; i++, used += taken) {
+        const char *part = word->text[i] == BJ_HOLE ? BJ_HOLE_SHOWN : &word->text[i];
+
+        taken = word->text[i] == BJ_HOLE ? strlen(BJ_HOLE_SHOWN) : 1;
+        if (used + taken >= size)
+            break;
+        memcpy(out + used, part, taken);
+    }
+    out[used] = '\0';
     return out;
 }
 

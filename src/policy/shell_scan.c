@@ -584,7 +584,7 @@ struct source *bj_sh_source(struct walk *walk, struct text text, enum scan_mode 
         scan_all(&scan, mode);
     } while (bj_scan_join(&scan, &again));
     if (source->broken)
-        bj_sh_incomplete(walk, source->deep ? BJ_TOO_LARGE : BJ_NOT_PARSED,
+        bj_sh_incomplete(walk, source->deep ? BJ_TOO_LARGE : BJ_NOT_CLOSED,
                          bj_sh_place(source, source->broken_at));
     return walk->arena->failed ? NULL : source;
 }

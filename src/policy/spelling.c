@@ -8,7 +8,7 @@
 #include "base/mem.h"
 #include "policy/could_match.h"
 
-#define UNKNOWN_TEXT "<unknown>"
+#define UNKNOWN_TEXT BJ_HOLE_SHOWN
 #define ROTATED_MAX  8 /* operands that are all kept when one of them is put first */
 
 void bj_spelling_init(struct bj_spelling *spelling)

@@ -9,7 +9,7 @@
 #include "policy/command.h"
 #include "policy/pattern.h"
 
-/* For messages and records, in the syntax of the shell; unknown parts are "<unknown>". */
+/* For messages and records, in the syntax of the shell; unknown parts are BJ_HOLE_SHOWN. */
 void bj_command_print(struct bj_buf *out, const struct bj_command *command);
 
 /* A text to try patterns on. Unknown parts are the holes of could_match.h. */

@@ -23,6 +23,9 @@ struct bj_word {
 
 #define BJ_HOLE '\0'
 
+/* How a hole is shown to people. */
+#define BJ_HOLE_SHOWN "(an unknown part)"
+
 /* Is it exactly this, without holes? */
 static inline bool bj_word_is(const struct bj_word *word, const char *text)
 {

@@ -69,6 +69,23 @@ def test_json_has_everything():
     assert violation["advice"] and violation["description"] == verdict["reason"]
 
 
+@pytest.mark.parametrize("text", ['echo "a', "echo 'a", "echo $(ls", "echo `ls", "cat <<E\nx"])
+def test_what_does_not_end_is_said(text):
+    done = check(text)
+    assert done.returncode == ASK and "does not end" in done.stdout and "close it" in done.stdout
+
+
+def test_what_is_not_known_is_said_in_words():
+    done = check("--deny-command", "rm -rf", "rm $X")
+    assert "runs: rm (an unknown part)" in done.stdout
+
+
+def test_home_without_a_variable():
+    words = [BELLJAR, "check", "rm -rf ~"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, env={"PATH": "/bin"})
+    assert done.returncode == DENY and "destroy.home" in done.stdout
+
+
 def test_rules_as_json():
     rules = json.loads(check("--rules", "--json").stdout)
     assert {"rule": "privilege.sudo", "risk": "medium", "category": "privilege"}.items() <= \
