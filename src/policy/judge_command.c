@@ -102,7 +102,19 @@ static enum bj_decision unknown_decision(enum bj_unknown_commands unknown)
                                           : BJ_ASK;
 }
 
-bool bj_effect_is_unread_code(const struct bj_effect *effect)
+/* Programs that have an interpreter in them but are listed for something else. */
+static bool is_host(const struct bj_program *program)
+{
+    static const char *const hosts[] = {"gdb", "git", "ncat", "telnet", "vim"};
+
+    for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++) {
+        if (bj_streq(program->name, hosts[i]))
+            return true;
+    }
+    return false;
+}
+
+bool bj_effect_is_unread_code(const struct bj_program *program, const struct bj_effect *effect)
 {
     static const char *const interpreted[] = {
         "python", "python-module", "perl", "ruby",  "node", "php", "lua", "sh", "bash",  "fish",
@@ -114,6 +126,8 @@ bool bj_effect_is_unread_code(const struct bj_effect *effect)
 
     if (!script && effect->kind != BJ_EFFECT_CODE)
         return false;
+    if (is_host(program))
+        return true;
     for (size_t i = 0; i < sizeof interpreted / sizeof *interpreted; i++) {
         if (bj_streq(effect->language, interpreted[i]))
             return false;
@@ -128,7 +142,7 @@ bool bj_effect_is_unread_code(const struct bj_effect *effect)
 static const char *what_is_unread(const struct bj_command *command)
 {
     for (size_t i = 0; i < command->program.effect_count && !command->function; i++) {
-        if (bj_effect_is_unread_code(&command->program.effects[i]))
+        if (bj_effect_is_unread_code(&command->program, &command->program.effects[i]))
             return "it has code that may run programs and write files";
     }
     return NULL;

@@ -38,7 +38,7 @@ void bj_judgement_add(struct bj_judgement *judgement, const struct bj_command *c
  * list that has python is meant to let its scripts run; one that has vim is not meant to let it
  * start programs.
  */
-bool bj_effect_is_unread_code(const struct bj_effect *effect);
+bool bj_effect_is_unread_code(const struct bj_program *program, const struct bj_effect *effect);
 
 /* Patterns of command_blacklist. */
 struct bj_blacklist;

@@ -272,7 +272,7 @@ static void look_at_code(const struct look *look)
 
     for (size_t i = 0; i < program->effect_count; i++) {
         if (program->effects[i].kind == BJ_EFFECT_SCRIPT ||
-            !bj_effect_is_unread_code(&program->effects[i]))
+            !bj_effect_is_unread_code(program, &program->effects[i]))
             continue;
         bj_paths_add_unknown(look->paths, program->name, "which files are opened by code of",
                              &look->place);
