@@ -51,7 +51,7 @@ static const char usage[] =
     "  -f, --follow       go on with what is recorded from now on\n"
     "\n"
     "Exit status: 0 done; 1 verify: the history is not whole; 125 failure, also when\n"
-    "only a part could be read; 127 show: no such record.\n";
+    "only a part could be read; 127 no database, or show: no such record.\n";
 
 static const struct action {
     const char *name;
