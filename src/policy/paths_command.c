@@ -367,7 +367,7 @@ static void look_at_operands(struct look *look)
     char elsewhere[BJ_PATH_MAX];
     bool known;
 
-    for (size_t i = 0; i < program->operand_count; i++) {
+    for (size_t i = program->patterns; i < program->operand_count; i++) {
         if (!has_effect(program, &program->operands[i]))
             look_up(look, &look->command->paths[i], BJ_ACCESS_READ);
     }
@@ -375,7 +375,7 @@ static void look_at_operands(struct look *look)
         return;
     known = canonical_of(directory, &look->base, elsewhere) == BJ_PATH_CANONICAL;
     look->base.directory = known ? elsewhere : NULL;
-    for (size_t i = 0; i < program->operand_count; i++)
+    for (size_t i = program->patterns; i < program->operand_count; i++)
         look_up(look, &program->operands[i], BJ_ACCESS_READ);
     look->base.directory = look->command->directory;
 }

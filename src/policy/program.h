@@ -52,8 +52,9 @@ struct bj_program {
     /* Canonical: "rm" for /bin/rm, "python" for python3.11, without a row what stands behind the
        last slash; "" if it has holes. */
     const char *name;
-    bool known; /* there is a row for it, and its options were read by that row */
-    bool paths; /* its operands are paths */
+    bool known;      /* there is a row for it, and its options were read by that row */
+    bool paths;      /* its operands are paths */
+    size_t patterns; /* … but for so many of the first: grep */
     const struct bj_word *directory; /* where an option has it go first; NULL: it stays */
     const struct bj_flag *flags;
     size_t flag_count;

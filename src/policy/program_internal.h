@@ -206,6 +206,7 @@ BJ_VALUE_FUNCTION(bj_verb_downloads);
 BJ_VALUE_FUNCTION(bj_verb_runs);
 BJ_VALUE_FUNCTION(bj_verb_script);
 BJ_VALUE_FUNCTION(bj_verb_socat_address);
+BJ_VALUE_FUNCTION(bj_verb_pattern);
 BJ_VALUE_FUNCTION(bj_verb_startup);
 BJ_VALUE_FUNCTION(bj_verb_tar_action);
 BJ_VALUE_FUNCTION(bj_verb_tar_archive);

@@ -153,6 +153,13 @@ void bj_verb_script(struct reader *reader, const struct use *use, const struct b
         effect->language = use->argument;
 }
 
+void bj_verb_pattern(struct reader *reader, const struct use *use, const struct bj_word *value)
+{
+    (void)use;
+    (void)value;
+    reader->ret->patterns++;
+}
+
 void bj_verb_startup(struct reader *reader, const struct use *use, const struct bj_word *value)
 {
     struct use script = *use;

@@ -107,6 +107,7 @@ static void put_split(struct build *build, struct text text)
 
 void bj_sh_put(struct build *build, struct text text, bool quoted, bool expanded)
 {
+    bj_sh_spend(build->walk, text.length);
     if (expanded && !quoted && build->mode == EXPAND_FIELDS) {
         put_split(build, text);
         return;

@@ -79,11 +79,12 @@ static void test_denied(void **state)
           {"cat /proc/self/root/etc/shadow", BJ_DENY}, {"dd if=/etc/shadow of=/tmp/x", BJ_DENY},
           {"rm -rf ~/.ssh", BJ_DENY}, {"mytool /etc/shadow", BJ_DENY},
           {"mytool --key=/etc/shadow", BJ_DENY}, {"cd ~/.ssh && mytool id_rsa", BJ_DENY},
-          {"grep root /etc/shadow", BJ_DENY}, {"sed -n p /etc/shadow", BJ_DENY},
-          {"find ~/.ssh -type f", BJ_DENY}, {"cat /etc/passwd", BJ_ALLOW},
-          {"cat ~/.sshx", BJ_ALLOW}, {"echo /etc/shadow", BJ_ALLOW}, {"ls -la", BJ_ALLOW},
-          {"ls ~", BJ_ALLOW}, {"git status", BJ_ALLOW}, {"make -j2 all", BJ_ALLOW},
-          {"grep -r x src", BJ_ALLOW}, {"mytool build src", BJ_ALLOW});
+          {"grep root /etc/shadow", BJ_DENY}, {"grep -rn /etc/shadow src", BJ_ALLOW},
+          {"grep -e x /etc/shadow", BJ_DENY}, {"rg --files ~/.ssh", BJ_DENY},
+          {"sed -n p /etc/shadow", BJ_DENY}, {"find ~/.ssh -type f", BJ_DENY},
+          {"cat /etc/passwd", BJ_ALLOW}, {"cat ~/.sshx", BJ_ALLOW}, {"echo /etc/shadow", BJ_ALLOW},
+          {"ls -la", BJ_ALLOW}, {"ls ~", BJ_ALLOW}, {"git status", BJ_ALLOW},
+          {"make -j2 all", BJ_ALLOW}, {"grep -r x src", BJ_ALLOW}, {"mytool build src", BJ_ALLOW});
 }
 
 static void test_parents_and_patterns(void **state)
