@@ -168,6 +168,8 @@ static void test_allowed(void **state)
           {"Read", "{\"path\": \"/workx\"}", BJ_DENY, "path.outside"},
           {"Read", "{\"path\": \"../etc/passwd\"}", BJ_DENY, "path.outside"},
           {"Read", "{\"path\": \"/dev/null\"}", BJ_ALLOW, NULL},
+          {"Read", "{\"path\": \"/dev/fd/3\"}", BJ_ALLOW, NULL},
+          {"Read", "{\"path\": \"/dev/fd/3/etc/shadow\"}", BJ_DENY, "path.outside"},
           {"Read", "{\"path\": \"secrets/a\"}", BJ_DENY, "path.denied"},
           {"Read", "{\"path\": \"x/secrets/a\"}", BJ_ALLOW, NULL},
           {"Read", "{\"path\": \"x/y/.env\"}", BJ_DENY, "path.denied"},
