@@ -25,6 +25,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 
+#define PLACING_MS       100 /* longer than it takes to put a new database in its place */
 #define BUSY_MS          5000
 #define LEFTOVER_SECONDS 60
 #define LOG_PAGES                                                                                  \
@@ -190,6 +191,21 @@ static int check_directory(int dir_fd, const char *path, struct bj_error *err)
     return 0;
 }
 
+/* A new database has two names for the moment in which it is put in its place. */
+static int look_at(int dir_fd, const char *name, struct stat *ret)
+{
+    const struct timespec moment = {.tv_nsec = 1000000};
+    int result;
+
+    for (int tries = 0; tries < PLACING_MS; tries++) {
+        result = BJ_SYS(fstatat(dir_fd, name, ret, AT_SYMLINK_NOFOLLOW));
+        if (result < 0 || !S_ISREG(ret->st_mode) || ret->st_nlink == 1)
+            return result;
+        nanosleep(&moment, NULL);
+    }
+    return result;
+}
+
 /* *ret_there: the file is. Links are refused always, another's file for writing. */
 static int check_file(int dir_fd, const char *path, const char *name, bool write, bool *ret_there,
                       struct bj_error *err)
@@ -197,7 +213,7 @@ static int check_file(int dir_fd, const char *path, const char *name, bool write
     struct stat status;
 
     *ret_there = false;
-    if (BJ_SYS(fstatat(dir_fd, name, &status, AT_SYMLINK_NOFOLLOW)) < 0)
+    if (look_at(dir_fd, name, &status) < 0)
         return errno == ENOENT ? 0 : bj_fail_errno(err, "audit", "cannot look at %s", path);
     if (!S_ISREG(status.st_mode))
         return bj_fail(err, BJ_E_DENIED, "audit", "%s: %s is %s; name the file itself", path, name,
@@ -209,7 +225,7 @@ static int check_file(int dir_fd, const char *path, const char *name, bool write
     if (write && status.st_mode & 022)
         return bj_fail(err, BJ_E_DENIED, "audit", "%s: others can write to %s; chmod go-w it", path,
                        name);
-    if (status.st_nlink > 2) /* 2 for the moment in which a new database is put in its place */
+    if (status.st_nlink > 1)
         return bj_fail(err, BJ_E_DENIED, "audit", "%s: %s has other names", path, name);
     *ret_there = true;
     return 0;

@@ -45,8 +45,65 @@ static const char *text_of(sqlite3_stmt *row, int column)
     return (const char *)sqlite3_column_text(row, column);
 }
 
+/*
+ * What SQLite has to hold in each column of a kind of record: i a number, N nothing, t a text or
+ * nothing, T a text, B bytes. SQLite takes any type anywhere, and compares in SQL what C would read
+ * as something else.
+ */
+static const char *const shapes[] = {
+    [BJ_AUDIT_VERDICT] = "iiiNitttiiNNTB",
+    [BJ_AUDIT_OUTCOME] = "iiiiNNNNNNiiTB",
+    [BJ_AUDIT_PRUNE] = "iiiNNNNNNNNNTB",
+};
+
+static bool is_shape(sqlite3_stmt *row, int column, char shape)
+{
+    int type = sqlite3_column_type(row, column);
+
+    switch (shape) {
+    case 'i':
+        return type == SQLITE_INTEGER;
+    case 'N':
+        return type == SQLITE_NULL;
+    case 'B':
+        return type == SQLITE_BLOB;
+    case 't':
+        if (type == SQLITE_NULL)
+            return true;
+        break;
+    default:
+        break;
+    }
+    /* A NUL within would end what C reads. */
+    return type == SQLITE_TEXT && strlen((const char *)sqlite3_column_text(row, column)) ==
+                                      (size_t)sqlite3_column_bytes(row, column);
+}
+
+static bool has_shape(sqlite3_stmt *row, int first)
+{
+    int64_t kind = sqlite3_column_int64(row, first + 2);
+
+    if (kind < BJ_AUDIT_VERDICT || kind > BJ_AUDIT_PRUNE)
+        return false;
+    for (int i = 0; shapes[kind][i] != '\0'; i++) {
+        if (!is_shape(row, first + i, shapes[kind][i]))
+            return false;
+    }
+    return true;
+}
+
+/* A number that an int holds; -1 otherwise, which no column may have. */
+static int small_number(sqlite3_stmt *row, int column)
+{
+    int64_t number = sqlite3_column_int64(row, column);
+
+    return number >= 0 && number <= INT32_MAX ? (int)number : -1;
+}
+
 bool bj_audit_row(sqlite3_stmt *row, int first, struct bj_audit_record *ret)
 {
+    if (!has_shape(row, first))
+        return false;
     *ret = (struct bj_audit_record){
         .number = sqlite3_column_int64(row, first),
         .time_ns = sqlite3_column_int64(row, first + 1),
@@ -56,16 +113,16 @@ bool bj_audit_row(sqlite3_stmt *row, int first, struct bj_audit_record *ret)
         .key = text_of(row, first + 5),
         .sandbox = text_of(row, first + 6),
         .tool = text_of(row, first + 7),
-        .decision = (enum bj_decision)sqlite3_column_int(row, first + 8),
-        .risk = (enum bj_risk)sqlite3_column_int(row, first + 9),
-        .exit_code = sqlite3_column_int(row, first + 10),
+        .decision = (enum bj_decision)small_number(row, first + 8),
+        .risk = (enum bj_risk)small_number(row, first + 9),
+        .exit_code = small_number(row, first + 10),
         .duration_us = sqlite3_column_int64(row, first + 11),
         .body = text_of(row, first + 12),
         .body_length = (size_t)sqlite3_column_bytes(row, first + 12),
     };
-    if (ret->body == NULL || ret->kind < BJ_AUDIT_VERDICT || ret->kind > BJ_AUDIT_PRUNE ||
-        ret->decision < BJ_ALLOW || ret->decision > BJ_DENY || ret->risk < BJ_RISK_NONE ||
-        ret->risk > BJ_RISK_CRITICAL || sqlite3_column_bytes(row, first + 13) != BJ_AUDIT_HASH_SIZE)
+    if (ret->body == NULL || ret->exit_code < 0 || ret->decision < BJ_ALLOW ||
+        ret->decision > BJ_DENY || ret->risk < BJ_RISK_NONE || ret->risk > BJ_RISK_CRITICAL ||
+        sqlite3_column_bytes(row, first + 13) != BJ_AUDIT_HASH_SIZE)
         return false;
     memcpy(ret->hash, sqlite3_column_blob(row, first + 13), BJ_AUDIT_HASH_SIZE);
     return true;

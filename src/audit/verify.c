@@ -187,6 +187,19 @@ static int check_schema(struct proof *proof, struct bj_error *err)
     return 0;
 }
 
+/* One base: with two it would be chance which one is read. */
+static int check_single_base(struct proof *proof, struct bj_error *err)
+{
+    sqlite3_stmt *row = NULL;
+    int result = sqlite3_prepare_v2(proof->audit->db, "SELECT count(*) FROM base", -1, &row, NULL);
+
+    if (result == SQLITE_OK && (result = sqlite3_step(row)) == SQLITE_ROW &&
+        sqlite3_column_int64(row, 0) > 1)
+        wrong(proof, 0, "there is more than one base");
+    sqlite3_finalize(row);
+    return result == SQLITE_ROW ? 0 : bj_audit_fail(proof->audit, "read", err);
+}
+
 /* What SQLite itself finds wrong: an index that hides a row, pages used twice. */
 static int check_pages(struct proof *proof, struct bj_error *err)
 {
@@ -251,6 +264,8 @@ int bj_audit_verify(struct bj_audit *audit, const struct bj_audit_head *anchor,
     if (sqlite3_exec(audit->db, "BEGIN", NULL, NULL, NULL) != SQLITE_OK)
         return bj_audit_fail(audit, "read", err);
     result = check_schema(&proof, err);
+    if (result == 0 && ret->sound)
+        result = check_single_base(&proof, err);
     if (result == 0 && ret->sound)
         result = check_chain(&proof, err);
     if (result == 0 && ret->sound && bj_audit_check_log(audit, err) < 0)

@@ -29,7 +29,19 @@ static const struct attack {
      "UPDATE record SET verdict=1 WHERE number=2;UPDATE record SET verdict=99 "
      "WHERE number=6",
      6, "columns"},
-    {"kind column", "UPDATE record SET kind=3 WHERE number=6", 6, "columns"},
+    {"kind column", "UPDATE record SET kind=3 WHERE number=6", 6, ""},
+    {"numbers beyond what C reads",
+     "UPDATE record SET decision=decision+4294967296,risk=risk+4294967296 WHERE number=5", 5, ""},
+    {"exit code beyond what C reads",
+     "UPDATE record SET exit_code=exit_code+4294967296 "
+     "WHERE number=6",
+     6, ""},
+    {"text behind a NUL", "UPDATE record SET tool=tool||char(0)||'x' WHERE number=5", 5, ""},
+    {"time as text", "UPDATE record SET time=CAST(time AS TEXT)||'x' WHERE number=5", 5, ""},
+    {"sandbox as bytes", "UPDATE record SET sandbox=CAST(sandbox AS BLOB) WHERE number=5", 5, ""},
+    {"body as bytes", "UPDATE record SET body=CAST(body AS BLOB) WHERE number=5", 5, ""},
+    {"decision of nothing", "UPDATE record SET decision=NULL WHERE number=5", 5, ""},
+    {"a second base", "INSERT INTO base SELECT zeroblob(16),0,zeroblob(32)", 0, "base"},
     {"decision out of range", "UPDATE record SET decision=77 WHERE number=5", 5, ""},
     {"moved",
      "UPDATE record SET number=-5 WHERE number=5;UPDATE record SET number=5 WHERE "
