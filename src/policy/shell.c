@@ -222,6 +222,7 @@ int bj_shell_analyse(struct bj_shell *shell, const struct bj_shell_context *cont
                      struct bj_commands *ret, struct bj_error *err)
 {
     struct walk walk = {.shell = shell, .context = context, .arena = arena, .result = ret};
+    struct scope scope;
     const char *nul = length > 0 ? memchr(text, '\0', length) : NULL;
     char *copy;
 
@@ -238,8 +239,10 @@ int bj_shell_analyse(struct bj_shell *shell, const struct bj_shell_context *cont
         const struct source *source = bj_sh_source(&walk, (struct text){copy, (uint32_t)length},
                                                    SCAN_COMMANDS, NULL, 0, (uint32_t)length);
 
+        bj_sh_scope_begin(&walk, &scope, SCOPE_SHELL);
         if (source != NULL)
             bj_sh_walk_source(&walk, source);
+        bj_sh_scope_end(&walk, &scope);
     }
     return end(&walk, err);
 }

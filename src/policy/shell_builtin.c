@@ -93,13 +93,19 @@ static void run_source(struct call *call, struct bj_word *words, size_t count)
 {
     size_t at = bj_sh_options_end(words, count, "p");
     struct text text;
+    struct scope scope;
 
     if (at >= count)
         return;
     if (words[at].holes || words[at].glob)
         bj_sh_unknown(call->walk, call->index, "which script it runs is not known");
-    else if (bj_sh_file_text(call->walk, &words[at], &text))
+    else if (bj_sh_file_text(call->walk, &words[at], &text)) {
+        bj_sh_scope_begin(call->walk, &scope, SCOPE_CALL);
         bj_sh_run_text(call, text, false);
+        bj_sh_scope_end(call->walk, &scope);
+    } else if (bj_word_starts(&words[at], "/dev/") || bj_word_starts(&words[at], "/proc/")) {
+        bj_sh_unknown(call->walk, call->index, "which script it runs is not known");
+    }
 }
 
 static void run_command(struct call *call, struct bj_word *words, size_t count)
@@ -121,6 +127,29 @@ static void run_exec(struct call *call, struct bj_word *words, size_t count)
 
     if (at < count)
         run_below(call, words + at, count - at, false);
+    /* What comes behind it may not run; without a command its redirects stay. */
+    bj_sh_scope_jump(call->walk, SCOPE_SHELL);
+}
+
+static void run_exit(struct call *call, struct bj_word *words, size_t count)
+{
+    (void)words;
+    (void)count;
+    bj_sh_scope_jump(call->walk, SCOPE_SHELL);
+}
+
+static void run_return(struct call *call, struct bj_word *words, size_t count)
+{
+    (void)words;
+    (void)count;
+    bj_sh_scope_jump(call->walk, SCOPE_CALL);
+}
+
+static void run_break(struct call *call, struct bj_word *words, size_t count)
+{
+    (void)words;
+    (void)count;
+    bj_sh_scope_jump(call->walk, SCOPE_LOOP);
 }
 
 static void run_jobs(struct call *call, struct bj_word *words, size_t count)
@@ -131,13 +160,34 @@ static void run_jobs(struct call *call, struct bj_word *words, size_t count)
         run_below(call, words + at, count - at, true);
 }
 
-/* trap 'text' SIGNAL: it may run at any time; the end is as good as any. */
+/* trap 'text' SIGNAL: it may run now, at the end of the shell, and for a signal at any time. */
 static void run_trap(struct call *call, struct bj_word *words, size_t count)
 {
+    struct walk *walk = call->walk;
     size_t at = bj_sh_options_end(words, count, "");
+    struct branches branches;
+    struct trap *traps;
+    bool at_end = true;
 
-    if (at + 1 < count && !bj_word_is(&words[at], "-") && !bj_sh_has_option(words, count, 'p'))
-        bj_sh_run_text(call, bj_word_text(&words[at]), false);
+    if (at + 1 >= count || bj_word_is(&words[at], "-") || bj_sh_has_option(words, count, 'p'))
+        return;
+    for (size_t i = at + 1; i < count; i++)
+        at_end = at_end && (bj_word_is(&words[i], "EXIT") || bj_word_is(&words[i], "0"));
+    traps = bj_sh_grow(walk, walk->traps, walk->trap_count, &walk->trap_room, sizeof *traps);
+    if (traps == NULL)
+        return;
+    walk->traps = traps;
+    traps[walk->trap_count++] = (struct trap){.text = bj_word_text(&words[at]),
+                                              .parent = call->index,
+                                              .from = call->from,
+                                              .to = call->to,
+                                              .changes = walk->changes,
+                                              .at_end = at_end};
+    bj_sh_branches_begin(walk, &branches);
+    branches.sink = NULL;
+    bj_sh_run_text(call, bj_word_text(&words[at]), false);
+    bj_sh_branch_end(walk, &branches);
+    bj_sh_branches_join(walk, &branches, true);
 }
 
 /* compgen -C, complete -C, -F: a command that makes completions. */
@@ -309,7 +359,7 @@ static const struct builtin builtins[] = {
     {"alias", bj_sh_alias_builtin, false, false},
     {"bg", NULL, false, false},
     {"bind", run_bind, false, false},
-    {"break", NULL, false, true},
+    {"break", run_break, false, true},
     {"builtin", run_command, false, true},
     {"caller", NULL, false, false},
     {"cd", run_cd, false, true},
@@ -317,7 +367,7 @@ static const struct builtin builtins[] = {
     {"compgen", run_completion, false, false},
     {"complete", run_completion, false, false},
     {"compopt", NULL, false, false},
-    {"continue", NULL, false, true},
+    {"continue", run_break, false, true},
     {"declare", bj_sh_declare_builtin, true, false},
     {"dirs", NULL, false, false},
     {"disown", NULL, false, true},
@@ -325,7 +375,7 @@ static const struct builtin builtins[] = {
     {"enable", run_enable, false, false},
     {"eval", run_eval, false, true},
     {"exec", run_exec, false, true},
-    {"exit", NULL, false, true},
+    {"exit", run_exit, false, true},
     {"export", bj_sh_declare_builtin, true, false},
     {"false", NULL, false, true},
     {"fc", run_unknown, false, false},
@@ -338,7 +388,7 @@ static const struct builtin builtins[] = {
     {"kill", NULL, false, false},
     {"let", bj_sh_let_builtin, false, true},
     {"local", bj_sh_declare_builtin, true, false},
-    {"logout", NULL, false, true},
+    {"logout", run_exit, false, true},
     {"mapfile", bj_sh_mapfile_builtin, false, true},
     {"popd", run_popd, false, false},
     {"printf", bj_sh_printf_builtin, false, true},
@@ -347,7 +397,7 @@ static const struct builtin builtins[] = {
     {"read", bj_sh_read_builtin, false, true},
     {"readarray", bj_sh_mapfile_builtin, false, true},
     {"readonly", bj_sh_declare_builtin, true, false},
-    {"return", NULL, false, true},
+    {"return", run_return, false, true},
     {"set", bj_sh_set_builtin, false, false},
     {"shift", bj_sh_shift_builtin, false, true},
     {"shopt", run_shopt, false, false},

@@ -24,16 +24,21 @@ void bj_sh_run_text(struct call *call, struct text text, bool new_shell)
     struct walk *walk = call->walk;
     uint32_t mark = walk->journal.count;
     int parent = walk->parent;
+    struct scope scope;
 
     if (bj_sh_has_hole(text))
         bj_sh_unknown(walk, call->index, "part of the shell text that it runs is not known");
-    if (new_shell)
+    if (new_shell) {
         forget_unexported(walk);
+        bj_sh_scope_begin(walk, &scope, SCOPE_SHELL);
+    }
     walk->parent = call->index;
     bj_sh_walk_text(walk, text, call->source, call->from, call->to);
     walk->parent = parent;
-    if (new_shell)
-        bj_sh_undo(walk, mark);
+    if (new_shell) {
+        bj_sh_scope_end(walk, &scope);
+        bj_sh_undo_process(walk, mark);
+    }
 }
 
 /* `sh -c text name one two`: what "$@" is in the text. */

@@ -212,6 +212,7 @@ struct slot {
     uint32_t hash;
     struct slot *next;           /* in its bucket */
     const struct values *values; /* NULL: never set in the text */
+    uint32_t changed;            /* walk->changes when it was set last */
     uint32_t stamp, joined;      /* of bj_sh_branches_join */
     const struct values *union_;
 };
@@ -247,6 +248,32 @@ struct branches {
     uint32_t count, room;
 };
 
+/*
+ * What return, exit and break end early. The walk goes on behind them, as it cannot be told whether
+ * the shell comes by; what was so far is kept and joined at the end of the scope.
+ */
+enum scope_kind {
+    SCOPE_LOOP,  /* break, continue */
+    SCOPE_CALL,  /* a function or sourced file: return */
+    SCOPE_SHELL, /* exit, exec, a fatal error */
+};
+
+struct scope {
+    struct scope *outer;
+    uint8_t kind;
+    uint32_t traps, commands; /* of the walk when it began */
+    struct branches branches;
+};
+
+/* trap: run where it is set and again at the end of its shell. */
+struct trap {
+    struct text text;
+    int parent;
+    uint32_t from, to;
+    uint32_t changes; /* of the walk when it was set */
+    bool at_end;      /* EXIT and nothing else */
+};
+
 /* The first token at or behind a place; token_count if none. */
 uint32_t bj_sh_token_at(const struct source *source, uint32_t from);
 /* The token behind one, leaving out those within it. */
@@ -269,6 +296,19 @@ const struct values *bj_sh_get(struct walk *walk, struct slot *slot);
 /* One of it, by the choice of this run; VALUE_TEXT of a hole when there are too many. */
 const struct value *bj_sh_pick(struct walk *walk, struct slot *slot);
 void bj_sh_undo(struct walk *walk, uint32_t mark);
+/* The same at the end of another process: files that it wrote stay written. */
+void bj_sh_undo_process(struct walk *walk, uint32_t mark);
+/* It may be this too, from now on. */
+void bj_sh_may_be(struct walk *walk, struct slot *slot, const struct values *values);
+/* Nothing is known of a slot any more. */
+void bj_sh_forget(struct walk *walk, struct slot *slot);
+/* Forgets all that changed since walk->changes was `since`. */
+void bj_sh_forget_since(struct walk *walk, uint32_t since);
+
+void bj_sh_scope_begin(struct walk *walk, struct scope *scope, enum scope_kind kind);
+void bj_sh_scope_end(struct walk *walk, struct scope *scope);
+/* The scopes of this kind may end here. */
+void bj_sh_scope_jump(struct walk *walk, enum scope_kind kind);
 /* Changes the flags of all that a variable may be. */
 void bj_sh_add_flags(struct walk *walk, struct slot *slot, uint8_t flags, uint8_t without);
 
@@ -300,6 +340,9 @@ bool bj_sh_choices_next(struct choices *choices);
 struct frame {
     struct frame *outer;
     const struct value *function;
+    uint32_t changes;      /* of the walk when it began */
+    int round;             /* how often its body was walked before */
+    bool again;            /* it calls itself */
     struct change *locals; /* slots to give back at its end */
     uint32_t local_count;
     size_t local_room;
@@ -329,6 +372,14 @@ struct walk {
     struct sink *sink;   /* NULL: output is not looked at */
     struct input *input; /* NULL: unknown */
     struct frame *frame;
+    struct scope *scope;
+    struct trap *traps;
+    uint32_t trap_count;
+    size_t trap_room;
+    uint32_t changes; /* how often a slot was set */
+    uint32_t simple;  /* simple commands walked */
+    bool errexit;     /* set -e was seen: each command may be the last */
+    bool lastpipe;    /* the last command of a pipeline may run in this shell */
     struct process_output *processes;
     uint32_t process_count, process_room;
     uint32_t stamp;
@@ -495,6 +546,10 @@ void bj_sh_simple(struct walk *walk, const struct source *source, uint32_t from,
 /* Redirects among the tokens of [from, to); what is no redirect is an error. */
 void bj_sh_redirects_begin(struct call *call, uint32_t from, uint32_t to);
 void bj_sh_redirects_end(struct call *call);
+/* Around what runs behind redirects: where one may fail it may not run. `outer`: the sink without.
+ */
+void bj_sh_redirected_begin(struct call *call, struct branches *branches, const struct sink *outer);
+void bj_sh_redirected_end(struct call *call, struct branches *branches);
 /* The same without a look at what is no redirect. */
 void bj_sh_redirect_all(struct call *call, uint32_t from, uint32_t to);
 /* Adds a command to the list. Its index; -1 if there is no room. */

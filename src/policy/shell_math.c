@@ -377,16 +377,37 @@ static struct operand assign(struct math *math, const char *text, struct operand
 
 static struct operand choose(struct math *math, struct operand condition)
 {
-    struct operand yes = expression(math, 2), no;
+    struct operand yes, no;
+    struct branches branches;
 
+    bj_sh_branches_begin(math->walk, &branches);
+    yes = expression(math, 2);
+    bj_sh_branch_end(math->walk, &branches);
     if (!take(math, ":"))
         math->failed = true;
     no = expression(math, 2);
+    bj_sh_branch_end(math->walk, &branches);
+    bj_sh_branches_join(math->walk, &branches, false);
     yes.name.length = no.name.length = 0;
     if (condition.known)
         return condition.number ? yes : no;
     yes.known = false;
     return yes;
+}
+
+/* Behind && and || it may not be evaluated. */
+static struct operand right_side(struct math *math, enum binary op, int binds)
+{
+    struct branches branches;
+    struct operand operand;
+
+    bj_sh_branches_begin(math->walk, &branches);
+    operand = expression(math, binds);
+    if (op == AND_ALSO || op == OR_ELSE) {
+        bj_sh_branch_end(math->walk, &branches);
+        bj_sh_branches_join(math->walk, &branches, true);
+    }
+    return operand;
 }
 
 /* Everything that binds more tightly than `above`. */
@@ -418,7 +439,7 @@ static struct operand expression(struct math *math, int above)
         } else if (binaries[row].op == CHOOSE) {
             left = choose(math, left);
         } else {
-            right = expression(math, binaries[row].binds);
+            right = right_side(math, binaries[row].op, binaries[row].binds);
             left.known = left.known && right.known;
             left.number = compute(binaries[row].op, left.number, right.number, &left.known);
         }

@@ -183,3 +183,30 @@ void bj_sh_redirects_begin(struct call *call, uint32_t from, uint32_t to)
         bj_sh_run(call, &nothing, 1, true);
     }
 }
+
+/* Opening one of these does not fail. */
+static bool always_opens(const struct bj_word *word)
+{
+    return !word->holes && (bj_word_is(word, "/dev/null") || bj_word_starts(word, "/dev/fd/") ||
+                            bj_word_starts(word, "/dev/std"));
+}
+
+void bj_sh_redirected_begin(struct call *call, struct branches *branches, const struct sink *outer)
+{
+    bj_sh_branches_begin(call->walk, branches);
+    /* What is written to a file is looked at in that file, which is there if it was opened. */
+    if (call->walk->sink != outer)
+        branches->sink = NULL;
+}
+
+void bj_sh_redirected_end(struct call *call, struct branches *branches)
+{
+    size_t i = 0;
+
+    while (i < call->redirect_count && always_opens(&call->redirects[i].target))
+        i++;
+    if (i == call->redirect_count)
+        return;
+    bj_sh_branch_end(call->walk, branches);
+    bj_sh_branches_join(call->walk, branches, true);
+}

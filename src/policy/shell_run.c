@@ -1,12 +1,12 @@
 /* Running words: a function of the text, a builtin, or a program. */
 #include "policy/shell_internal.h"
 
-static bool calls_itself(const struct walk *walk, const struct value *function)
+static struct frame *running(const struct walk *walk, const struct value *function)
 {
-    for (const struct frame *frame = walk->frame; frame != NULL; frame = frame->outer)
+    for (struct frame *frame = walk->frame; frame != NULL; frame = frame->outer)
         if (frame->function == function || frame->function->body == function->body)
-            return true;
-    return false;
+            return frame;
+    return NULL;
 }
 
 static void note_spawning(struct walk *walk, const struct bj_word *name)
@@ -32,12 +32,19 @@ static void run_function(struct call *call, struct bj_word *words, size_t count,
     struct frame frame = {.outer = walk->frame, .function = function};
     const struct values *arguments = bj_sh_get(walk, walk->positional);
     struct choices *choices = walk->choices;
+    struct frame *same = running(walk, function);
+    struct scope scope;
     bool spawning = walk->spawning;
     int parent = walk->parent;
 
-    if (calls_itself(walk, function)) {
+    if (same != NULL) {
         if (walk->spawning)
             note_spawning(walk, &words[0]);
+        /* The body changed what it may change when it is walked the second time. */
+        same->again = true;
+        if (same->round > 0)
+            bj_sh_forget_since(walk, same->changes);
+        bj_sh_write(walk, walk->sink, HOLE_TEXT);
         return;
     }
     if (!bj_sh_enter(walk))
@@ -47,7 +54,18 @@ static void run_function(struct call *call, struct bj_word *words, size_t count,
     walk->spawning = false;
     walk->choices = NULL;
     walk->parent = call->index;
+    frame.changes = walk->changes;
+    bj_sh_scope_begin(walk, &scope, SCOPE_CALL);
     bj_sh_walk_node(walk, function->source, function->body);
+    if (frame.again) {
+        /* It calls itself: once more with nothing known of what changed, its arguments too. */
+        frame.round++;
+        bj_sh_forget_since(walk, frame.changes);
+        bj_sh_forget(walk, walk->positional);
+        bj_sh_walk_node(walk, function->source, function->body);
+        bj_sh_forget_since(walk, frame.changes);
+    }
+    bj_sh_scope_end(walk, &scope);
     walk->parent = parent;
     walk->choices = choices;
     walk->spawning = spawning;
@@ -143,6 +161,8 @@ int bj_sh_run(struct call *call, struct bj_word *words, size_t count, bool shell
     if (function != NULL && function->kind == VALUE_FUNCTION) {
         ((struct bj_command *)walk->result->list)[call->index].function = true;
         run_function(call, words, count, function);
+    } else if (function != NULL && function->kind == VALUE_TEXT) {
+        bj_sh_unknown(walk, call->index, "which function it is is not known");
     } else if (builtin != NULL) {
         ((struct bj_command *)walk->result->list)[call->index].builtin = true;
         if (builtin->run != NULL)

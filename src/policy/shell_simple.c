@@ -213,7 +213,9 @@ static void run_test(struct call *call, uint32_t test)
     struct bj_word last = {.text = ""};
     int64_t ignored;
     bool number = false, variable = false;
+    struct branches branches;
 
+    bj_sh_branches_begin(walk, &branches);
     for (uint32_t i = test + 1; i < source->token_count && source->tokens[i].to < end;
          i = bj_sh_token_next(source, i)) {
         const struct token *token = &source->tokens[i];
@@ -223,6 +225,8 @@ static void run_test(struct call *call, uint32_t test)
 
         if (token->kind != TOKEN_WORD)
             continue;
+        /* Behind && and || it may not be evaluated. */
+        bj_sh_branch_snapshot(walk, &branches);
         word = bj_sh_expand_one(walk, source, token->from, token->to, EXPAND_ONE);
         if (length == 3 && raw[0] == '-' && strchr("eq ne lt le gt ge", raw[1]) != NULL &&
             bj_sh_is_comparison((struct text){raw, length})) {
@@ -239,6 +243,8 @@ static void run_test(struct call *call, uint32_t test)
         }
         last = word;
     }
+    bj_sh_branch_end(walk, &branches);
+    bj_sh_branches_join(walk, &branches, false);
 }
 
 bool bj_sh_is_comparison(struct text text)
@@ -363,6 +369,7 @@ static void one_reading(struct walk *walk, const struct source *source, uint32_t
                         .index = -1};
     struct input *input = walk->input;
     struct sink *sink = walk->sink;
+    struct branches branches;
     uint32_t assignments;
 
     if (run_alias(walk, source, from, to))
@@ -370,6 +377,7 @@ static void one_reading(struct walk *walk, const struct source *source, uint32_t
     if (!run_special(&call, from, to)) {
         assignments = read_words(&call, from, to);
         bj_sh_redirect_all(&call, from, to);
+        bj_sh_redirected_begin(&call, &branches, sink);
         make_assignments(&call, from, to, assignments);
         if (call.words.count > 0) {
             bj_sh_run(&call, call.words.list, call.words.count, true);
@@ -383,9 +391,10 @@ static void one_reading(struct walk *walk, const struct source *source, uint32_t
         }
         for (size_t i = 0; i < call.assignment_count; i++)
             bj_sh_follow_variable(&call, call.assignments[i].name, &call.assignments[i].value);
-        bj_sh_redirects_end(&call);
         if (call.words.count > 0)
             take_back(&call, assignments);
+        bj_sh_redirected_end(&call, &branches);
+        bj_sh_redirects_end(&call);
     }
     walk->input = input;
     walk->sink = sink;
@@ -398,6 +407,7 @@ void bj_sh_simple(struct walk *walk, const struct source *source, uint32_t from,
     bool several = false, more;
     uint32_t outer_from = walk->command_from, outer_to = walk->command_to;
 
+    walk->simple++;
     bj_sh_branches_begin(walk, &branches);
     walk->choices = &choices;
     walk->command_from = bj_sh_place(source, from);

@@ -55,6 +55,7 @@ void bj_sh_set_values(struct walk *walk, struct slot *slot, const struct values 
     }
     journal->list[journal->count++] = (struct change){.slot = slot, .before = slot->values};
     slot->values = values;
+    slot->changed = ++walk->changes;
 }
 
 static struct values *new_values(struct walk *walk, uint32_t count)
@@ -378,4 +379,104 @@ void bj_sh_branches_join(struct walk *walk, struct branches *branches, bool noth
         }
     }
     join_output(walk, branches, nothing);
+}
+
+void bj_sh_undo_process(struct walk *walk, uint32_t mark)
+{
+    struct branches branches = {.mark = mark};
+    struct branch branch = {0};
+
+    keep_changes(walk, &branches, &branch);
+    bj_sh_undo(walk, mark);
+    for (uint32_t i = 0; i < branch.count; i++)
+        if (branch.changes[i].slot->kind == SLOT_FILE)
+            bj_sh_set_values(walk, branch.changes[i].slot, branch.changes[i].after);
+}
+
+void bj_sh_may_be(struct walk *walk, struct slot *slot, const struct values *values)
+{
+    if (slot != NULL && values != NULL)
+        bj_sh_set_values(walk, slot, join(walk, bj_sh_get(walk, slot), values));
+}
+
+void bj_sh_forget(struct walk *walk, struct slot *slot)
+{
+    struct value hole = {.kind = VALUE_TEXT, .more = true, .text = {"\0", 1}};
+
+    if (slot == NULL || slot->kind == SLOT_ALIAS)
+        return;
+    if (slot == walk->positional)
+        hole = (struct value){.kind = VALUE_ARRAY, .more = true};
+    else if (slot->kind == SLOT_SPECIAL && slot != walk->zero)
+        hole = (struct value){.kind = VALUE_UNSET};
+    bj_sh_set(walk, slot, &hole);
+}
+
+void bj_sh_forget_since(struct walk *walk, uint32_t since)
+{
+    for (uint32_t i = 0; walk->buckets != NULL && i < BUCKETS; i++)
+        for (struct slot *slot = walk->buckets[i]; slot != NULL; slot = slot->next)
+            if (slot->changed > since)
+                bj_sh_forget(walk, slot);
+}
+
+/* ---- scopes ---- */
+
+void bj_sh_scope_begin(struct walk *walk, struct scope *scope, enum scope_kind kind)
+{
+    *scope = (struct scope){.outer = walk->scope,
+                            .kind = (uint8_t)kind,
+                            .traps = walk->trap_count,
+                            .commands = walk->simple};
+    bj_sh_branches_begin(walk, &scope->branches);
+    walk->scope = scope;
+}
+
+/* Traps of a shell that ends run in the state of its end, or, for signals, in any. */
+static void run_traps(struct walk *walk, const struct scope *scope)
+{
+    static const struct source none = {.bytes = "", .nested = true};
+    int parent = walk->parent;
+
+    for (uint32_t i = scope->traps; i < walk->trap_count && bj_sh_step(walk); i++) {
+        struct trap trap = walk->traps[i];
+
+        if (!trap.at_end)
+            bj_sh_forget_since(walk, trap.changes);
+        walk->parent = trap.parent;
+        bj_sh_walk_text(walk, trap.text, &none, trap.from, trap.to);
+    }
+    walk->trap_count = scope->traps;
+    walk->parent = parent;
+}
+
+void bj_sh_scope_end(struct walk *walk, struct scope *scope)
+{
+    struct branches *branches = &scope->branches;
+
+    if (scope->kind == SCOPE_SHELL && walk->errexit && walk->simple > scope->commands + 1 &&
+        branches->sink != NULL && branches->sink->text.length > branches->sink_mark) {
+        branches->sink->text.length = branches->sink_mark;
+        bj_sh_write(walk, branches->sink, HOLE_TEXT);
+    }
+    if (branches->count > 0) {
+        bj_sh_branch_end(walk, branches);
+        bj_sh_branches_join(walk, branches, false);
+    }
+    if (scope->kind == SCOPE_SHELL && walk->trap_count > scope->traps)
+        run_traps(walk, scope);
+    walk->scope = scope->outer;
+}
+
+void bj_sh_scope_jump(struct walk *walk, enum scope_kind kind)
+{
+    for (struct scope *scope = walk->scope; scope != NULL; scope = scope->outer) {
+        if (kind == SCOPE_LOOP && scope->kind != SCOPE_LOOP)
+            return;
+        if (scope->kind < kind)
+            continue;
+        bj_sh_branch_snapshot(walk, &scope->branches);
+        if (kind != SCOPE_LOOP)
+            return;
+    }
 }

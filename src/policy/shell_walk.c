@@ -49,7 +49,9 @@ static void walk_pipeline(struct walk *walk, const struct source *source, const 
     struct place place = save_place(walk);
     struct sink sinks[2] = {{.room = 0}, {.room = 0}};
     struct input input = {.loops = walk->loops};
-    uint32_t mark = walk->journal.count;
+    struct branches branches;
+    struct scope scope;
+    uint32_t mark;
 
     walk->pipeline = walk->pipelines++;
     walk->stage = 0;
@@ -57,10 +59,21 @@ static void walk_pipeline(struct walk *walk, const struct source *source, const 
     for (const struct node *stage = node->child; stage != NULL; stage = stage->next) {
         struct sink *sink = &sinks[walk->stage & 1];
 
+        mark = walk->journal.count;
+        bj_sh_branches_begin(walk, &branches);
         *sink = (struct sink){.room = 0};
         walk->sink = stage->next == NULL ? place.sink : sink;
+        bj_sh_scope_begin(walk, &scope, SCOPE_SHELL);
         bj_sh_walk_node(walk, source, stage);
-        bj_sh_undo(walk, mark);
+        bj_sh_scope_end(walk, &scope);
+        if (stage->next != NULL || !walk->lastpipe) {
+            bj_sh_undo_process(walk, mark);
+        } else {
+            /* It may have run in this shell. */
+            branches.sink = NULL;
+            bj_sh_branch_end(walk, &branches);
+            bj_sh_branches_join(walk, &branches, true);
+        }
         input.text = sink->text.bytes == NULL ? TEXT("") : sink->text;
         input.at = 0;
         walk->input = &input;
@@ -244,7 +257,9 @@ struct loop {
 static void loop_once(struct walk *walk, const struct loop *loop)
 {
     int64_t ignored;
+    struct scope scope;
 
+    bj_sh_scope_begin(walk, &scope, SCOPE_LOOP);
     if (loop->variable != NULL)
         bj_sh_set_values(walk, loop->variable, loop->values);
     if (loop->test_to > loop->test_from)
@@ -254,11 +269,11 @@ static void loop_once(struct walk *walk, const struct loop *loop)
             bj_sh_walk_statement(walk, loop->source, child);
     if (loop->update_to > loop->update_from)
         bj_sh_math_range(walk, loop->source, loop->update_from, loop->update_to, &ignored);
+    bj_sh_scope_end(walk, &scope);
 }
 
 static void walk_loop(struct walk *walk, const struct loop *loop)
 {
-    static const struct value hole = {.kind = VALUE_TEXT, .text = {"\0", 1}};
     struct slot **changed;
     uint32_t mark, count;
 
@@ -280,10 +295,7 @@ static void walk_loop(struct walk *walk, const struct loop *loop)
         for (uint32_t i = 0; changed != NULL && i < count; i++)
             changed[i] = walk->journal.list[mark + i].slot;
         for (uint32_t i = 0; changed != NULL && i < count; i++)
-            if (changed[i]->kind == SLOT_VARIABLE || changed[i]->kind == SLOT_FILE)
-                bj_sh_set(walk, changed[i], &hole);
-            else if (changed[i] == walk->directory)
-                bj_sh_set(walk, changed[i], &(struct value){.kind = VALUE_UNSET});
+            bj_sh_forget(walk, changed[i]);
     }
     walk->loops--;
 }
@@ -304,6 +316,7 @@ static const struct value *word_value(struct walk *walk, const struct bj_word *w
 static bool walk_unrolled(struct walk *walk, struct loop *loop, const struct fields *fields)
 {
     uint32_t outer = walk->unrolled == 0 ? 1 : walk->unrolled;
+    struct scope scope;
 
     if (fields->count == 0 || fields->count * outer > UNROLLED_MAX)
         return false;
@@ -311,6 +324,7 @@ static bool walk_unrolled(struct walk *walk, struct loop *loop, const struct fie
         if (fields->list[i].splits || fields->list[i].glob)
             return false;
     walk->unrolled = outer * (uint32_t)fields->count;
+    bj_sh_scope_begin(walk, &scope, SCOPE_LOOP);
     for (size_t i = 0; i < fields->count && !walk->stopped; i++) {
         struct values *values = bj_arena_alloc(walk->arena, sizeof *values + sizeof *values->list);
 
@@ -321,6 +335,7 @@ static bool walk_unrolled(struct walk *walk, struct loop *loop, const struct fie
         loop->values = values;
         loop_once(walk, loop);
     }
+    bj_sh_scope_end(walk, &scope);
     walk->unrolled = outer;
     return true;
 }
@@ -428,6 +443,7 @@ static void walk_redirected(struct walk *walk, const struct source *source, cons
 {
     struct place place = save_place(walk);
     struct call call = call_for(walk, source, node);
+    struct branches branches;
     const struct node *body = node->child;
 
     while (body != NULL && body->kind == NODE_REDIRECT)
@@ -437,7 +453,9 @@ static void walk_redirected(struct walk *walk, const struct source *source, cons
         return;
     }
     bj_sh_redirects_begin(&call, body->to, node->to);
+    bj_sh_redirected_begin(&call, &branches, place.sink);
     bj_sh_walk_node(walk, source, body);
+    bj_sh_redirected_end(&call, &branches);
     bj_sh_redirects_end(&call);
     restore_place(walk, &place);
 }
@@ -447,14 +465,17 @@ static void walk_apart(struct walk *walk, const struct source *source, const str
 {
     struct place place = save_place(walk);
     uint32_t mark = walk->journal.count;
+    struct scope scope;
 
+    bj_sh_scope_begin(walk, &scope, SCOPE_SHELL);
     if (background) {
         walk->background = walk->spawning = true;
         bj_sh_walk_node(walk, source, node);
     } else {
         walk_children(walk, source, node);
     }
-    bj_sh_undo(walk, mark);
+    bj_sh_scope_end(walk, &scope);
+    bj_sh_undo_process(walk, mark);
     restore_place(walk, &place);
 }
 
@@ -526,14 +547,17 @@ struct text bj_sh_walk_captured(struct walk *walk, const struct source *source,
     struct choices *choices = walk->choices;
     struct sink sink = {.room = 0};
     uint32_t mark = walk->journal.count;
+    struct scope scope;
 
     if (node == NULL)
         return HOLE_TEXT;
     walk->sink = &sink;
     walk->choices = NULL;
     walk->pipeline = walk->stage = -1;
+    bj_sh_scope_begin(walk, &scope, SCOPE_SHELL);
     walk_children(walk, source, node);
-    bj_sh_undo(walk, mark);
+    bj_sh_scope_end(walk, &scope);
+    bj_sh_undo_process(walk, mark);
     walk->choices = choices;
     restore_place(walk, &place);
     return sink.text.bytes == NULL ? (struct text){"", 0} : sink.text;
