@@ -253,6 +253,7 @@ void bj_sh_note_option(struct walk *walk, const struct bj_word *name)
 {
     if (mentions_case(bj_word_text(name)) || name->glob)
         bj_sh_set_text(walk, bj_sh_slot(walk, SLOT_SPECIAL, TEXT("nocasematch")), TEXT("1"));
+    walk->lastpipe |= name->holes || name->glob || bj_word_is(name, "lastpipe");
 }
 
 static void run_shopt(struct call *call, struct bj_word *words, size_t count)
@@ -437,7 +438,7 @@ const struct builtin *bj_sh_builtin(const struct bj_word *name)
 }
 
 /* Prompts are expanded as between double quotes; the rest is what the table of variables says. */
-void bj_sh_follow_variable(struct call *call, const char *name, const struct bj_word *value)
+static void follow_text(struct call *call, const char *name, const struct bj_word *value)
 {
     struct walk *walk = call->walk;
     struct bj_effect effect;
@@ -464,5 +465,55 @@ void bj_sh_follow_variable(struct call *call, const char *name, const struct bj_
         while (text.length > 0 && memchr("|-", text.bytes[0], 2) != NULL)
             text.bytes++, text.length--;
         bj_sh_run_text(call, text, true);
+    }
+}
+
+/* Assignments to these arrays are what hash -p and alias do. */
+static bool assigned_names(struct walk *walk, const struct slot *slot, const struct value *value)
+{
+    bool hash = bj_sh_equal(slot->name, TEXT("BASH_CMDS"));
+
+    if (!hash && !bj_sh_equal(slot->name, TEXT("BASH_ALIASES")))
+        return false;
+    if (value->more || value->kind == VALUE_TEXT)
+        bj_sh_incomplete(walk, BJ_NOT_PARSED, walk->command_from);
+    for (uint32_t i = 0; value->kind == VALUE_ARRAY && i < value->count; i++)
+        bj_sh_set_text(walk,
+                       bj_sh_slot(walk, hash ? SLOT_HASH : SLOT_ALIAS, value->elements[i].key),
+                       value->elements[i].value);
+    return true;
+}
+
+void bj_sh_assigned(struct walk *walk, const struct slot *slot, const struct value *value)
+{
+    static const struct source none = {.bytes = "", .nested = true};
+    struct call call = {.walk = walk, .source = &none, .index = -1};
+    struct bj_effect effect;
+    struct text text = value->text;
+    struct bj_word word;
+
+    if (assigned_names(walk, slot, value) || (value->flags & FLAG_REFERENCE) ||
+        !bj_variable_chooses_code(slot->name.bytes, NULL, &effect))
+        return;
+    /* Without a PATH programs are looked for where the shell is, as with an empty one. */
+    if (value->kind == VALUE_UNSET && strcmp(slot->name.bytes, "PATH") != 0)
+        return;
+    if (walk->call != NULL) {
+        call.source = walk->call->source;
+        call.from = walk->call->from;
+        call.to = walk->call->to;
+        call.index = walk->call->index;
+    }
+    if (value->kind == VALUE_ARRAY)
+        text = value->more || value->count > 1 ? HOLE_TEXT
+               : value->count == 1             ? value->elements[0].value
+                                               : (struct text){"", 0};
+    else if (value->kind == VALUE_UNSET)
+        text = (struct text){"", 0};
+    bj_sh_note_assignment(walk, slot->name, text);
+    word = bj_sh_word(walk, text, call.from, call.to);
+    if (bj_sh_enter(walk)) {
+        follow_text(&call, slot->name.bytes, &word);
+        bj_sh_leave(walk);
     }
 }

@@ -6,11 +6,6 @@
 
 #include "policy/shell_internal.h"
 
-static inline struct text bj_word_text(const struct bj_word *word)
-{
-    return (struct text){word->text, word->length};
-}
-
 /* The words behind options; `with_value`: letters of options that take the next word. */
 size_t bj_sh_options_end(const struct bj_word *words, size_t count, const char *with_value);
 bool bj_sh_has_option(const struct bj_word *words, size_t count, char letter);

@@ -5,7 +5,7 @@
 
 struct declaration {
     uint8_t flags, without;
-    bool local, functions, prints;
+    bool local, global, functions;
 };
 
 static struct declaration read_declaration(const struct bj_word *words, size_t count)
@@ -14,7 +14,8 @@ static struct declaration read_declaration(const struct bj_word *words, size_t c
         char letter;
         uint8_t flag;
     } letters[] = {{'x', FLAG_EXPORTED},  {'i', FLAG_INTEGER}, {'A', FLAG_KEYED},
-                   {'n', FLAG_REFERENCE}, {'l', FLAG_LOWER},   {'u', FLAG_UPPER}};
+                   {'n', FLAG_REFERENCE}, {'l', FLAG_LOWER},   {'u', FLAG_UPPER},
+                   {'r', FLAG_READONLY}};
     struct declaration made = {0};
 
     if (bj_word_is(&words[0], "export")) {
@@ -38,24 +39,58 @@ static struct declaration read_declaration(const struct bj_word *words, size_t c
         }
     }
     made.functions = bj_sh_has_option(words, count, 'f') || bj_sh_has_option(words, count, 'F');
-    made.local = !bj_word_is(&words[0], "readonly") && !bj_sh_has_option(words, count, 'g');
+    if (bj_word_is(&words[0], "readonly"))
+        made.flags |= FLAG_READONLY;
+    made.global = bj_sh_has_option(words, count, 'g');
+    made.local = !bj_word_is(&words[0], "readonly") && !made.global;
     return made;
+}
+
+/* The innermost function whose own this variable is; NULL: none. */
+static struct change *local_of(const struct frame *frame, const struct slot *slot)
+{
+    for (; frame != NULL; frame = frame->outer)
+        for (uint32_t i = 0; i < frame->local_count; i++)
+            if (frame->locals[i].slot == slot)
+                return &frame->locals[i];
+    return NULL;
 }
 
 /* A variable of a function is as it was when the function ends. */
 static void make_local(struct walk *walk, struct slot *slot)
 {
+    static const struct value unset = {.kind = VALUE_UNSET};
     struct frame *frame = walk->frame;
     struct change *locals;
 
     if (frame == NULL || slot == NULL)
         return;
+    for (uint32_t i = 0; i < frame->local_count; i++)
+        if (frame->locals[i].slot == slot)
+            return;
     locals =
         bj_sh_grow(walk, frame->locals, frame->local_count, &frame->local_room, sizeof *locals);
     if (locals == NULL)
         return;
     frame->locals = locals;
-    locals[frame->local_count++] = (struct change){.slot = slot, .before = slot->values};
+    locals[frame->local_count++] = (struct change){.slot = slot, .before = bj_sh_get(walk, slot)};
+    /* It begins without a value in bash, with the old one in other shells. */
+    if (slot->values != NULL && slot->values->list[0]->flags & FLAG_REFERENCE)
+        bj_sh_set(walk, slot, &unset);
+    else
+        bj_sh_may_be_value(walk, slot, &unset);
+}
+
+/* What hides behind the variable of a function is changed too: both are possible from now on. */
+static void reveal(struct walk *walk, struct slot *slot, const struct values *now)
+{
+    struct change *local = slot == NULL ? NULL : local_of(walk->frame, slot);
+
+    if (local == NULL)
+        return;
+    bj_sh_may_be(walk, slot, now);
+    bj_sh_may_be(walk, slot, local->before);
+    local->after = slot->values;
 }
 
 static void note_export(struct walk *walk, struct slot *slot)
@@ -73,6 +108,25 @@ static void note_export(struct walk *walk, struct slot *slot)
     list[walk->export_count++] = slot;
 }
 
+/* declare -a x='(a b)' is read as x=(a b); without -a, and unless x is an array, it is a text. */
+static void assign_declared(struct call *call, struct text name, const struct text *subscript,
+                            struct text value, bool append)
+{
+    struct walk *walk = call->walk;
+    struct branches branches;
+
+    bj_sh_branches_begin(walk, &branches);
+    bj_sh_assign(walk, name, subscript, value, append);
+    if (subscript != NULL || value.length < 2 || value.bytes[0] != '(' ||
+        value.bytes[value.length - 1] != ')')
+        return;
+    bj_sh_branch_end(walk, &branches);
+    value = bj_sh_concat(walk, append ? TEXT("+=") : TEXT("="), value);
+    bj_sh_walk_text(walk, bj_sh_concat(walk, name, value), call->source, call->from, call->to);
+    bj_sh_branch_end(walk, &branches);
+    bj_sh_branches_join(walk, &branches, false);
+}
+
 static void declare_one(struct call *call, const struct declaration *how,
                         const struct bj_word *word)
 {
@@ -83,6 +137,8 @@ static void declare_one(struct call *call, const struct declaration *how,
     struct text value, name, subscript;
     bool append = equals != NULL && left.length > 0 && left.bytes[left.length - 1] == '+';
     bool element;
+    uint8_t flags = how->flags & (uint8_t) ~(FLAG_REFERENCE | FLAG_READONLY);
+    const struct values *before;
     struct slot *slot;
 
     left.length -= append;
@@ -91,29 +147,31 @@ static void declare_one(struct call *call, const struct declaration *how,
         name = left;
     if (name.length == 0 || bj_sh_name_length(name.bytes, name.length) != name.length)
         return;
+    if (how->local)
+        make_local(walk, bj_sh_slot(walk, SLOT_VARIABLE, name));
     slot = how->flags & FLAG_REFERENCE ? bj_sh_slot(walk, SLOT_VARIABLE, name)
                                        : bj_sh_variable(walk, name);
-    if (how->local)
-        make_local(walk, slot);
+    before = bj_sh_get(walk, slot);
     if (slot != NULL && how->flags & FLAG_KEYED && bj_sh_pick(walk, slot)->kind != VALUE_ARRAY)
         bj_sh_set(walk, slot, &(struct value){.kind = VALUE_ARRAY, .flags = FLAG_KEYED});
-    if (how->flags & ~FLAG_REFERENCE || how->without)
-        bj_sh_add_flags(walk, slot, how->flags & ~FLAG_REFERENCE, how->without);
+    if (flags != 0 || how->without)
+        bj_sh_add_flags(walk, slot, flags, how->without & (uint8_t)~FLAG_READONLY);
     if (equals != NULL) {
         value = (struct text){equals + 1, word->length - (uint32_t)(equals + 1 - word->text)};
         if (how->flags & FLAG_REFERENCE)
             bj_sh_set(walk, slot,
                       &(struct value){.kind = VALUE_TEXT, .flags = FLAG_REFERENCE, .text = value});
         else
-            bj_sh_assign(walk, name, element ? &subscript : NULL, value, append);
-        struct bj_word word_value = bj_sh_word(walk, value, word->from, word->to);
-
-        bj_sh_follow_variable(call, bj_sh_copy(walk, name).bytes, &word_value);
+            assign_declared(call, name, element ? &subscript : NULL, value, append);
     } else if (how->flags & FLAG_REFERENCE) {
         bj_sh_add_flags(walk, slot, FLAG_REFERENCE, 0);
     }
     if (how->flags & FLAG_EXPORTED)
         note_export(walk, slot);
+    if (how->flags & FLAG_READONLY)
+        bj_sh_add_flags(walk, slot, FLAG_READONLY, 0);
+    if (how->global)
+        reveal(walk, slot, before);
 }
 
 void bj_sh_declare_builtin(struct call *call, struct bj_word *words, size_t count)
@@ -137,20 +195,35 @@ void bj_sh_unset_builtin(struct call *call, struct bj_word *words, size_t count)
     struct walk *walk = call->walk;
     bool functions = bj_sh_has_option(words, count, 'f'),
          variables = bj_sh_has_option(words, count, 'v');
-    struct value unset = {.kind = VALUE_UNSET};
+    static const struct value unset = {.kind = VALUE_UNSET};
+    struct slot *slot;
 
     for (size_t i = bj_sh_options_end(words, count, ""); i < count && bj_sh_step(walk); i++) {
         struct text name, subscript, text = bj_word_text(&words[i]);
 
         if (bj_sh_subscript(text, &name, &subscript)) {
             bj_sh_touch(walk, text);
+            slot = bj_sh_variable(walk, name);
+            bj_sh_set(walk, slot,
+                      &(struct value){.kind = VALUE_ARRAY,
+                                      .flags = bj_sh_pick(walk, slot)->flags,
+                                      .more = true});
             continue;
         }
-        if (!functions)
-            bj_sh_set(walk, bj_sh_variable(walk, text), &unset);
-        if (!variables && bj_sh_slot(walk, SLOT_FUNCTION, text) != NULL &&
-            bj_sh_slot(walk, SLOT_FUNCTION, text)->values != NULL && functions)
-            bj_sh_set(walk, bj_sh_slot(walk, SLOT_FUNCTION, text), &unset);
+        if (!functions) {
+            slot = bj_sh_has_option(words, count, 'n') ? bj_sh_slot(walk, SLOT_VARIABLE, text)
+                                                       : bj_sh_variable(walk, text);
+            bj_sh_set(walk, slot, &unset);
+            reveal(walk, slot, NULL);
+        }
+        slot = bj_sh_slot(walk, SLOT_FUNCTION, text);
+        if (slot == NULL || slot->values == NULL || variables)
+            continue;
+        /* Without -f only where there is no such variable. */
+        if (functions)
+            bj_sh_set(walk, slot, &unset);
+        else
+            bj_sh_may_be_value(walk, slot, &unset);
     }
 }
 
@@ -200,9 +273,16 @@ struct text bj_sh_any_line(struct walk *walk, struct text text)
     return text;
 }
 
-/* Without -r a backslash takes the next byte as it is. */
-static struct text without_backslashes(struct walk *walk, struct text text)
+/* Without -r a backslash takes the next byte as it is, a newline and separators too. */
+static struct text without_backslashes(struct walk *walk, struct text text, bool several)
 {
+    if (text.length > 0 && memchr(text.bytes, '\\', text.length) != NULL &&
+        (several || text.bytes[text.length - 1] == '\\')) {
+        if (walk->input != NULL && text.bytes[text.length - 1] == '\\')
+            walk->input->text = HOLE_TEXT, walk->input->at = 0;
+        return HOLE_TEXT;
+    }
+
     char *copy = bj_arena_alloc(walk->arena, text.length + 1);
     uint32_t length = 0;
 
@@ -232,13 +312,22 @@ static struct text take_field(struct walk *walk, struct text *line, bool last)
                isspace((unsigned char)line->bytes[line->length - 1]) &&
                memchr(ifs.bytes, line->bytes[line->length - 1], ifs.length) != NULL)
             line->length--;
+        /* A separator at the end goes too if it is the only one. */
+        if (line->length > 0 && ifs.length > 0 &&
+            memchr(ifs.bytes, line->bytes[line->length - 1], ifs.length) != NULL)
+            return HOLE_TEXT;
         return *line;
     }
     while (at < line->length &&
            (ifs.length == 0 || memchr(ifs.bytes, line->bytes[at], ifs.length) == NULL))
         at++;
     field = (struct text){line->bytes, at};
-    at += at < line->length;
+    /* Blanks around one other separator belong to it. */
+    while (at < line->length && isspace((unsigned char)line->bytes[at]) &&
+           memchr(ifs.bytes, line->bytes[at], ifs.length) != NULL)
+        at++;
+    at += at < line->length && !isspace((unsigned char)line->bytes[at]) && ifs.length > 0 &&
+          memchr(ifs.bytes, line->bytes[at], ifs.length) != NULL;
     line->bytes += at;
     line->length -= at;
     return bj_sh_has_hole(field) ? HOLE_TEXT : field;
@@ -253,10 +342,11 @@ void bj_sh_read_builtin(struct call *call, struct bj_word *words, size_t count)
                bj_sh_has_option(words, count, 'N') || bj_sh_has_option(words, count, 'u');
     struct text line = odd ? HOLE_TEXT : next_line(walk);
 
+    if (odd && walk->input != NULL)
+        walk->input->text = HOLE_TEXT, walk->input->at = 0;
     if (!bj_sh_has_option(words, count, 'r'))
-        line = without_backslashes(walk, line);
+        line = without_backslashes(walk, line, array != NULL || at + 1 < count);
     if (array != NULL) {
-        struct value empty = {.kind = VALUE_ARRAY};
         struct fields fields = {0};
         struct build build = {.walk = walk, .fields = &fields, .mode = EXPAND_FIELDS};
         struct slot *slot = bj_sh_variable(walk, bj_word_text(array));
@@ -264,8 +354,7 @@ void bj_sh_read_builtin(struct call *call, struct bj_word *words, size_t count)
         bj_sh_put(&build, line, false, true);
         if (build.started)
             bj_sh_end_field(&build);
-        bj_sh_set(walk, slot, &empty);
-        bj_sh_append_elements(walk, slot, &fields);
+        bj_sh_set_elements(walk, slot, &fields, false);
         return;
     }
     if (at >= count)
@@ -285,7 +374,6 @@ void bj_sh_mapfile_builtin(struct call *call, struct bj_word *words, size_t coun
     const struct bj_word *callback = bj_sh_option(call, words, count, 'C');
     size_t at = bj_sh_options_end(words, count, "dnOsuCc");
     struct text name = at < count ? bj_word_text(&words[at]) : TEXT("MAPFILE");
-    struct value array = {.kind = VALUE_ARRAY, .more = walk->input == NULL};
     struct slot *slot;
     struct fields fields = {0};
     struct text all = walk->input == NULL ? (struct text){"", 0} : walk->input->text;
@@ -313,9 +401,7 @@ void bj_sh_mapfile_builtin(struct call *call, struct bj_word *words, size_t coun
                        call->from, call->to);
         from = i + 1;
     }
-    bj_sh_set(walk, slot, &array);
-    if (fields.count > 0)
-        bj_sh_append_elements(walk, slot, &fields);
+    bj_sh_set_elements(walk, slot, &fields, walk->input == NULL);
 }
 
 void bj_sh_printf_builtin(struct call *call, struct bj_word *words, size_t count)
@@ -368,6 +454,10 @@ void bj_sh_set_builtin(struct call *call, struct bj_word *words, size_t count)
     while (at < count && words[at].length > 1 &&
            (words[at].text[0] == '-' || words[at].text[0] == '+') && !bj_word_is(&words[at], "--"))
         at += words[at].text[words[at].length - 1] == 'o' ? 2 : 1;
+    for (size_t i = 1; i < at && i < count; i++)
+        walk->errexit |= words[i].holes || bj_word_is(&words[i], "errexit") ||
+                         (words[i].length > 1 && words[i].text[0] == '-' &&
+                          memchr(words[i].text, 'e', words[i].length) != NULL);
     if (at >= count)
         return;
     at += bj_word_is(&words[at], "--") || bj_word_is(&words[at], "-");
@@ -394,10 +484,15 @@ void bj_sh_shift_builtin(struct call *call, struct bj_word *words, size_t count)
             value.more = true;
             number = 0;
         }
+        /* Too many: bash does nothing. */
+        if (number > value.count && !value.more)
+            return;
         by = number > value.count ? value.count : (uint32_t)number;
     }
     if (by > value.count)
         by = value.count;
+    if (by < 1 && count == 1 && !value.more)
+        return;
     if (by > 0)
         value.elements += by;
     value.count -= by;
@@ -444,13 +539,13 @@ void bj_sh_unalias_builtin(struct call *call, struct bj_word *words, size_t coun
                   &(struct value){.kind = VALUE_UNSET});
 }
 
-/* hash -p FILE NAME: the name means that file from now on, as an alias would. */
+/* hash -p FILE NAME: the name means that file from now on. */
 void bj_sh_hash_builtin(struct call *call, struct bj_word *words, size_t count)
 {
     const struct bj_word *file = bj_sh_option(call, words, count, 'p');
     size_t at = bj_sh_options_end(words, count, "pd");
 
     for (; file != NULL && at < count; at++)
-        bj_sh_set_text(call->walk, bj_sh_slot(call->walk, SLOT_ALIAS, bj_word_text(&words[at])),
+        bj_sh_set_text(call->walk, bj_sh_slot(call->walk, SLOT_HASH, bj_word_text(&words[at])),
                        bj_word_text(file));
 }

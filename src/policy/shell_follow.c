@@ -220,7 +220,6 @@ static void follow_setting(struct call *call, const struct bj_effect *effect)
     bj_sh_set(call->walk, bj_sh_slot(call->walk, SLOT_VARIABLE, name),
               &(struct value){
                   .kind = VALUE_TEXT, .flags = FLAG_EXPORTED, .text = {value.text, value.length}});
-    bj_sh_follow_variable(call, name.bytes, &value);
 }
 
 /* Files that a command writes are not what the text made them before. */

@@ -180,7 +180,7 @@ enum value_flag {
     FLAG_REFERENCE = 8,
     FLAG_LOWER = 16,
     FLAG_UPPER = 32,
-    FLAG_LOCAL = 64,
+    FLAG_READONLY = 64, /* bash refuses to change it, once it is set: what it was stays possible */
 };
 
 struct element {
@@ -204,7 +204,7 @@ struct values {
     const struct value *list[];
 };
 
-enum slot_kind { SLOT_VARIABLE, SLOT_FUNCTION, SLOT_ALIAS, SLOT_FILE, SLOT_SPECIAL };
+enum slot_kind { SLOT_VARIABLE, SLOT_FUNCTION, SLOT_ALIAS, SLOT_HASH, SLOT_FILE, SLOT_SPECIAL };
 
 struct slot {
     uint8_t kind;
@@ -288,7 +288,9 @@ struct grammar *bj_sh_grammar_new(void);
 void bj_sh_grammar_free(struct grammar *grammar);
 
 struct slot *bj_sh_slot(struct walk *walk, enum slot_kind kind, struct text name);
+/* What it was, given back: no assignment of the text. */
 void bj_sh_set_values(struct walk *walk, struct slot *slot, const struct values *values);
+/* An assignment: what it chooses is followed. All others end here. */
 void bj_sh_set(struct walk *walk, struct slot *slot, const struct value *value);
 void bj_sh_set_text(struct walk *walk, struct slot *slot, struct text text);
 /* What it may be: never NULL but when the arena is full. */
@@ -300,6 +302,7 @@ void bj_sh_undo(struct walk *walk, uint32_t mark);
 void bj_sh_undo_process(struct walk *walk, uint32_t mark);
 /* It may be this too, from now on. */
 void bj_sh_may_be(struct walk *walk, struct slot *slot, const struct values *values);
+void bj_sh_may_be_value(struct walk *walk, struct slot *slot, const struct value *value);
 /* Nothing is known of a slot any more. */
 void bj_sh_forget(struct walk *walk, struct slot *slot);
 /* Forgets all that changed since walk->changes was `since`. */
@@ -343,7 +346,7 @@ struct frame {
     uint32_t changes;      /* of the walk when it began */
     int round;             /* how often its body was walked before */
     bool again;            /* it calls itself */
-    struct change *locals; /* slots to give back at its end */
+    struct change *locals; /* slots to give back at its end; `after`: what is behind it changed */
     uint32_t local_count;
     size_t local_room;
 };
@@ -373,6 +376,8 @@ struct walk {
     struct input *input; /* NULL: unknown */
     struct frame *frame;
     struct scope *scope;
+    const struct node *coprocess; /* being walked apart */
+    struct call *call;            /* the simple command that is being run */
     struct trap *traps;
     uint32_t trap_count;
     size_t trap_room;
@@ -489,6 +494,7 @@ struct items {
     const struct value *value; /* NULL for special ones */
 };
 struct items bj_sh_items(struct walk *walk, struct text name, const struct text *subscript);
+void bj_sh_note_assignment(struct walk *walk, struct text name, struct text value);
 /* NAME or NAME[subscript] is given a value. `subscript` may be NULL. */
 void bj_sh_assign(struct walk *walk, struct text name, const struct text *subscript,
                   struct text value, bool append);
@@ -539,6 +545,7 @@ struct call {
     struct sink file_sink;
     uint32_t from, to; /* place in the analysed text */
     int index;         /* in the result; -1: not listed yet */
+    bool function;     /* it is run as a function of the text */
 };
 
 /* The statement of tokens [from, to). */
@@ -569,6 +576,9 @@ void bj_sh_run_text(struct call *call, struct text text, bool new_shell);
 /* What a file holds, if the text made it, or it is a process substitution. */
 bool bj_sh_file_text(struct walk *walk, const struct bj_word *path, struct text *ret);
 
+/* All elements of an array; `more`: there may be further ones. */
+void bj_sh_set_elements(struct walk *walk, struct slot *slot, const struct fields *fields,
+                        bool more);
 void bj_sh_append_elements(struct walk *walk, struct slot *slot, const struct fields *fields);
 struct bj_word bj_sh_declared(struct call *call, const struct token *token);
 /* -eq and its like. */
@@ -589,8 +599,8 @@ struct builtin {
 /* One of the lines of a text. */
 struct text bj_sh_any_line(struct walk *walk, struct text text);
 const struct builtin *bj_sh_builtin(const struct bj_word *name);
-/* An assignment that chooses code is followed: PS4, BASH_ENV, GIT_SSH_COMMAND … */
-void bj_sh_follow_variable(struct call *call, const char *name, const struct bj_word *value);
+/* An assignment that chooses code is noted and followed: PATH, PS4, BASH_CMDS, GIT_SSH_COMMAND … */
+void bj_sh_assigned(struct walk *walk, const struct slot *slot, const struct value *value);
 
 /* ---- shell_output.c ---- */
 /* What a program without side effects writes; a hole when that is not known. */
@@ -598,6 +608,11 @@ struct text bj_sh_output(struct walk *walk, const struct bj_command *command);
 bool bj_sh_printf(struct walk *walk, const struct bj_word *words, size_t count, struct text *ret);
 
 /* ---- text tools ---- */
+static inline struct text bj_word_text(const struct bj_word *word)
+{
+    return (struct text){word->text, word->length};
+}
+
 struct text bj_sh_copy(struct walk *walk, struct text text);
 struct text bj_sh_concat(struct walk *walk, struct text a, struct text b);
 struct text bj_sh_number(struct walk *walk, int64_t number);

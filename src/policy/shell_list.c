@@ -51,9 +51,10 @@ static int listed_before(const struct call *call, const struct bj_word *words, s
 
         if (old->from == call->from && old->to == call->to && old->parent == call->walk->parent &&
             old->privileged == call->walk->privileged && old->pipeline == call->walk->pipeline &&
-            old->stage == call->walk->stage && old->redirect_count == call->redirect_count &&
-            call->redirect_count == 0 && call->assignment_count == 0 &&
-            call->walk->export_count == 0 && same_words(old, words, count) &&
+            old->stage == call->walk->stage && old->function == call->function &&
+            old->redirect_count == call->redirect_count && call->redirect_count == 0 &&
+            call->assignment_count == 0 && call->walk->export_count == 0 &&
+            same_words(old, words, count) &&
             (old->directory == NULL ? here->kind != VALUE_TEXT
                                     : here->kind == VALUE_TEXT &&
                                           bj_sh_equal(bj_sh_string(old->directory), here->text)))

@@ -252,7 +252,7 @@ static struct value with_element(struct walk *walk, const struct value *old, str
     return value;
 }
 
-static void note_assignment(struct walk *walk, struct text name, struct text value)
+void bj_sh_note_assignment(struct walk *walk, struct text name, struct text value)
 {
     struct bj_commands *result = walk->result;
     struct bj_assignment *list;
@@ -277,6 +277,7 @@ void bj_sh_assign(struct walk *walk, struct text name, const struct text *subscr
     const struct value *old = bj_sh_pick(walk, slot);
     struct value value = *old;
     struct text key, target, index;
+    struct bj_effect effect;
     int64_t number;
 
     if ((old->flags & FLAG_REFERENCE) && subscript == NULL &&
@@ -305,7 +306,8 @@ void bj_sh_assign(struct walk *walk, struct text name, const struct text *subscr
         value.more = false;
     }
     bj_sh_set(walk, slot, &value);
-    note_assignment(walk, name, value.kind == VALUE_TEXT ? value.text : text);
+    if (slot != NULL && !bj_variable_chooses_code(slot->name.bytes, NULL, &effect))
+        bj_sh_note_assignment(walk, slot->name, value.kind == VALUE_TEXT ? value.text : text);
 }
 
 void bj_sh_assign_named(struct walk *walk, struct text target, struct text text)
@@ -416,6 +418,8 @@ static void put_default(struct parameter *p, char op, bool colon, uint32_t at)
         null = chosen == 0;
     }
     use = op == '+' ? !null : null;
+    if (op == '?' && use)
+        bj_sh_scope_jump(build->walk, SCOPE_SHELL);
     if (use && (op == '=' || op == '?')) {
         struct text text = operand(p, at, p->end, EXPAND_ONE, p->quoted);
 

@@ -73,7 +73,11 @@ static void run_function(struct call *call, struct bj_word *words, size_t count,
     while (frame.local_count > 0) {
         const struct change *local = &frame.locals[--frame.local_count];
 
-        bj_sh_set_values(walk, local->slot, local->before);
+        /* Where it was unset or set beyond the function that is what it may be. */
+        if (local->after != NULL)
+            bj_sh_may_be(walk, local->slot, local->before);
+        else
+            bj_sh_set_values(walk, local->slot, local->before);
     }
     bj_sh_set_values(walk, walk->positional, arguments);
     bj_sh_leave(walk);
@@ -89,6 +93,7 @@ static int run_unknown(struct call *call, struct bj_word *words, size_t count, b
 
         words[0] = bj_sh_word(call->walk, name, words[0].from, words[0].to);
     }
+    call->function = false;
     call->index = bj_sh_list(call, words, count);
     if (call->index < 0)
         return -1;
@@ -121,7 +126,7 @@ static void run_not_found(struct call *call, const struct bj_word *words, size_t
         int parent = walk->parent;
         struct bj_word *all;
 
-        if (slot == NULL || slot->values == NULL || calls_itself(walk, bj_sh_pick(walk, slot)) ||
+        if (slot == NULL || slot->values == NULL || running(walk, bj_sh_pick(walk, slot)) != NULL ||
             memchr(words[0].text, '/', words[0].length) != NULL)
             continue;
         all = bj_arena_array(walk->arena, count + 1, sizeof *all);
@@ -134,6 +139,31 @@ static void run_not_found(struct call *call, const struct bj_word *words, size_t
         walk->parent = parent;
         bj_sh_undo(walk, mark);
     }
+}
+
+/* The shell was told which file a name is: that runs. */
+static void run_hashed(struct call *call, const struct bj_word *words, size_t count)
+{
+    struct walk *walk = call->walk;
+    struct slot *slot = bj_sh_slot(walk, SLOT_HASH, (struct text){words[0].text, words[0].length});
+    struct call child = *call;
+    const struct value *file;
+    struct bj_word *list;
+    int parent = walk->parent;
+
+    if (slot == NULL || slot->values == NULL)
+        return;
+    file = bj_sh_pick(walk, slot);
+    list = bj_arena_array(walk->arena, count, sizeof *list);
+    if (file->kind != VALUE_TEXT || list == NULL || !bj_sh_enter(walk))
+        return;
+    memcpy(list, words, count * sizeof *list);
+    list[0] = bj_sh_word(walk, file->text, words[0].from, words[0].to);
+    child.index = -1;
+    walk->parent = call->index;
+    bj_sh_run(&child, list, count, false);
+    walk->parent = parent;
+    bj_sh_leave(walk);
 }
 
 int bj_sh_run(struct call *call, struct bj_word *words, size_t count, bool shell)
@@ -154,11 +184,12 @@ int bj_sh_run(struct call *call, struct bj_word *words, size_t count, bool shell
                : NULL;
     if (slot != NULL && slot->values != NULL)
         function = bj_sh_pick(walk, slot);
+    call->function = function != NULL && function->kind == VALUE_FUNCTION;
     call->index = bj_sh_list(call, words, count);
     if (call->index < 0)
         return -1;
     builtin = shell ? bj_sh_builtin(&words[0]) : NULL;
-    if (function != NULL && function->kind == VALUE_FUNCTION) {
+    if (call->function) {
         ((struct bj_command *)walk->result->list)[call->index].function = true;
         run_function(call, words, count, function);
     } else if (function != NULL && function->kind == VALUE_TEXT) {
@@ -170,6 +201,7 @@ int bj_sh_run(struct call *call, struct bj_word *words, size_t count, bool shell
         if (!builtin->no_output && walk->sink != NULL)
             bj_sh_write(walk, walk->sink, bj_sh_output(walk, &walk->result->list[call->index]));
     } else {
+        run_hashed(call, words, count);
         bj_sh_follow(call);
         if (shell)
             run_not_found(call, words, count);

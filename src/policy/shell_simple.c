@@ -80,11 +80,57 @@ static void assign_array(struct call *call, struct text name, uint32_t from, uin
     bj_sh_append_elements(walk, slot, &fields);
 }
 
+void bj_sh_set_elements(struct walk *walk, struct slot *slot, const struct fields *fields,
+                        bool more)
+{
+    struct value value = {
+        .kind = VALUE_ARRAY, .flags = bj_sh_pick(walk, slot)->flags, .more = more};
+
+    bj_sh_set(walk, slot, &value);
+    if (fields->count > 0)
+        bj_sh_append_elements(walk, slot, fields);
+}
+
+/* declare -A x=(key value key value) */
+static void append_pairs(struct walk *walk, struct slot *slot, struct value value,
+                         const struct fields *fields)
+{
+    struct element *list =
+        bj_arena_array(walk->arena, (size_t)value.count + fields->count, sizeof *list);
+
+    if (list == NULL)
+        return;
+    if (value.count > 0)
+        memcpy(list, value.elements, value.count * sizeof *list);
+    for (size_t i = 0; i < fields->count; i += 2) {
+        struct text key = bj_word_text(&fields->list[i]);
+        uint32_t k = 0;
+
+        while (k < value.count && !bj_sh_equal(list[k].key, key))
+            k++;
+        value.count += k == value.count;
+        value.more |= fields->list[i].holes || fields->list[i].splits || fields->list[i].glob;
+        list[k] = (struct element){key, i + 1 < fields->count ? bj_word_text(&fields->list[i + 1])
+                                                              : (struct text){"", 0}};
+    }
+    /* What cannot be told apart may be any of them. */
+    if (value.more)
+        value.count = 0;
+    value.elements = list;
+    bj_sh_set(walk, slot, &value);
+}
+
 void bj_sh_append_elements(struct walk *walk, struct slot *slot, const struct fields *fields)
 {
     struct value value = *bj_sh_pick(walk, slot);
     struct element *list;
     uint32_t count = value.kind == VALUE_ARRAY ? value.count : value.kind == VALUE_TEXT;
+    int64_t number;
+
+    if (value.flags & FLAG_KEYED && value.kind == VALUE_ARRAY) {
+        append_pairs(walk, slot, value, fields);
+        return;
+    }
 
     list = bj_arena_array(walk->arena, count + fields->count, sizeof *list);
     if (list == NULL)
@@ -95,9 +141,16 @@ void bj_sh_append_elements(struct walk *walk, struct slot *slot, const struct fi
         list[0] = (struct element){TEXT("0"), value.text};
     for (size_t i = 0; i < fields->count; i++) {
         list[count].key = bj_sh_number(walk, count);
-        list[count++].value = fields->list[i].glob
-                                  ? bj_sh_unglob(walk, &fields->list[i])
-                                  : (struct text){fields->list[i].text, fields->list[i].length};
+        list[count].value = fields->list[i].glob
+                                ? bj_sh_unglob(walk, &fields->list[i])
+                                : (struct text){fields->list[i].text, fields->list[i].length};
+        if (value.flags & FLAG_INTEGER)
+            list[count].value = bj_sh_math(walk, list[count].value, &number)
+                                    ? bj_sh_number(walk, number)
+                                    : HOLE_TEXT;
+        else if (value.flags & (FLAG_LOWER | FLAG_UPPER))
+            list[count].value = HOLE_TEXT;
+        count++;
         value.more |= fields->list[i].splits;
     }
     value.kind = VALUE_ARRAY;
@@ -345,7 +398,7 @@ static void make_assignments(struct call *call, uint32_t from, uint32_t to, uint
             assignment(source, &source->tokens[i], &name, &subscript, &append) == 0)
             continue;
         call->assigned[made] = bj_sh_variable(walk, name);
-        call->before[made] = call->assigned[made] == NULL ? NULL : call->assigned[made]->values;
+        call->before[made] = bj_sh_get(walk, call->assigned[made]);
         assign_token(call, &source->tokens[i]);
         if (call->words.count > 0)
             bj_sh_add_flags(walk, call->assigned[made], FLAG_EXPORTED, 0);
@@ -353,11 +406,32 @@ static void make_assignments(struct call *call, uint32_t from, uint32_t to, uint
     }
 }
 
+/* Before a function or a special builtin assignments stay, in some shells and modes. */
+static bool may_stay(const struct call *call)
+{
+    static const char *const special[] = {
+        ":",      ".",     "eval", "exec",  "export", "readonly", "set",  "shift",
+        "source", "times", "trap", "unset", "break",  "return",   "exit", "continue"};
+    const struct bj_word *name = &call->words.list[0];
+
+    if (call->index < 0 || call->walk->result->list[call->index].function)
+        return true;
+    for (size_t i = 0; i < sizeof special / sizeof *special; i++)
+        if (bj_word_is(name, special[i]))
+            return true;
+    return false;
+}
+
 /* Variables set before a command are as they were again, unless there was no command. */
 static void take_back(struct call *call, uint32_t count)
 {
+    bool stay = may_stay(call);
+
     for (uint32_t i = count; i-- > 0 && call->before != NULL && call->assigned != NULL;)
-        bj_sh_set_values(call->walk, call->assigned[i], call->before[i]);
+        if (stay)
+            bj_sh_may_be(call->walk, call->assigned[i], call->before[i]);
+        else
+            bj_sh_set_values(call->walk, call->assigned[i], call->before[i]);
 }
 
 static void one_reading(struct walk *walk, const struct source *source, uint32_t from, uint32_t to)
@@ -367,6 +441,7 @@ static void one_reading(struct walk *walk, const struct source *source, uint32_t
                         .from = bj_sh_place(source, from),
                         .to = bj_sh_place_end(source, to),
                         .index = -1};
+    struct call *outer = walk->call;
     struct input *input = walk->input;
     struct sink *sink = walk->sink;
     struct branches branches;
@@ -374,6 +449,7 @@ static void one_reading(struct walk *walk, const struct source *source, uint32_t
 
     if (run_alias(walk, source, from, to))
         return;
+    walk->call = &call;
     if (!run_special(&call, from, to)) {
         assignments = read_words(&call, from, to);
         bj_sh_redirect_all(&call, from, to);
@@ -389,13 +465,12 @@ static void one_reading(struct walk *walk, const struct source *source, uint32_t
                 bj_sh_write(walk, walk->sink, walk->input == NULL ? HOLE_TEXT : walk->input->text);
             bj_sh_run(&call, &nothing, 1, true);
         }
-        for (size_t i = 0; i < call.assignment_count; i++)
-            bj_sh_follow_variable(&call, call.assignments[i].name, &call.assignments[i].value);
         if (call.words.count > 0)
             take_back(&call, assignments);
         bj_sh_redirected_end(&call, &branches);
         bj_sh_redirects_end(&call);
     }
+    walk->call = outer;
     walk->input = input;
     walk->sink = sink;
 }

@@ -77,7 +77,12 @@ void bj_sh_set(struct walk *walk, struct slot *slot, const struct value *value)
         return;
     *copy = *value;
     values->list[0] = copy;
-    bj_sh_set_values(walk, slot, values);
+    if (slot != NULL && slot->values != NULL && slot->values->list[0]->flags & FLAG_READONLY)
+        bj_sh_may_be(walk, slot, values);
+    else
+        bj_sh_set_values(walk, slot, values);
+    if (slot != NULL && slot->kind == SLOT_VARIABLE)
+        bj_sh_assigned(walk, slot, copy);
 }
 
 void bj_sh_set_text(struct walk *walk, struct slot *slot, struct text text)
@@ -90,10 +95,49 @@ void bj_sh_set_text(struct walk *walk, struct slot *slot, struct text text)
 /* Variables that a shell sets by itself; a hole for those whose value is not known. */
 static bool own_variable(const struct walk *walk, struct text name, struct text *ret)
 {
-    static const char *const unknown[] = {
-        "BASH",    "BASHPID",  "BASH_VERSION", "EUID",          "GROUPS",   "HOSTNAME", "HOSTTYPE",
-        "LINENO",  "MACHTYPE", "OSTYPE",       "PPID",          "RANDOM",   "SECONDS",  "SHLVL",
-        "SRANDOM", "UID",      "EPOCHSECONDS", "EPOCHREALTIME", "BASHOPTS", "SHELLOPTS"};
+    static const char *const unknown[] = {"BASH",
+                                          "BASHPID",
+                                          "BASH_VERSION",
+                                          "EUID",
+                                          "GROUPS",
+                                          "HOSTNAME",
+                                          "HOSTTYPE",
+                                          "LINENO",
+                                          "MACHTYPE",
+                                          "OSTYPE",
+                                          "PPID",
+                                          "RANDOM",
+                                          "SECONDS",
+                                          "SHLVL",
+                                          "SRANDOM",
+                                          "UID",
+                                          "EPOCHSECONDS",
+                                          "EPOCHREALTIME",
+                                          "BASHOPTS",
+                                          "SHELLOPTS",
+                                          "_",
+                                          "BASH_ARGV0",
+                                          "BASH_ARGC",
+                                          "BASH_ARGV",
+                                          "BASH_COMMAND",
+                                          "BASH_EXECUTION_STRING",
+                                          "BASH_LINENO",
+                                          "BASH_REMATCH",
+                                          "BASH_SOURCE",
+                                          "BASH_SUBSHELL",
+                                          "BASH_VERSINFO",
+                                          "COPROC",
+                                          "COMP_LINE",
+                                          "COMP_WORDS",
+                                          "DIRSTACK",
+                                          "FUNCNAME",
+                                          "OPTARG",
+                                          "PIPESTATUS",
+                                          "PS1",
+                                          "PS2",
+                                          "PS4",
+                                          "READLINE_LINE",
+                                          "REPLY"};
 
     if (bj_sh_equal(name, TEXT("IFS")))
         *ret = TEXT(" \t\n");
@@ -120,8 +164,12 @@ static struct value from_environment(const struct walk *walk, struct text name)
 {
     struct value value = {.kind = VALUE_TEXT, .flags = FLAG_EXPORTED};
 
-    if (own_variable(walk, name, &value.text))
+    if (own_variable(walk, name, &value.text)) {
+        value.more = bj_sh_has_hole(value.text);
         return value;
+    }
+    if (bj_sh_equal(name, TEXT("BASH_CMDS")) || bj_sh_equal(name, TEXT("BASH_ALIASES")))
+        return (struct value){.kind = VALUE_ARRAY, .flags = FLAG_KEYED};
     if (walk->context->environment == NULL) {
         value.text = HOLE_TEXT;
         value.more = true;
@@ -397,6 +445,16 @@ void bj_sh_may_be(struct walk *walk, struct slot *slot, const struct values *val
 {
     if (slot != NULL && values != NULL)
         bj_sh_set_values(walk, slot, join(walk, bj_sh_get(walk, slot), values));
+}
+
+void bj_sh_may_be_value(struct walk *walk, struct slot *slot, const struct value *value)
+{
+    struct values *values = new_values(walk, 1);
+
+    if (values == NULL)
+        return;
+    values->list[0] = value;
+    bj_sh_may_be(walk, slot, values);
 }
 
 void bj_sh_forget(struct walk *walk, struct slot *slot)

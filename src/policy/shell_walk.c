@@ -248,11 +248,36 @@ bool bj_sh_falls_through(const struct source *source, uint32_t to)
 struct loop {
     const struct source *source;
     const struct node *node;
-    struct slot *variable; /* of for */
+    struct text name; /* of for: its variable */
+    bool select;
     const struct values *values;
     uint32_t update_from, update_to; /* of for (( )) */
     uint32_t test_from, test_to;
 };
+
+/* The variable of a `for` becomes one of the words; each is assigned for what that runs. */
+static void assign_words(struct walk *walk, const struct loop *loop)
+{
+    struct branches branches;
+    struct slot *slot = bj_sh_slot(walk, SLOT_VARIABLE, loop->name);
+    const struct value *old = bj_sh_pick(walk, slot);
+
+    if (loop->select)
+        bj_sh_assign(walk, TEXT("REPLY"), NULL, HOLE_TEXT, false);
+    bj_sh_branches_begin(walk, &branches);
+    for (uint32_t i = 0; i < loop->values->count && loop->values->list[i] != NULL; i++) {
+        /* A name reference is made to refer to the word. */
+        if (old->flags & FLAG_REFERENCE)
+            bj_sh_set(walk, slot,
+                      &(struct value){.kind = VALUE_TEXT,
+                                      .flags = old->flags,
+                                      .text = loop->values->list[i]->text});
+        else
+            bj_sh_assign(walk, loop->name, NULL, loop->values->list[i]->text, false);
+        bj_sh_branch_end(walk, &branches);
+    }
+    bj_sh_branches_join(walk, &branches, false);
+}
 
 static void loop_once(struct walk *walk, const struct loop *loop)
 {
@@ -260,8 +285,8 @@ static void loop_once(struct walk *walk, const struct loop *loop)
     struct scope scope;
 
     bj_sh_scope_begin(walk, &scope, SCOPE_LOOP);
-    if (loop->variable != NULL)
-        bj_sh_set_values(walk, loop->variable, loop->values);
+    if (loop->values != NULL)
+        assign_words(walk, loop);
     if (loop->test_to > loop->test_from)
         bj_sh_math_range(walk, loop->source, loop->test_from, loop->test_to, &ignored);
     for (const struct node *child = loop->node->child; child != NULL; child = child->next)
@@ -367,7 +392,8 @@ static void walk_for(struct walk *walk, const struct source *source, const struc
     if (!in)
         bj_sh_expand(walk, bj_sh_source(walk, TEXT("\"$@\""), SCAN_WORD, source, 0, 0), 0, 4,
                      &fields);
-    loop.variable = bj_sh_variable(walk, name);
+    loop.name = name;
+    loop.select = select;
     if (!select && walk_unrolled(walk, &loop, &fields))
         return;
     values =
@@ -495,10 +521,29 @@ static void walk_children(struct walk *walk, const struct source *source, const 
             bj_sh_walk_statement(walk, source, child);
 }
 
+/* Behind `coproc`: the whole pipeline, and not yet being walked apart. */
+static bool is_coprocess(const struct walk *walk, const struct source *source,
+                         const struct node *node)
+{
+    uint32_t i = bj_sh_token_at(source, node->from);
+
+    return node != walk->coprocess && node->kind != NODE_LIST && node->kind != NODE_PROGRAM &&
+           node->kind != NODE_OTHER && i > 0 && i <= source->token_count &&
+           source->tokens[i - 1].kind == TOKEN_HIDDEN &&
+           source->bytes[source->tokens[i - 1].from] == 'c';
+}
+
 void bj_sh_walk_node(struct walk *walk, const struct source *source, const struct node *node)
 {
     if (!bj_sh_enter(walk))
         return;
+    if (is_coprocess(walk, source, node)) {
+        walk->coprocess = node;
+        walk_apart(walk, source, node, true);
+        bj_sh_forget(walk, bj_sh_slot(walk, SLOT_VARIABLE, TEXT("COPROC")));
+        bj_sh_leave(walk);
+        return;
+    }
     switch ((enum node_kind)node->kind) {
     case NODE_COMMAND:
         bj_sh_simple(walk, source, node->from, node->to);

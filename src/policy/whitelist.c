@@ -172,13 +172,14 @@ static void judge_program(const struct bj_whitelist *list, struct bj_judgement *
 }
 
 /* Setting a variable that chooses what runs is fine when that is one listed program. */
-static bool sets_listed(const struct bj_whitelist *list, const struct bj_word *value,
-                        const struct bj_effect *effect)
+static bool sets_listed(const struct bj_whitelist *list, const char *name,
+                        const struct bj_word *value, const struct bj_effect *effect)
 {
     struct bj_word program = *value;
 
+    /* An empty PATH is the current directory. */
     if (value->length == 0)
-        return true;
+        return !bj_streq(name, "PATH");
     return (effect->kind == BJ_EFFECT_SHELL || effect->kind == BJ_EFFECT_RUNS) &&
            value->text[strcspn(value->text, " \t\n;|&<>$`\"'\\(){}*?[~#=!")] == '\0' &&
            allows(list, &program);
@@ -190,7 +191,7 @@ static void judge_variable(const struct bj_whitelist *list, struct bj_judgement 
 {
     struct bj_effect effect = {0};
 
-    if (bj_variable_chooses_code(name, value, &effect) && !sets_listed(list, value, &effect))
+    if (bj_variable_chooses_code(name, value, &effect) && !sets_listed(list, name, value, &effect))
         add(judgement, command, "whitelist.variable", BJ_DENY,
             "setting this variable chooses what listed programs run", name,
             "leave the variable as it is");

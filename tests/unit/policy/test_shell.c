@@ -50,7 +50,7 @@ static const struct shell_case detours[] = {
     {"eval r\\\"\\\"m /", "eval r\"\"m /;rm /;"},
     {"trap 'rm /' EXIT", "trap <rm /> EXIT;rm /;"},
     {"PS4='$(rm /)'; set -x", "rm /;set -x;"},
-    {"BASH_ENV=<(echo rm /) bash -c :", "echo rm /;bash -c :;:;rm /;"},
+    {"BASH_ENV=<(echo rm /) bash -c :", "echo rm /;rm /;bash -c :;:;"},
     {"alias x='rm /'\nx", "alias <x=rm />;x;rm /;"},
     {"echo \"$\\\n(rm /)\"", "rm /;echo ?;"},
     {"[[ -n \"$\\\n(rm /)\" ]]", "rm /;[[;"},
