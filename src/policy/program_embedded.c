@@ -460,11 +460,35 @@ static bool is_plain_sql(const struct bj_word *code)
            (code->text[0] != '.' || memchr(code->text, '|', code->length) == NULL);
 }
 
+/* Commands of the programs for databases that run shell text: of sqlite3 and of psql, mysql. */
+static void read_shell_lines(struct reader *reader, const struct use *use,
+                             const struct bj_word *code)
+{
+    static const char *const names[] = {".shell", ".system", "\\!"};
+
+    for (size_t from = 0, to; from < code->length; from = to + 1) {
+        for (to = from; to < code->length && code->text[to] != '\n'; to++)
+            continue;
+        while (from < to && (code->text[from] == ' ' || code->text[from] == '\t'))
+            from++;
+        for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+            size_t length = strlen(names[i]);
+            struct bj_word text;
+
+            if (to - from <= length || memcmp(code->text + from, names[i], length) != 0)
+                continue;
+            text = bj_word_slice(reader, code, from + length, to - from - length);
+            bj_reader_effect_word(reader, use, BJ_EFFECT_SHELL, &text);
+        }
+    }
+}
+
 /* Strings of code that is not plain may be files: attach 'FILE', .open FILE. */
 bool bj_code_sql(struct reader *reader, const struct use *use, const struct bj_word *code)
 {
     struct bj_word words = bj_word_of(reader, code, code->text, code->length);
 
+    read_shell_lines(reader, use, code);
     if (is_plain_sql(code))
         return true;
     for (size_t i = 0; i < words.length; i++) {

@@ -80,6 +80,12 @@ def test_what_is_not_known_is_said_in_words():
     assert "runs: rm (an unknown part)" in done.stdout
 
 
+@pytest.mark.parametrize("text", [".shell rm -rf /", "select 1;\n.system rm -rf /", "\\! rm -rf /"])
+def test_shell_text_in_sql(text):
+    assert check("--", "sqlite3", "x.db", text).returncode == DENY
+    assert check("--", "sqlite3", "x.db", ".tables").returncode == ALLOW
+
+
 def test_home_without_a_variable():
     words = [BELLJAR, "check", "rm -rf ~"]
     done = subprocess.run(words, capture_output=True, text=True, check=False, env={"PATH": "/bin"})
