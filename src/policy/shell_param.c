@@ -56,6 +56,20 @@ static struct items unknown_item(struct walk *walk)
     return items;
 }
 
+/* They are kept as they were set: by number that may be another order, by key it is not known. */
+static bool in_order(const struct value *value)
+{
+    if (value->flags & FLAG_KEYED)
+        return value->count < 2;
+    for (uint32_t i = 1; i < value->count; i++) {
+        struct text a = value->elements[i - 1].key, b = value->elements[i].key;
+
+        if (a.length > b.length || (a.length == b.length && memcmp(a.bytes, b.bytes, a.length) > 0))
+            return false;
+    }
+    return true;
+}
+
 /* The elements of an array, or the one text. */
 static struct items elements(struct walk *walk, const struct value *value, bool star)
 {
@@ -72,6 +86,10 @@ static struct items elements(struct walk *walk, const struct value *value, bool 
     }
     if (value->kind != VALUE_ARRAY) {
         items.unset = true;
+        return items;
+    }
+    if (!in_order(value)) {
+        items.more = true;
         return items;
     }
     list = bj_arena_array(walk->arena, value->count, sizeof *list);
