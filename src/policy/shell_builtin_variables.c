@@ -354,6 +354,9 @@ void bj_sh_read_builtin(struct call *call, struct bj_word *words, size_t count)
         bj_sh_put(&build, line, false, true);
         if (build.started)
             bj_sh_end_field(&build);
+        /* Files are not looked for. */
+        for (size_t i = 0; i < fields.count; i++)
+            fields.list[i].glob = false;
         bj_sh_set_elements(walk, slot, &fields, false);
         return;
     }
