@@ -103,16 +103,19 @@ static bool follows(const struct log *log, uint32_t number, const unsigned char 
 }
 
 /*
- * Is there one frame that is broken, behind those that count, and then a commit that was written
- * behind that very frame? Then that frame has been whole once.
+ * Is there one frame that is broken, behind those that count, and then a commit with another frame
+ * written behind it? A writer takes up the checksum of a commit only once it is published, so such
+ * a commit was accepted.
  *
- * What killed writers leave is something else: whole frames that were not published, one that is
- * not whole, then frames of another writer killed earlier, which do not follow from that one.
+ * What killed writers leave is something else. One that was killed before it could publish leaves
+ * frames that end with a commit; the next writes over them from their beginning, and if it is
+ * killed too, what stands there is its frames, one of the older that does not follow from them, and
+ * then the rest of the older with that commit. But nothing was ever written behind it.
  */
 static bool lost_commit(const struct log *log, uint32_t frames)
 {
     unsigned char frame[FRAME_HEADER];
-    bool broken = false;
+    bool broken = false, committed = false;
 
     for (uint32_t i = frames;; i++) {
         bool whole;
@@ -121,9 +124,13 @@ static bool lost_commit(const struct log *log, uint32_t frames)
             memcmp(frame + FRAME_SALT, log->header + HEADER_SALT, SALT_SIZE) != 0)
             return false;
         whole = follows(log, i, frame);
-        if (broken && (!whole || read_number(frame + FRAME_COMMIT) != 0))
+        if (!broken) {
+            broken = !whole;
+            continue;
+        }
+        if (!whole || committed)
             return whole;
-        broken = broken || !whole;
+        committed = read_number(frame + FRAME_COMMIT) != 0;
     }
 }
 
