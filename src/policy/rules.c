@@ -116,7 +116,8 @@ static bool any_path_text(const struct look *look, const char *text, size_t leng
 
     if (any_value(look, text, length))
         return true;
-    return memchr(text, BJ_HOLE, length) == NULL &&
+    look->judgement->work += length;
+    return !look->judgement->too_slow && memchr(text, BJ_HOLE, length) == NULL &&
            bj_path_canonical(text, &base, path) == BJ_PATH_CANONICAL &&
            any_value(look, path, strlen(path));
 }
@@ -532,7 +533,7 @@ static bool reaches(enum bj_risk risk, enum bj_risk threshold)
 
 static void try_cases(struct round *round, const uint16_t *numbers, size_t count)
 {
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count && !round->judgement->too_slow; i++) {
         const struct rule_case *one = &cases[numbers[i]];
         const struct rule *rule = &rules[one->rule];
 
@@ -596,7 +597,7 @@ void bj_rules_judge(struct bj_judgement *judgement, enum bj_risk deny_risk, enum
         if (name != NULL && (strlen(name) != length || memcmp(name, base, length) != 0))
             try_name(&round, name, strlen(name));
         try_cases(&round, any_program, COUNT(any_program));
-        if (i % 32 == 31 && bj_judgement_late(judgement))
+        if (judgement->too_slow || (i % 32 == 31 && bj_judgement_late(judgement)))
             break;
     }
 }

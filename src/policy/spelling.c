@@ -211,7 +211,7 @@ static void put_redirects(struct bj_spelling *spelling, const struct bj_command 
 void bj_spell_assignments(struct bj_spelling *spelling, const struct bj_assignment *assignments,
                           size_t count)
 {
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count && !spelling->text.failed; i++) {
         add_start(spelling, spelling->text.length);
         bj_buf_puts(&spelling->text, assignments[i].name);
         put_char(spelling, '=');
