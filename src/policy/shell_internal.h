@@ -482,6 +482,13 @@ void bj_sh_put_range(struct build *build, uint32_t from, uint32_t to, bool quote
 struct text bj_sh_command_output(struct walk *walk, const struct source *source,
                                  struct extent *extent);
 
+/* A text with all, or the first, of its letters in upper or lower case. */
+struct text bj_sh_cased(struct walk *walk, struct text text, bool upper, bool all);
+
+/* The key that a subscript of this variable stands for; false if it cannot be told. */
+bool bj_sh_subscript_key(struct walk *walk, const struct value *value, struct text subscript,
+                         struct text *ret);
+
 /* The parameter `name`, which may be special or a number, with its subscript if any. */
 struct items {
     const struct text *list;

@@ -287,7 +287,7 @@ def test_link_to_a_script_brings_its_interpreter(caller):
 
 
 def test_volumes_are_not_executable(caller, tmp_path_factory):
-    place = Path(tempfile.mkdtemp(prefix="whitelist-"))
+    place = Path(tempfile.mkdtemp(prefix="whitelist-", dir="/var/tmp"))
     place.chmod(0o777)
     shutil.copy("/usr/bin/touch", place / "e")
     for mode in ("", ":ro"):
@@ -301,7 +301,7 @@ def test_volumes_are_not_executable(caller, tmp_path_factory):
 
 
 def test_interpreter_in_a_volume_has_its_modules(caller):
-    place = Path(tempfile.mkdtemp(prefix="whitelist-"))
+    place = Path(tempfile.mkdtemp(prefix="whitelist-", dir="/var/tmp"))
     place.chmod(0o755)
     python = Path(PYTHON).resolve()
     modules = Path("/usr/lib") / python.name / "lib-dynload"
