@@ -222,7 +222,7 @@ const char *bj_cli_home(void)
         found = entry->pw_uid == getuid() && bj_str_copy(home, sizeof home, entry->pw_dir);
     if (file != NULL)
         fclose(file);
-    return found ? home : NULL;
+    return found ? home : "/"; /* as bash has it for a user that nobody knows */
 }
 
 static int check_call(struct tool_check *check, struct bj_error *err)
