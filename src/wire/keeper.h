@@ -1,0 +1,230 @@
+/*
+ * Messages between the processes of the service, over SOCK_SEQPACKET pairs.
+ *
+ * Theory of operation. Acts go round one way, everything else straight:
+ *
+ *     front ── ENTRY, QUERY ──▶ audit ── ACT, NOTED, REFUSED ──▶ keeper
+ *       ▲  │                      ▲ │                             │ ▲
+ *       │  └── HELLO, READ, …  ───┼─┼─────────────────────────────┼─┘
+ *       │                         └─┼── OUTCOME ──────────────────┤
+ *       │                           └── RECORDED ─────────────────┘
+ *       └────────────── ANSWER, SANDBOX, PROCESS, READY, GAP ─────┘
+ *
+ * ENTRY is a request, its verdict, and the act if there is to be one. The audit process records it
+ * and passes the act on with the record's number; a verdict without an act (refused) is NOTED; what
+ * could not be recorded is REFUSED and is not done. Each of the three ends as one ANSWER to the
+ * front, with the ENTRY's id. When the audit process was killed, the keeper, having carried out all
+ * that came through, says GAP with the highest id among it: what the front sent beyond that was
+ * lost, and the front sends it again through the new one.
+ *
+ * OUTCOME says what became of a recorded act; the keeper keeps it until RECORDED and sends it again
+ * to a new audit process.
+ *
+ * A new front says HELLO and gets every SANDBOX and PROCESS there is, then READY.
+ *
+ * Numbers are the machine's own. Who receives checks every message; one that is malformed ends the
+ * connection, and the supervisor replaces whoever sent it.
+ */
+#ifndef BJ_WIRE_KEEPER_H
+#define BJ_WIRE_KEEPER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/limits.h"
+#include "model/request.h"
+#include "model/verdict.h"
+#include "wire/act.h"
+#include "wire/pack.h"
+
+/* ---- the head ---- */
+
+/*    type, from → to: what the body is */
+#define BJ_MESSAGES(X)                                                                             \
+    X(ENTRY)    /* front → audit: bj_entry */                                                      \
+    X(QUERY)    /* front → audit: bj_audit_question; 1 descriptor, a socket for the reply */       \
+    X(ACT)      /* audit → keeper: the act */                                                      \
+    X(NOTED)    /* audit → keeper: nothing */                                                      \
+    X(REFUSED)  /* audit → keeper: struct bj_error */                                              \
+    X(RECORDED) /* audit → keeper: nothing; id = the outcome's */                                  \
+    X(OUTCOME)  /* keeper → audit: bj_outcome_note; id counts them */                              \
+    X(HELLO)    /* front → keeper: nothing */                                                      \
+    X(READ)     /* front → keeper: bj_read; the ANSWER may take as long as the process is silent */\
+    X(INPUT)    /* front → keeper: an INPUT act, under an ATTACH; id = the ATTACH's entry */       \
+    X(SIZE)     /* front → keeper: a RESIZE act, likewise */                                       \
+    X(DETACH)   /* front → keeper: nothing; id = the ATTACH's entry */                             \
+    X(USAGE)    /* front → keeper: text, the sandbox; "" = the whole service */                    \
+    X(LIST)     /* front → keeper: text, the sandbox: its processes as init sees them */           \
+    X(ANSWER)   /* keeper → front: by what was asked; `result` 0, or -code and struct bj_error */  \
+    X(SANDBOX)  /* keeper → front: bj_sandbox_state */                                             \
+    X(PROCESS)  /* keeper → front: bj_process_state */                                             \
+    X(READY)    /* keeper → front: nothing */                                                      \
+    X(GAP)      /* keeper → front: nothing; id = the highest that came through */                  \
+    X(PEER)     /* supervisor → any: text, who it is ("front", "audit", "keeper"); 1 descriptor */ \
+    X(STOP)     /* supervisor → any: end in good order */
+
+enum bj_message_type {
+    BJ_MESSAGE_NONE,
+#define BJ_MESSAGE_ENUM(type) BJ_MESSAGE_##type,
+    BJ_MESSAGES(BJ_MESSAGE_ENUM)
+#undef BJ_MESSAGE_ENUM
+        BJ_MESSAGE_COUNT
+};
+
+struct bj_message_head {
+    uint32_t magic; /* BJ_MESSAGE_MAGIC */
+    uint16_t type;
+    uint16_t fds;
+    uint64_t id;     /* of the request, chosen by who asks; acts' ids only rise */
+    int64_t number;  /* of the audit record; 0 = none */
+    int32_t result;  /* ANSWER */
+    uint32_t length; /* of the body */
+};
+#define BJ_MESSAGE_MAGIC 0x324a4c42u /* "BLJ2" */
+
+struct bj_message {
+    struct bj_message_head head;
+    const char *body; /* borrowed */
+};
+
+/* Begins a message in an empty buffer of maximum BJ_MESSAGE_MAX; the body is appended, then end. */
+void bj_message_begin(struct bj_buf *out, enum bj_message_type type, uint64_t id);
+struct bj_message_head *bj_message_head(struct bj_buf *out); /* NULL when the buffer has failed */
+/* Sets the length. False when the buffer has failed: too long, or no memory. */
+bool bj_message_end(struct bj_buf *out);
+
+int bj_message_get(const void *packet, size_t size, struct bj_message *ret, struct bj_error *err);
+static inline struct bj_unpack bj_message_body(const struct bj_message *message)
+{
+    return (struct bj_unpack){.at = message->body, .left = message->head.length};
+}
+
+/* ---- bodies ---- */
+
+/* ENTRY: what was asked for, who asks, what the policy said, and what is to be done. */
+struct bj_entry {
+    struct bj_request request; /* environment too: its values are masked in the record */
+    int64_t uid;               /* of the peer on a Unix socket; -1 = unknown */
+    struct bj_verdict *verdict;
+    const void *act; /* as bj_act_put() has it; NULL = nothing is done */
+    size_t act_length;
+};
+void bj_entry_put(struct bj_buf *out, const struct bj_entry *entry);
+/* The verdict is the caller's, initialised; it gets copies. Everything else points into it. */
+int bj_entry_get(const struct bj_message *message, const char **strings, size_t capacity,
+                 struct bj_entry *ret, struct bj_error *err);
+
+/* OUTCOME: of the record `head.number`. As struct bj_audit_outcome, and packed field by field. */
+struct bj_outcome_note {
+    bool ran, timed_out, oom_killed, truncated;
+    int32_t exit_code, signal;
+    int64_t duration_us, cpu_us, peak_memory, output_bytes[2];
+    const char *reason; /* NULL = nothing */
+};
+void bj_outcome_note_put(struct bj_buf *out, const struct bj_outcome_note *note);
+int bj_outcome_note_get(const struct bj_message *message, struct bj_outcome_note *ret,
+                        struct bj_error *err);
+
+/* QUERY: which records. The reply, one packet on the socket, has a memfd with JSON: an object with
+ * "records" (as `belljar audit list --json` has them) and "next"; or a struct bj_error. */
+struct bj_audit_question {
+    const char *key;     /* only this key's; NULL = all */
+    const char *sandbox; /* NULL = any, likewise below */
+    const char *tool, *decision, *risk;
+    int64_t before, after; /* by number; 0 = no bound */
+    int64_t since_ns, until_ns;
+    uint32_t limit;
+    bool stats; /* the figures of those records instead of the records */
+};
+void bj_audit_question_put(struct bj_buf *out, const struct bj_audit_question *question);
+int bj_audit_question_get(const struct bj_message *message, struct bj_audit_question *ret,
+                          struct bj_error *err);
+
+/* READ: what a process has written from `offset` on, counted over all its streams. */
+struct bj_read {
+    const char *sandbox;
+    uint32_t process;
+    int64_t offset;
+    uint32_t maximum; /* bytes; at most BJ_READ_MAX */
+    bool hold;        /* nothing from `offset` on is dropped until the next READ with hold, or
+                         DETACH with this READ's id: the process waits instead. Ends with the front,
+                         but for a grace of BJ_HOLD_GRACE_US */
+};
+void bj_read_put(struct bj_buf *out, const struct bj_read *read);
+int bj_read_get(const struct bj_message *message, struct bj_read *ret, struct bj_error *err);
+
+/* How a process ended. */
+struct bj_ending {
+    bool timed_out, oom_killed;
+    int32_t exit_code; /* 128 + signal where one ended it */
+    int32_t signal;
+    int64_t duration_us, cpu_us, peak_memory;
+    char reason[96]; /* one line when something else than itself ended it */
+};
+
+/*
+ * The ANSWER to READ: chunks, a u32 stream (1, 2, 3) and bytes each, then the end of the body. It
+ * comes as soon as there is a byte or the end.
+ */
+struct bj_read_answer {
+    int64_t offset;  /* of the first byte that follows: larger than asked for when bytes were lost */
+    int64_t next;    /* to ask for then */
+    int64_t dropped; /* bytes of the process's that are lost for good, so far */
+    bool ended;      /* all was read and the process is over */
+    struct bj_ending ending;
+    uint32_t chunks;
+    struct bj_unpack rest; /* the chunks: bj_unpack_u32(), bj_unpack_bytes() */
+};
+void bj_read_answer_put(struct bj_buf *out, const struct bj_read_answer *answer);
+int bj_read_answer_get(const struct bj_message *message, struct bj_read_answer *ret,
+                       struct bj_error *err);
+
+/* SANDBOX: sent whenever something of it changes; and the body of CREATE's ANSWER. */
+enum bj_sandbox_phase { BJ_SANDBOX_RUNNING, BJ_SANDBOX_PAUSED, BJ_SANDBOX_ENDED };
+struct bj_sandbox_state {
+    const char *id, *preset, *label;
+    enum bj_sandbox_phase phase;
+    int64_t age_us;     /* since it was made */
+    int64_t left_us;    /* until it ends by itself; -1 = never. idle_left_us: if nothing is done */
+    int64_t idle_left_us;
+    int64_t memory_bytes, disk_bytes, max_processes; /* its limits; 0 = none */
+    double cpu_cores;
+    bool from_pool, degraded_pause; /* paused by stop signals */
+    const char *reason;             /* why it ended: "timeout", "idle", "killed", "failed" …; NULL */
+    const char *const *degraded;    /* "layer: reason" lines */
+    const char *workspace;          /* where the workspace is inside */
+    const char *home, *user;
+};
+void bj_sandbox_state_put(struct bj_buf *out, const struct bj_sandbox_state *state);
+int bj_sandbox_state_get(const struct bj_message *message, const char **strings, size_t capacity,
+                         struct bj_sandbox_state *ret, struct bj_error *err);
+
+/* PROCESS: when it has started and when it has ended; and the body of START's ANSWER. */
+struct bj_process_state {
+    const char *sandbox, *label;
+    uint32_t process;
+    int32_t pid; /* inside */
+    uint32_t flags;
+    uint16_t rows, columns;
+    int64_t age_us;
+    int64_t written, dropped; /* bytes of output so far */
+    bool ended;
+    struct bj_ending ending;
+};
+void bj_process_state_put(struct bj_buf *out, const struct bj_process_state *state);
+int bj_process_state_get(const struct bj_message *message, struct bj_process_state *ret,
+                         struct bj_error *err);
+
+/* The ANSWER to USAGE. Of a sandbox, or of all of them and the service's own. */
+struct bj_usage_answer {
+    int64_t cpu_us, memory_bytes, memory_peak, disk_bytes, disk_inodes;
+    int64_t processes; /* processes and threads inside */
+    int64_t sandboxes, parked; /* of the service */
+};
+void bj_usage_answer_put(struct bj_buf *out, const struct bj_usage_answer *usage);
+int bj_usage_answer_get(const struct bj_message *message, struct bj_usage_answer *ret,
+                        struct bj_error *err);
+
+#endif
