@@ -9,7 +9,7 @@ all: $(BUILD)/build.ninja
 	@ninja -C $(BUILD)
 
 $(BUILD)/build.ninja: | deps
-	@tools/fetch-grammar >/dev/null
+	@for source in grammar llhttp; do tools/fetch-source $$source >/dev/null || exit 1; done
 	@$(MESON) setup $(BUILD) --buildtype=release --prefix=$(PREFIX) >/dev/null
 
 # Installs what the build needs, if anything is missing.

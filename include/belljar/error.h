@@ -36,7 +36,13 @@ extern "C" {
     X(SYSTEM, 11, 500, 125, "the operating system refused")                                        \
     X(PROTOCOL, 12, 502, 125, "the other side broke the protocol")                                 \
     X(ENDED, 13, 410, 125, "the sandbox has ended")                                                \
-    X(INTERNAL, 14, 500, 125, "internal error")
+    X(INTERNAL, 14, 500, 125, "internal error")                                                    \
+    X(UNAUTHENTICATED, 15, 401, 125, "who asks is not known")                                      \
+    X(CONFLICT, 16, 409, 125, "not in the state that this needs")                                  \
+    X(RATE, 17, 429, 125, "too many requests")                                                     \
+    X(QUOTA, 18, 429, 125, "a quota is used up")                                                   \
+    X(BUSY, 19, 503, 125, "not now")                                                               \
+    X(FULL, 20, 507, 125, "no room left")
 
 enum bj_code {
 #define BJ_CODE_ENUM(name, number, http, exit, text) BJ_E_##name = number,
