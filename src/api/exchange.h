@@ -1,7 +1,7 @@
 /*
  * One HTTP request and its response, as a handler sees them: no sockets, no parsing. The server
- * makes it, checks it (route, key, scope, schema) and hands it to the route's handler, which ends it
- * exactly once, now or later, with one of: respond, end, reset, splice.
+ * makes it, checks it (route, key, scope, schema) and hands it to the route's handler, which ends
+ * it exactly once, now or later, with one of: respond, end, reset, splice.
  *
  * An exchange stays valid until the handler has ended it. If the client goes away first, `gone` is
  * called once; what the handler then still writes is thrown away, and it still ends the exchange.
@@ -23,7 +23,8 @@ struct bj_route;
 
 typedef void (*bj_exchange_fn)(void *context);
 /* `result` 0 or -code; `bytes` that went. */
-typedef void (*bj_transfer_fn)(void *context, int result, int64_t bytes, const struct bj_error *err);
+typedef void (*bj_transfer_fn)(void *context, int result, int64_t bytes,
+                               const struct bj_error *err);
 /* A WebSocket message, whole; NULL when the socket is closing. */
 typedef void (*bj_frame_fn)(void *context, bool binary, const void *data, size_t length);
 
@@ -55,12 +56,12 @@ struct bj_exchange {
     const struct bj_route *route;
     const struct bj_identity *who; /* NULL only on routes that need no key */
     const char *method;
-    const char *path;       /* decoded; no `.`, `..`, empty or NUL segment */
+    const char *path;          /* decoded; no `.`, `..`, empty or NUL segment */
     const char *parameters[4]; /* of the route's path, in order, decoded */
-    json_t *query;          /* object of strings and numbers, checked against the route's schema */
-    json_t *body;           /* JSON bodies, checked against the route's schema; else NULL */
-    int64_t body_length;    /* of bodies that are not JSON; -1 = not said (chunked) */
-    char id[33];            /* of the request; in every error and in the log */
+    json_t *query;       /* object of strings and numbers, checked against the route's schema */
+    json_t *body;        /* JSON bodies, checked against the route's schema; else NULL */
+    int64_t body_length; /* of bodies that are not JSON; -1 = not said (chunked) */
+    char id[33];         /* of the request; in every error and in the log */
     int64_t started_us;
 };
 

@@ -21,10 +21,10 @@ enum bj_type {
     BJ_TYPE_INTEGER, /* minimum, maximum: value */
     BJ_TYPE_NUMBER,
     BJ_TYPE_BOOLEAN,
-    BJ_TYPE_OBJECT,      /* of `schema` */
-    BJ_TYPE_LIST,        /* of `items`, or of objects of `schema`; minimum, maximum: entries */
-    BJ_TYPE_MAP,         /* of strings to strings; likewise */
-    BJ_TYPE_ANY,         /* any JSON value */
+    BJ_TYPE_OBJECT, /* of `schema` */
+    BJ_TYPE_LIST,   /* of `items`, or of objects of `schema`; minimum, maximum: entries */
+    BJ_TYPE_MAP,    /* of strings to strings; likewise */
+    BJ_TYPE_ANY,    /* any JSON value */
 };
 
 struct bj_field {
@@ -43,9 +43,9 @@ struct bj_schema {
 };
 
 /*
- * Checks a value. What is missing, too much, of a wrong type or out of bounds is BJ_E_INVALID, and the
- * message names the field and what it may be. Unknown fields are an error, "did you mean" included.
- * A null is as if the field were not there, and taken out.
+ * Checks a value. What is missing, too much, of a wrong type or out of bounds is BJ_E_INVALID, and
+ * the message names the field and what it may be. Unknown fields are an error, "did you mean"
+ * included. A null is as if the field were not there, and taken out.
  */
 int bj_schema_check(const struct bj_schema *schema, json_t *value, struct bj_error *err);
 
@@ -72,8 +72,8 @@ struct bj_route {
     enum bj_body body;
     const struct bj_schema *request; /* of a JSON body */
     const struct bj_schema *query;
-    const struct bj_answer_row *answers; /* ends with status 0; what every route may answer (400, 401,
-                                            403, 429 …) is not repeated */
+    const struct bj_answer_row *answers; /* ends with status 0; what every route may answer (400,
+                                            401, 403, 429 …) is not repeated */
 };
 
 extern const struct bj_route bj_routes[];

@@ -4,9 +4,9 @@
  * peers: what the audit process lost is sent again, what the keeper took with it is answered with
  * BJ_E_ENDED.
  *
- * A call back is called exactly once for each call that returned 0, never before that call returned.
- * What is given to it is borrowed for its duration; descriptors that it does not take (set to -1)
- * are closed after it.
+ * A call back is called exactly once for each call that returned 0, never before that call
+ * returned. What is given to it is borrowed for its duration; descriptors that it does not take
+ * (set to -1) are closed after it.
  */
 #ifndef BJ_KEEPER_CLIENT_H
 #define BJ_KEEPER_CLIENT_H
@@ -28,9 +28,9 @@ struct bj_keeper_watcher {
 };
 
 struct bj_keeper_answer {
-    int result; /* 0 or -code */
-    const struct bj_error *error; /* when result < 0 */
-    int64_t number;               /* of the audit record; 0 = none */
+    int result;                       /* 0 or -code */
+    const struct bj_error *error;     /* when result < 0 */
+    int64_t number;                   /* of the audit record; 0 = none */
     const struct bj_message *message; /* its body is as wire/keeper.h says; NULL when lost */
     struct bj_fds *fds;
 };

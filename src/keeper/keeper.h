@@ -1,8 +1,9 @@
 /*
  * The keeper: the privileged side of the service. It owns the sandboxes, carries out recorded acts
  * (wire/act.h), holds every pipe and terminal and drains them into bounded logs, and ends what has
- * run out of time. It opens no network socket and parses nothing but wire/'s messages and the values of
- * options that the service lets clients choose. docs/DESIGN.md, "The service", has the whole.
+ * run out of time. It opens no network socket and parses nothing but wire/'s messages and the
+ * values of options that the service lets clients choose. docs/DESIGN.md, "The service", has the
+ * whole.
  */
 #ifndef BJ_KEEPER_KEEPER_H
 #define BJ_KEEPER_KEEPER_H
@@ -23,14 +24,15 @@ struct bj_service_preset {
 };
 
 struct bj_keeper_options {
-    int control_fd;  /* of the supervisor: PEER and STOP come in */
-    const char *state; /* directory of the service's files: workspaces, disk image */
-    const char *launcher; /* path of belljar-launcher */
+    int control_fd;            /* of the supervisor: PEER and STOP come in */
+    const char *state;         /* directory of the service's files: workspaces, disk image */
+    const char *launcher;      /* path of belljar-launcher */
     const char *files_program; /* path of belljar-files */
     struct bj_service_preset *presets;
     uint32_t preset_count;
     uint32_t max_sandboxes;
-    int64_t max_memory_mb, max_disk_mb; /* what clients may ask for, one sandbox; 0 = the preset's */
+    int64_t max_memory_mb,
+        max_disk_mb; /* what clients may ask for, one sandbox; 0 = the preset's */
     double max_cpu_cores;
     int64_t max_processes;
     int64_t max_timeout_us; /* of a sandbox; 0 = no limit */

@@ -9,7 +9,7 @@
 
 /*    scope     bit, what its holder may do */
 #define BJ_SCOPES(X)                                                                               \
-    X(READ, 0, "see sandboxes, processes, output, events")                                        \
+    X(READ, 0, "see sandboxes, processes, output, events")                                         \
     X(EXECUTE, 1, "start and signal processes, write to them, reach ports")                        \
     X(FILES_READ, 2, "read files")                                                                 \
     X(FILES_WRITE, 3, "write files")                                                               \
@@ -26,11 +26,11 @@ enum bj_scope {
 
 /* Bounds for one owner; 0 = none. */
 struct bj_quota {
-    int64_t sandboxes;  /* at once */
-    int64_t processes;  /* running at once, over all its sandboxes */
-    int64_t memory_mb;  /* sum of the limits of its sandboxes */
-    int64_t disk_mb;    /* likewise */
-    int64_t requests;   /* within window_us */
+    int64_t sandboxes; /* at once */
+    int64_t processes; /* running at once, over all its sandboxes */
+    int64_t memory_mb; /* sum of the limits of its sandboxes */
+    int64_t disk_mb;   /* likewise */
+    int64_t requests;  /* within window_us */
     int64_t window_us;
 };
 
@@ -38,7 +38,7 @@ struct bj_identity {
     const char *key;   /* the key's name, never the key; "unix:1000" for a peer */
     const char *owner; /* what it owns things as */
     uint32_t scopes;
-    int64_t uid;       /* of the peer on a Unix socket; -1 */
+    int64_t uid; /* of the peer on a Unix socket; -1 */
     struct bj_quota quota;
 };
 

@@ -78,10 +78,10 @@ struct bj_act {
 
     /* START; timeout_us too */
     uint32_t flags;
-    uint16_t rows, columns;    /* RESIZE too */
+    uint16_t rows, columns; /* RESIZE too */
     const char *const *argv;
-    const char *const *env;    /* NAME=VALUE, over the sandbox's own */
-    const char *directory;     /* absolute, inside; NULL = the workspace */
+    const char *const *env; /* NAME=VALUE, over the sandbox's own */
+    const char *directory;  /* absolute, inside; NULL = the workspace */
 
     /* OPEN; CONNECT: a Unix socket, NULL for a port of the loopback address */
     const char *path;

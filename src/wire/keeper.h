@@ -43,27 +43,27 @@
 
 /*    type, from → to: what the body is */
 #define BJ_MESSAGES(X)                                                                             \
-    X(ENTRY)    /* front → audit: bj_entry */                                                      \
-    X(QUERY)    /* front → audit: bj_audit_question; 1 descriptor, a socket for the reply */       \
-    X(ACT)      /* audit → keeper: the act */                                                      \
-    X(NOTED)    /* audit → keeper: nothing */                                                      \
-    X(REFUSED)  /* audit → keeper: struct bj_error */                                              \
-    X(RECORDED) /* audit → keeper: nothing; id = the outcome's */                                  \
-    X(OUTCOME)  /* keeper → audit: bj_outcome_note; id counts them */                              \
-    X(HELLO)    /* front → keeper: nothing */                                                      \
-    X(READ)     /* front → keeper: bj_read; the ANSWER may take as long as the process is silent */\
-    X(INPUT)    /* front → keeper: an INPUT act, under an ATTACH; id = the ATTACH's entry */       \
-    X(SIZE)     /* front → keeper: a RESIZE act, likewise */                                       \
-    X(DETACH)   /* front → keeper: nothing; id = the ATTACH's entry */                             \
-    X(USAGE)    /* front → keeper: text, the sandbox; "" = the whole service */                    \
-    X(LIST)     /* front → keeper: text, the sandbox: its processes as init sees them */           \
-    X(ANSWER)   /* keeper → front: by what was asked; `result` 0, or -code and struct bj_error */  \
-    X(SANDBOX)  /* keeper → front: bj_sandbox_state */                                             \
-    X(PROCESS)  /* keeper → front: bj_process_state */                                             \
-    X(READY)    /* keeper → front: nothing */                                                      \
-    X(GAP)      /* keeper → front: nothing; id = the highest that came through */                  \
-    X(PEER)     /* supervisor → any: text, who it is ("front", "audit", "keeper"); 1 descriptor */ \
-    X(STOP)     /* supervisor → any: end in good order */
+    X(ENTRY)    /* front → audit: bj_entry */                                                    \
+    X(QUERY)    /* front → audit: bj_audit_question; 1 descriptor, a socket for the reply */     \
+    X(ACT)      /* audit → keeper: the act */                                                    \
+    X(NOTED)    /* audit → keeper: nothing */                                                    \
+    X(REFUSED)  /* audit → keeper: struct bj_error */                                            \
+    X(RECORDED) /* audit → keeper: nothing; id = the outcome's */                                \
+    X(OUTCOME)  /* keeper → audit: bj_outcome_note; id counts them */                            \
+    X(HELLO)    /* front → keeper: nothing */                                                    \
+    X(READ)  /* front → keeper: bj_read; the ANSWER may take as long as the process is silent */ \
+    X(INPUT) /* front → keeper: an INPUT act, under an ATTACH; id = the ATTACH's entry */        \
+    X(SIZE)  /* front → keeper: a RESIZE act, likewise */                                        \
+    X(DETACH)  /* front → keeper: nothing; id = the ATTACH's entry */                            \
+    X(USAGE)   /* front → keeper: text, the sandbox; "" = the whole service */                   \
+    X(LIST)    /* front → keeper: text, the sandbox: its processes as init sees them */          \
+    X(ANSWER)  /* keeper → front: by what was asked; `result` 0, or -code and struct bj_error */ \
+    X(SANDBOX) /* keeper → front: bj_sandbox_state */                                            \
+    X(PROCESS) /* keeper → front: bj_process_state */                                            \
+    X(READY)   /* keeper → front: nothing */                                                     \
+    X(GAP)     /* keeper → front: nothing; id = the highest that came through */                 \
+    X(PEER) /* supervisor → any: text, who it is ("front", "audit", "keeper"); 1 descriptor */   \
+    X(STOP) /* supervisor → any: end in good order */
 
 enum bj_message_type {
     BJ_MESSAGE_NONE,
@@ -169,8 +169,8 @@ struct bj_ending {
  * comes as soon as there is a byte or the end.
  */
 struct bj_read_answer {
-    int64_t offset;  /* of the first byte that follows: larger than asked for when bytes were lost */
-    int64_t next;    /* to ask for then */
+    int64_t offset; /* of the first byte that follows: larger than asked for when bytes were lost */
+    int64_t next;   /* to ask for then */
     int64_t dropped; /* bytes of the process's that are lost for good, so far */
     bool ended;      /* all was read and the process is over */
     struct bj_ending ending;
@@ -186,15 +186,15 @@ enum bj_sandbox_phase { BJ_SANDBOX_RUNNING, BJ_SANDBOX_PAUSED, BJ_SANDBOX_ENDED 
 struct bj_sandbox_state {
     const char *id, *preset, *label;
     enum bj_sandbox_phase phase;
-    int64_t age_us;     /* since it was made */
-    int64_t left_us;    /* until it ends by itself; -1 = never. idle_left_us: if nothing is done */
+    int64_t age_us;  /* since it was made */
+    int64_t left_us; /* until it ends by itself; -1 = never. idle_left_us: if nothing is done */
     int64_t idle_left_us;
     int64_t memory_bytes, disk_bytes, max_processes; /* its limits; 0 = none */
     double cpu_cores;
     bool from_pool, degraded_pause; /* paused by stop signals */
-    const char *reason;             /* why it ended: "timeout", "idle", "killed", "failed" …; NULL */
-    const char *const *degraded;    /* "layer: reason" lines */
-    const char *workspace;          /* where the workspace is inside */
+    const char *reason;          /* why it ended: "timeout", "idle", "killed", "failed" …; NULL */
+    const char *const *degraded; /* "layer: reason" lines */
+    const char *workspace;       /* where the workspace is inside */
     const char *home, *user;
 };
 void bj_sandbox_state_put(struct bj_buf *out, const struct bj_sandbox_state *state);
@@ -220,7 +220,7 @@ int bj_process_state_get(const struct bj_message *message, struct bj_process_sta
 /* The ANSWER to USAGE. Of a sandbox, or of all of them and the service's own. */
 struct bj_usage_answer {
     int64_t cpu_us, memory_bytes, memory_peak, disk_bytes, disk_inodes;
-    int64_t processes; /* processes and threads inside */
+    int64_t processes;         /* processes and threads inside */
     int64_t sandboxes, parked; /* of the service */
 };
 void bj_usage_answer_put(struct bj_buf *out, const struct bj_usage_answer *usage);
