@@ -14,8 +14,10 @@
  * and passes the act on with the record's number; a verdict without an act (refused) is NOTED; what
  * could not be recorded is REFUSED and is not done. Each of the three ends as one ANSWER to the
  * front, with the ENTRY's id. When the audit process was killed, the keeper, having carried out all
- * that came through, says GAP with the highest id among it: what the front sent beyond that was
- * lost, and the front sends it again through the new one.
+ * that came through, turns to the new one and says GAP with the highest id that came through: what
+ * the front sent beyond that was lost, and the front sends it again through the new one, and
+ * nothing before it was told. Ids of acts only rise, from one front to the next too: each begins
+ * with the monotonic clock's microseconds.
  *
  * OUTCOME says what became of a recorded act; the keeper keeps it until RECORDED and sends it again
  * to a new audit process.
@@ -52,17 +54,19 @@
     X(OUTCOME)  /* keeper → audit: bj_outcome_note; id counts them */                            \
     X(HELLO)    /* front → keeper: nothing */                                                    \
     X(READ)  /* front → keeper: bj_read; the ANSWER may take as long as the process is silent */ \
-    X(INPUT) /* front → keeper: an INPUT act, under an ATTACH; id = the ATTACH's entry */        \
+    X(INPUT) /* front → keeper: an INPUT act, under an ATTACH; number = the ATTACH's entry */    \
     X(SIZE)  /* front → keeper: a RESIZE act, likewise */                                        \
-    X(DETACH)  /* front → keeper: nothing; id = the ATTACH's entry */                            \
+    X(DETACH)  /* front → keeper: nothing, no ANSWER; id = the ATTACH's entry, or a READ's */    \
     X(USAGE)   /* front → keeper: text, the sandbox; "" = the whole service */                   \
     X(LIST)    /* front → keeper: text, the sandbox: its processes as init sees them */          \
     X(ANSWER)  /* keeper → front: by what was asked; `result` 0, or -code and struct bj_error */ \
     X(SANDBOX) /* keeper → front: bj_sandbox_state */                                            \
     X(PROCESS) /* keeper → front: bj_process_state */                                            \
     X(READY)   /* keeper → front: nothing */                                                     \
-    X(GAP)     /* keeper → front: nothing; id = the highest that came through */                 \
-    X(PEER) /* supervisor → any: text, who it is ("front", "audit", "keeper"); 1 descriptor */   \
+    X(GAP)  /* keeper → front: nothing; number = of the audit process that acts are taken from   \
+               from now on, id = the highest that came through before; also before READY */        \
+    X(PEER) /* supervisor → any: text, who it is ("front", "audit", "keeper"); 1 descriptor;     \
+               number = how many of them there have been with this one */                          \
     X(STOP) /* supervisor → any: end in good order */
 
 enum bj_message_type {
@@ -127,8 +131,8 @@ void bj_outcome_note_put(struct bj_buf *out, const struct bj_outcome_note *note)
 int bj_outcome_note_get(const struct bj_message *message, struct bj_outcome_note *ret,
                         struct bj_error *err);
 
-/* QUERY: which records. The reply, one packet on the socket, has a memfd with JSON: an object with
- * "records" (as `belljar audit list --json` has them) and "next"; or a struct bj_error. */
+/* QUERY: which records. The reply on the socket is an ANSWER with a memfd of JSON: an object with
+ * "records" (as `belljar audit list --json` has them) and "next"; or with a struct bj_error. */
 struct bj_audit_question {
     const char *key;     /* only this key's; NULL = all */
     const char *sandbox; /* NULL = any, likewise below */
