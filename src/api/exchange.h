@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/limits.h"
 #include "service/identity.h"
 
 struct bj_exchange;
@@ -56,8 +57,9 @@ struct bj_exchange {
     const struct bj_route *route;
     const struct bj_identity *who; /* NULL only on routes that need no key */
     const char *method;
-    const char *path;          /* decoded; no `.`, `..`, empty or NUL segment */
-    const char *parameters[4]; /* of the route's path, in order, decoded */
+    const char *path;                           /* decoded; no `.`, `..`, empty or NUL segment */
+    const char *parameters[BJ_PARAMETERS_MAX];  /* of the route's path, in order, decoded */
+    char parameter_text[BJ_PARAMETER_TEXT_MAX]; /* where they stand */
     json_t *query;       /* object of strings and numbers, checked against the route's schema */
     json_t *body;        /* JSON bodies, checked against the route's schema; else NULL */
     int64_t body_length; /* of bodies that are not JSON; -1 = not said (chunked) */
@@ -169,10 +171,24 @@ static inline void bj_exchange_splice(struct bj_exchange *exchange, int fd)
 
 /* ---- made of these ---- */
 
-/* Responds with JSON (taken over) or with the error's own status. */
+/* Responds with JSON, which is taken over; NULL: no memory. */
 void bj_exchange_json(struct bj_exchange *exchange, int status, json_t *body);
-/* {"error": {"code", "message", "advice"?, "request_id", "details"?}}; 429 and 503 with
- * Retry-After. */
+
+/*
+ * {"error": {"code", "message", "advice", "request_id", "details"?}} with the error's own status;
+ * 429 and 503 with Retry-After.
+ */
 void bj_exchange_fail(struct bj_exchange *exchange, const struct bj_error *err);
+
+/* What else there is to say of a failure; 0 or NULL: as the error's code has it. */
+struct bj_failure {
+    int status;
+    const char *code;       /* where the status is no code's: "METHOD_NOT_ALLOWED" … */
+    const char *advice;     /* what the client can do */
+    const char *details;    /* JSON */
+    int64_t retry_after_us; /* 429 and 503; 0 = a second */
+};
+void bj_exchange_fail_with(struct bj_exchange *exchange, const struct bj_error *err,
+                           const struct bj_failure *more);
 
 #endif

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "api/exchange.h"
+#include "base/buf.h"
 #include "base/error.h"
 
 struct bj_schema;
@@ -35,6 +36,7 @@ struct bj_field {
     const struct bj_schema *schema;
     const char *const *choices; /* of a string; NULL-terminated */
     const char *help;           /* a sentence */
+    bool nullable;              /* in answers: may be null */
 };
 
 struct bj_schema {
@@ -48,6 +50,10 @@ struct bj_schema {
  * included. A null is as if the field were not there, and taken out.
  */
 int bj_schema_check(const struct bj_schema *schema, json_t *value, struct bj_error *err);
+
+/* The same for the parameters of a query string: an object of texts, which become the numbers and
+ * truth values that the schema says. A parameter without a value is true, where that is one. */
+int bj_schema_check_query(const struct bj_schema *schema, json_t *query, struct bj_error *err);
 
 enum bj_body { BJ_BODY_NONE, BJ_BODY_JSON, BJ_BODY_RAW /* the handler streams it */ };
 
@@ -72,6 +78,7 @@ struct bj_route {
     enum bj_body body;
     const struct bj_schema *request; /* of a JSON body */
     const struct bj_schema *query;
+    const struct bj_schema *headers;     /* that it heeds, for the documents */
     const struct bj_answer_row *answers; /* ends with status 0; what every route may answer (400,
                                             401, 403, 429 …) is not repeated */
 };
@@ -83,6 +90,9 @@ extern const size_t bj_route_count;
  * text, is what else the path takes (for 405); NULL: there is no such path. */
 const struct bj_route *bj_route_find(const char *method, const char *path,
                                      struct bj_exchange *exchange, const char **ret_allow);
+
+/* The schema of every error's body. */
+extern const struct bj_schema bj_error_schema;
 
 /* The OpenAPI 3.1 document; the caller's. NULL: no memory. */
 json_t *bj_routes_openapi(void);

@@ -12,11 +12,12 @@ struct code_row {
     const char *name;
     int http_status;
     int exit_status;
-    const char *text;
+    const char *text, *advice;
 };
 
 static const struct code_row code_rows[] = {
-#define CODE_ROW(name, number, http, exit, text) [number] = {#name, http, exit, text},
+#define CODE_ROW(name, number, http, exit, text, advice)                                           \
+    [number] = {#name, http, exit, text, advice},
     BJ_CODES(CODE_ROW)
 #undef CODE_ROW
 };
@@ -38,6 +39,11 @@ const char *bj_code_name(int code)
 const char *bj_code_text(int code)
 {
     return code_row(code)->text;
+}
+
+const char *bj_code_advice(int code)
+{
+    return code_row(code)->advice;
 }
 
 int bj_code_http_status(int code)

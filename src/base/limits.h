@@ -39,17 +39,20 @@
 #define BJ_SECRETS_MAX      1024        /* values that are masked wherever they show */
 
 /* The service (wire/keeper.h and what uses it). */
-#define BJ_SANDBOX_ID_MAX    33         /* bytes of a sandbox's identifier, NUL included */
-#define BJ_LABEL_MAX         (16 << 10) /* bytes that the front has kept with a sandbox or process */
-#define BJ_ACT_MAX           BJ_FRAME_MAX /* bytes of one act */
-#define BJ_MESSAGE_MAX       (384 << 10) /* bytes of one message between processes of the service */
-#define BJ_READ_MAX          (64 << 10)  /* bytes of output in one answer */
-#define BJ_INPUT_MAX         (64 << 10)  /* bytes of one piece of input */
-#define BJ_LOG_MAX           (1 << 20)   /* bytes of output kept of one process */
-#define BJ_HOLD_GRACE_US     10000000    /* output waits so long for a front that is away */
-#define BJ_SERVICE_SANDBOXES 4000        /* sandboxes of one service */
-#define BJ_SANDBOX_PROCESSES 200         /* processes kept of one sandbox, ended ones included */
-#define BJ_SANDBOX_OPTIONS   64          /* options that a client sets for one */
+#define BJ_SANDBOX_ID_MAX     33         /* bytes of a sandbox's identifier, NUL included */
+#define BJ_LABEL_MAX          (16 << 10) /* bytes that the front has kept with a sandbox or process */
+#define BJ_ACT_MAX            BJ_FRAME_MAX /* bytes of one act */
+#define BJ_MESSAGE_MAX        (384 << 10) /* bytes of one message between processes of the service */
+#define BJ_READ_MAX           (64 << 10)  /* bytes of output in one answer */
+#define BJ_INPUT_MAX          (64 << 10)  /* bytes of one piece of input */
+#define BJ_LOG_MAX            (1 << 20)   /* bytes of output kept of one process */
+#define BJ_HOLD_GRACE_US      10000000    /* output waits so long for a front that is away */
+#define BJ_SERVICE_SANDBOXES  4000        /* sandboxes of one service */
+#define BJ_SANDBOX_PROCESSES  200         /* processes kept of one sandbox, ended ones included */
+#define BJ_PARAMETERS_MAX     4           /* variable parts of a route's path */
+#define BJ_PARAMETER_TEXT_MAX 512         /* bytes of them together; a longer path has no route */
+#define BJ_RESPONSE_MAX       (160 << 20) /* bytes of a response that is made in memory */
+#define BJ_SANDBOX_OPTIONS    64          /* options that a client sets for one */
 
 /* The analysis of shell text (policy/shell*.c). What is beyond is said, never taken for harmless.
  */
