@@ -67,8 +67,11 @@ struct bj_answer {
 };
 typedef void (*bj_answer_fn)(void *context, const struct bj_answer *answer);
 
-/* Who asks, and about which sandbox. NULL is the caller's own default sandbox: it is made when it
- * is needed first. */
+/*
+ * Who asks, and about which sandbox. NULL is the caller's own default sandbox, which must be there:
+ * a front door that takes calls without an identifier makes sure of it by bj_sandbox_default(),
+ * each time, and goes on in its call back. NOT_FOUND when it has ended in between.
+ */
 struct bj_caller {
     const struct bj_identity *who;
     const char *sandbox;
