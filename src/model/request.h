@@ -5,6 +5,8 @@
 #ifndef BJ_MODEL_REQUEST_H
 #define BJ_MODEL_REQUEST_H
 
+#include <stddef.h>
+
 struct bj_request {
     const char *tool;    /* "Bash", "Read", "Write", "Edit", "Glob", "Grep", "WebFetch" … */
     const char *key;     /* who asks: what rates are counted by */
@@ -22,6 +24,7 @@ struct bj_request {
     const char *pattern;     /* Glob, Grep, Search */
     const char *url;         /* WebFetch */
     const char *arguments;   /* all of them as a JSON object, for the record */
+    size_t arguments_cut;    /* bytes that `arguments` had before it was cut; 0: it is whole */
     const char *invalid;     /* what is wrong with the arguments; NULL: nothing is */
 };
 

@@ -109,7 +109,7 @@ void bj_act_put(struct bj_buf *out, const struct bj_act *act);
 int bj_act_get(const void *message, size_t size, const char **strings, size_t capacity,
                struct bj_act *ret, struct bj_error *err);
 /* So many pointers are enough for any act. */
-#define BJ_ACT_STRINGS (2 * BJ_ARGC_MAX)
+#define BJ_ACT_STRINGS (2 * (BJ_ARGC_MAX + 1))
 
 /* Lower-case letters and digits, 1 to BJ_SANDBOX_ID_MAX - 1 of them. */
 bool bj_sandbox_id_valid(const char *id);

@@ -100,25 +100,42 @@ struct bj_message_head *bj_message_head(struct bj_buf *out); /* NULL when the bu
 bool bj_message_end(struct bj_buf *out);
 
 int bj_message_get(const void *packet, size_t size, struct bj_message *ret, struct bj_error *err);
+/* "ENTRY" …; "" for what is none. */
+const char *bj_message_name(enum bj_message_type type);
 static inline struct bj_unpack bj_message_body(const struct bj_message *message)
 {
     return (struct bj_unpack){.at = message->body, .left = message->head.length};
 }
 
+/* The body of REFUSED and of an ANSWER whose `result` is not 0. */
+void bj_message_put_error(struct bj_buf *out, const struct bj_error *error);
+int bj_message_get_error(const struct bj_message *message, struct bj_error *ret,
+                         struct bj_error *err);
+/* Says that the body is malformed. Returns the negative code. */
+int bj_message_fail(const struct bj_message *message, struct bj_error *err);
+
 /* ---- bodies ---- */
 
-/* ENTRY: what was asked for, who asks, what the policy said, and what is to be done. */
+/*
+ * ENTRY: what was asked for, who asks, what the policy said, and what is to be done. It fits into a
+ * message as long as an act, a command of BJ_COMMAND_MAX and the other texts do: `arguments` is cut
+ * to the room that is left, violations beyond 48 KiB only count.
+ */
 struct bj_entry {
-    struct bj_request request; /* environment too: its values are masked in the record */
+    struct bj_request request; /* environment too: the secrets in it are masked in the record, and
+                                  only they travel */
     int64_t uid;               /* of the peer on a Unix socket; -1 = unknown */
     struct bj_verdict *verdict;
     const void *act; /* as bj_act_put() has it; NULL = nothing is done */
     size_t act_length;
 };
 void bj_entry_put(struct bj_buf *out, const struct bj_entry *entry);
-/* The verdict is the caller's, initialised; it gets copies. Everything else points into it. */
+/* ret->verdict is the caller's, initialised; it gets copies. Everything else points into the
+ * message. */
 int bj_entry_get(const struct bj_message *message, const char **strings, size_t capacity,
                  struct bj_entry *ret, struct bj_error *err);
+/* So many pointers are enough for any entry. */
+#define BJ_ENTRY_STRINGS (2 * (BJ_ARGC_MAX + 1))
 
 /* OUTCOME: of the record `head.number`. As struct bj_audit_outcome, and packed field by field. */
 struct bj_outcome_note {
