@@ -7,12 +7,9 @@
  * and the commands that describe things, is in a second program that this one turns into.
  */
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
-#include "base/str.h"
 #include "bin/handover.h"
+#include "cli/become.h"
 #include "cli/cli.h"
 #include "cli/option_text.h"
 #include "engine/guard.h"
@@ -25,24 +22,10 @@ void bj_handover_init(char **argv)
     caller_argv = argv;
 }
 
-/* Becomes the other program, which lies beside this one or in libexec. Returns only on failure. */
+/* Becomes the other program. Returns only on failure. */
 static void hand_over(void)
 {
-    static const char *const places[] = {"belljar-full", "../libexec/belljar/belljar-full"};
-    char self[4096], path[4096 + 64], *slash;
-    ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
-
-    if (length <= 0)
-        return;
-    self[length] = '\0';
-    slash = strrchr(self, '/');
-    if (slash == NULL)
-        return;
-    slash[1] = '\0';
-    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
-        snprintf(path, sizeof path, "%s%s", self, places[i]);
-        execv(path, caller_argv);
-    }
+    bj_become("belljar-full", caller_argv);
 }
 
 static const char missing[] =

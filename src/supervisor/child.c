@@ -1,0 +1,175 @@
+/* Starting the service's processes, and talking to them. */
+#include "supervisor/child.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "linux/process.h"
+#include "linux/socket.h"
+#include "wire/keeper.h"
+
+#define EXIT_NO_PROGRAM 127
+
+const char *bj_role_name(enum bj_role role)
+{
+    static const char *const names[] = {
+#define NAME(role, name) name,
+        BJ_ROLES(NAME)
+#undef NAME
+    };
+
+    return role < BJ_ROLE_COUNT ? names[role] : "unknown";
+}
+
+/* ---- starting ---- */
+
+/* What is the supervisor's alone: systemd's words to it. */
+static bool is_for_supervisor(const char *variable)
+{
+    static const char *const names[] = {"NOTIFY_SOCKET=", "LISTEN_",        "WATCHDOG_",
+                                        "MAINPID=",       "INVOCATION_ID=", "JOURNAL_STREAM="};
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (bj_starts_with(variable, names[i]))
+            return true;
+    }
+    return false;
+}
+
+/* The keeper is told no key: it has no use for one. */
+static bool is_passed_on(const char *variable, enum bj_role role)
+{
+    return !is_for_supervisor(variable) &&
+           (role != BJ_ROLE_KEEPER || !bj_starts_with(variable, "BELLJAR_API_KEY="));
+}
+
+/* Pointers into environ and the arguments, made before the fork; the caller frees the arrays. */
+static int make_vectors(const struct bj_child_start *start, char *role_word, char ***ret_argv,
+                        char ***ret_env, struct bj_error *err)
+{
+    size_t arguments = 0, variables = 0, kept = 0;
+
+    while (start->arguments[arguments] != NULL)
+        arguments++;
+    while (environ[variables] != NULL)
+        variables++;
+    *ret_argv = bj_realloc_array(NULL, arguments + 3, sizeof **ret_argv);
+    *ret_env = bj_realloc_array(NULL, variables + 1, sizeof **ret_env);
+    if (*ret_argv == NULL || *ret_env == NULL)
+        return bj_fail(err, BJ_E_NO_MEMORY, "start", "out of memory");
+    (*ret_argv)[0] = (char *)"belljar-serve";
+    (*ret_argv)[1] = role_word;
+    memcpy(*ret_argv + 2, start->arguments, (arguments + 1) * sizeof **ret_argv);
+    for (size_t i = 0; i < variables; i++) {
+        if (is_passed_on(environ[i], start->role))
+            (*ret_env)[kept++] = environ[i];
+    }
+    (*ret_env)[kept] = NULL;
+    return 0;
+}
+
+/* Descriptors first go above all fixed numbers, so that none is in another's way. */
+#define ABOVE 64
+
+static int lift_child(int fd)
+{
+    return fd < 0 ? open("/dev/null", O_RDWR | O_CLOEXEC) : fcntl(fd, F_DUPFD_CLOEXEC, ABOVE);
+}
+
+static void place_child(const struct bj_child_start *start, int control)
+{
+    int lifted[3 + BJ_LISTENERS_MAX], count = 0;
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+    lifted[count++] = lift_child(control);
+    lifted[count++] = lift_child(start->config);
+    lifted[count++] = lift_child(start->lock);
+    for (size_t i = 0; i < start->listener_count; i++)
+        lifted[count++] = lift_child(start->listeners[i]);
+    dup2(null, STDIN_FILENO);
+    dup2(STDERR_FILENO, STDOUT_FILENO);
+    for (int i = 0; i < count; i++) {
+        if (lifted[i] < 0 || dup2(lifted[i], BJ_ROLE_CONTROL + i) < 0)
+            _exit(EXIT_NO_PROGRAM);
+    }
+    bj_process_close_from(BJ_ROLE_CONTROL + count);
+}
+
+int bj_child_start(const struct bj_child_start *start, pid_t *ret_pid, int *ret_control,
+                   struct bj_error *err)
+{
+    BJ_CLEANUP_FREE char **argv = NULL, **env = NULL;
+    char role_word[16] = "@";
+    int ends[2];
+    pid_t pid;
+    int result;
+
+    strncat(role_word, bj_role_name(start->role), sizeof role_word - 2);
+    result = make_vectors(start, role_word, &argv, &env, err);
+    if (result < 0)
+        return result;
+    if (bj_socket_pair(ends) < 0)
+        return bj_fail_errno(err, "start", "cannot make a socket pair");
+    pid = fork();
+    if (pid == 0) {
+        setsid();
+        place_child(start, ends[1]);
+        bj_process_reset_signals();
+        execve(start->program, argv, env);
+        _exit(EXIT_NO_PROGRAM);
+    }
+    close(ends[1]);
+    if (pid < 0) {
+        close(ends[0]);
+        return bj_fail_errno(err, "start", "cannot start the %s process",
+                             bj_role_name(start->role));
+    }
+    fcntl(ends[0], F_SETFL, O_NONBLOCK);
+    *ret_pid = pid;
+    *ret_control = ends[0];
+    return 0;
+}
+
+/* ---- talking ---- */
+
+static int send_message(int control, struct bj_buf *message, int fd, struct bj_error *err)
+{
+    struct bj_fds fds = {.fd = {fd}, .count = fd >= 0 ? 1 : 0};
+    int result = 0;
+
+    if (bj_message_head(message) != NULL)
+        bj_message_head(message)->fds = (uint16_t)fds.count;
+    if (!bj_message_end(message))
+        result = bj_fail(err, BJ_E_NO_MEMORY, "control", "out of memory");
+    else if (bj_socket_send(control, message->data, message->length, &fds) < 0 && errno != EPIPE &&
+             errno != ECONNRESET) /* then it has just ended, which is told otherwise */
+        result = bj_fail(err, BJ_E_BUSY, "control", "it takes no messages: %s", strerror(errno));
+    bj_buf_release(message);
+    return result;
+}
+
+int bj_child_send_peer(int control, enum bj_role who, int peer, struct bj_error *err)
+{
+    struct bj_buf message;
+
+    bj_buf_init(&message, BJ_MESSAGE_MAX);
+    bj_message_begin(&message, BJ_MESSAGE_PEER, 0);
+    bj_pack_text(&message, bj_role_name(who));
+    return send_message(control, &message, peer, err);
+}
+
+int bj_child_send_stop(int control, struct bj_error *err)
+{
+    struct bj_buf message;
+
+    bj_buf_init(&message, BJ_MESSAGE_MAX);
+    bj_message_begin(&message, BJ_MESSAGE_STOP, 0);
+    return send_message(control, &message, -1, err);
+}

@@ -1,0 +1,37 @@
+/*
+ * One process of the service as its supervisor sees it: started from the program with its
+ * descriptors at the numbers of roles.h, spoken to over a control socket.
+ */
+#ifndef BJ_SUPERVISOR_CHILD_H
+#define BJ_SUPERVISOR_CHILD_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/error.h"
+#include "supervisor/roles.h"
+
+/* What a process is started with. Borrowed, all of it. */
+struct bj_child_start {
+    enum bj_role role;
+    const char *program;    /* path of belljar-serve */
+    char *const *arguments; /* the service's own, without the program's name; NULL-terminated */
+    int config, lock;       /* descriptors; -1 = none */
+    const int *listeners;
+    size_t listener_count;
+};
+
+/*
+ * Starts it. *ret_control is the supervisor's end of its control socket, non-blocking, the
+ * caller's. A program that cannot be executed ends with status 127.
+ */
+int bj_child_start(const struct bj_child_start *start, pid_t *ret_pid, int *ret_control,
+                   struct bj_error *err);
+
+/* Send over a control socket, never waiting. BJ_E_BUSY when the process does not take messages:
+ * then it is not well. `peer` stays the caller's. */
+int bj_child_send_peer(int control, enum bj_role who, int peer, struct bj_error *err);
+int bj_child_send_stop(int control, struct bj_error *err);
+
+#endif

@@ -1,0 +1,40 @@
+/*
+ * The processes of the service below the supervisor, and what each finds when it begins. Every one
+ * of them is the program belljar-serve again, with "@ROLE" as its first argument and the service's
+ * own arguments behind it.
+ */
+#ifndef BJ_SUPERVISOR_ROLES_H
+#define BJ_SUPERVISOR_ROLES_H
+
+/*    role, its name; in the order in which they start; they stop in the opposite order, but the
+ *    audit process, which outlives the keeper, starts first */
+#define BJ_ROLES(X)                                                                                \
+    X(AUDIT, "audit")                                                                              \
+    X(KEEPER, "keeper")                                                                            \
+    X(FRONT, "front")
+
+enum bj_role {
+#define BJ_ROLE_ENUM(role, name) BJ_ROLE_##role,
+    BJ_ROLES(BJ_ROLE_ENUM)
+#undef BJ_ROLE_ENUM
+        BJ_ROLE_COUNT
+};
+
+const char *bj_role_name(enum bj_role role);
+
+/* Descriptors at fixed numbers; everything else is closed. */
+#define BJ_ROLE_CONTROL 3 /* the supervisor's socket: PEER and STOP come in, READY goes out */
+#define BJ_ROLE_CONFIG  4 /* the configuration file as the supervisor read it; may be empty */
+#define BJ_ROLE_LOCK    5 /* of the state directory: held until the last process is gone */
+#define BJ_ROLE_LISTEN  6 /* front only: this one and those behind it are listening sockets */
+
+#define BJ_LISTENERS_MAX 16 /* of one service */
+
+/*
+ * READY on the control socket says that a process serves, and from then on, at least this often,
+ * that it still does. Who has said it once and then is silent for BJ_SILENCE_US is killed.
+ */
+#define BJ_ALIVE_US   5000000
+#define BJ_SILENCE_US 60000000
+
+#endif

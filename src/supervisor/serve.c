@@ -1,0 +1,144 @@
+/* Starting the service: everything that is opened and checked before its first process. */
+#include "supervisor/serve.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "supervisor/listen.h"
+#include "supervisor/state.h"
+#include "supervisor/supervisor.h"
+
+#define PATIENCE_US 10000000 /* for what is left of an earlier service to end */
+
+struct service {
+    struct bj_settings settings;
+    struct bj_listeners listeners;
+    struct bj_log log;
+    int argc;
+    char **argv;
+};
+
+/* A service has many descriptors; select(2), for which the lower limit is kept, is not used. */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+/* Those of systemd and those that were named; the usual ones where there are neither. */
+static int open_listeners(struct service *service, struct bj_error *err)
+{
+    const struct bj_settings *settings = &service->settings;
+    int result = bj_listen_inherit(&service->listeners, err);
+
+    for (char **where = settings->listen; result == 0 && where != NULL && *where != NULL; where++)
+        result = bj_listen_open(&service->listeners, *where, false, err);
+    if (result == 0 && service->listeners.count == 0)
+        result = bj_listen_default(&service->listeners, false, err);
+    return result;
+}
+
+static int check_listeners(const struct service *service, struct bj_error *err)
+{
+    for (size_t i = 0; i < service->listeners.count; i++) {
+        const struct bj_listener *listener = &service->listeners.entry[i];
+
+        if (service->settings.no_key && !listener->is_local)
+            return bj_fail(err, BJ_E_DENIED, "listen",
+                           "--no-key lets everyone in, and %s can be reached from other machines; "
+                           "use a key there",
+                           listener->name);
+    }
+    return 0;
+}
+
+/* Reads the configuration again, as the processes that are started from now on will. */
+static int reload(void *context, int *ret_config, struct bj_error *err)
+{
+    struct service *service = context;
+    struct bj_settings settings;
+    int result = bj_settings_load(&settings, service->argc, service->argv, -1, err);
+
+    if (result == 0)
+        result = bj_settings_snapshot(&settings, ret_config, err);
+    bj_settings_release(&settings);
+    return result;
+}
+
+static void ready(void *context)
+{
+    const struct service *service = context;
+
+    fprintf(stderr, "Belljar serves on");
+    for (size_t i = 0; i < service->listeners.count; i++)
+        fprintf(stderr, "%s %s", i > 0 ? "," : "", service->listeners.entry[i].name);
+    fprintf(stderr, "\n");
+}
+
+static int open_all(struct service *service, int *ret_lock, int *ret_config, struct bj_error *err)
+{
+    int result = bj_settings_log(&service->settings, &service->log, err);
+
+    if (result == 0)
+        result = bj_state_open(service->settings.state, PATIENCE_US, ret_lock, err);
+    if (result == 0)
+        result = bj_settings_snapshot(&service->settings, ret_config, err);
+    if (result == 0)
+        result = open_listeners(service, err);
+    if (result == 0)
+        result = check_listeners(service, err);
+    return result;
+}
+
+static int run(struct service *service, const char *program, struct bj_error *err)
+{
+    BJ_CLEANUP_CLOSE int lock = -1;
+    struct bj_supervisor_options options = {.program = program,
+                                            .arguments = service->argv + 1,
+                                            .listeners = &service->listeners,
+                                            .log = &service->log,
+                                            .config = -1,
+                                            .reload = reload,
+                                            .ready = ready,
+                                            .context = service};
+    int result = open_all(service, &lock, &options.config, err);
+
+    options.lock = lock;
+    if (result == 0)
+        result = bj_supervisor_run(&options);
+    else
+        bj_fd_close(&options.config);
+    bj_listen_close(&service->listeners);
+    return result;
+}
+
+int bj_serve(const char *program, int argc, char **argv)
+{
+    struct service service = {.argc = argc, .argv = argv};
+    struct bj_error error;
+    int result = bj_settings_load(&service.settings, argc, argv, -1, &error);
+
+    if (result == 0 && service.settings.help) {
+        struct bj_buf text;
+
+        bj_buf_init(&text, 1 << 16);
+        bj_settings_help(&text);
+        fputs(bj_buf_text(&text), stdout);
+        bj_buf_release(&text);
+    } else if (result == 0) {
+        raise_descriptor_limit();
+        result = run(&service, program, &error);
+    }
+    bj_settings_release(&service.settings);
+    if (result >= 0)
+        return result;
+    fprintf(stderr, "belljar serve: %s\n", error.message);
+    return bj_code_exit_status(error.code);
+}

@@ -1,0 +1,21 @@
+/* The state directory of a service: where it is, that it is nobody else's, and its lock. */
+#ifndef BJ_SUPERVISOR_STATE_H
+#define BJ_SUPERVISOR_STATE_H
+
+#include "base/error.h"
+
+/*
+ * The usual place: /var/lib/belljar/serve for root, else belljar/serve below $XDG_STATE_HOME or
+ * ~/.local/state. *ret_path is the caller's.
+ */
+int bj_state_path(char **ret_path, struct bj_error *err);
+
+/*
+ * Makes the directory and those above it (0700), checks that it is this user's and nobody else can
+ * write to it, and locks it. An earlier service's processes hold the lock until the last of them is
+ * gone: that is waited for, `patience_us` at most, then it is BJ_E_CONFLICT. *ret_lock is the
+ * caller's; who inherits it holds the lock too.
+ */
+int bj_state_open(const char *path, int64_t patience_us, int *ret_lock, struct bj_error *err);
+
+#endif

@@ -1,0 +1,483 @@
+/* The supervisor's loop. */
+#include "supervisor/supervisor.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/mem.h"
+#include "linux/socket.h"
+#include "supervisor/child.h"
+#include "wire/keeper.h"
+
+#define TICK_MS        1000
+#define SOON_US        10000000 /* ending earlier than this after its start counts as a failure */
+#define PAUSE_FIRST_MS 100
+#define PAUSE_MAX_MS   10000
+#define TRIES          4 /* of a process, as long as the service has never been ready */
+#define PEER_BUFFER    (4 << 20)
+#define CONTROL_MAX    4096 /* bytes of a message from a child; READY has no body */
+
+struct supervisor;
+
+struct child {
+    struct supervisor *supervisor;
+    enum bj_role role;
+    pid_t pid; /* 0: it does not run */
+    struct control *control;
+    uv_timer_t start; /* again, when its pause is over */
+    int64_t started_us;
+    int64_t said_us; /* when it last said READY; 0: not yet */
+    int64_t kill_us; /* when patience with it ends; 0: it is not being ended */
+    unsigned failures;
+    bool replace; /* start it again at once when it ends: a reload */
+};
+
+/* A control socket; of its own because libuv lets go of it later than the child ends. */
+struct control {
+    uv_poll_t poll;
+    struct child *child; /* NULL: over */
+    int fd;
+};
+
+struct supervisor {
+    const struct bj_supervisor_options *options;
+    const struct bj_log *log;
+    uv_loop_t loop;
+    uv_signal_t signals[4];
+    uv_timer_t tick;
+    struct child children[BJ_ROLE_COUNT];
+    int config;
+    bool stopping, was_ready;
+    int status; /* exit status */
+    uint64_t watchdog_us;
+};
+
+/* How long an ending process may take: the front for its requests, the keeper for its sandboxes. */
+static const int64_t grace_us[BJ_ROLE_COUNT] = {
+    [BJ_ROLE_AUDIT] = 20000000, [BJ_ROLE_KEEPER] = 40000000, [BJ_ROLE_FRONT] = 15000000};
+/* The keeper before the audit process: its last outcomes are recorded. */
+static const enum bj_role stop_order[BJ_ROLE_COUNT] = {BJ_ROLE_FRONT, BJ_ROLE_KEEPER,
+                                                       BJ_ROLE_AUDIT};
+
+static void start_child(struct child *child);
+static void stop_next(struct supervisor *supervisor);
+
+static void close_handle(uv_handle_t *handle, void *context)
+{
+    (void)context;
+    if (!uv_is_closing(handle))
+        uv_close(handle, NULL);
+}
+
+/* Everything has ended: nothing keeps the loop any longer. */
+static void finish(struct supervisor *supervisor)
+{
+    uv_walk(&supervisor->loop, close_handle, NULL);
+}
+
+static void kill_child(struct child *child, const char *why)
+{
+    BJ_LOG(child->supervisor->log, SERVER, ERROR, "killing the %s process: %s",
+           bj_role_name(child->role), why);
+    kill(child->pid, SIGKILL);
+}
+
+/* ---- control sockets ---- */
+
+static void control_closed(uv_handle_t *handle)
+{
+    struct control *control = handle->data;
+
+    close(control->fd);
+    bj_free(control);
+}
+
+static void close_control(struct child *child)
+{
+    struct control *control = child->control;
+
+    if (control == NULL)
+        return;
+    child->control = NULL;
+    control->child = NULL;
+    uv_close((uv_handle_t *)&control->poll, control_closed);
+}
+
+static void say_status(struct supervisor *supervisor)
+{
+    char text[256] = "";
+    int used = 0;
+
+    for (int i = 0; i < BJ_ROLE_COUNT; i++) {
+        const struct child *child = &supervisor->children[i];
+
+        if (child->failures > 0)
+            used += snprintf(text + used, sizeof text - (size_t)used,
+                             "; the %s process ended %u times in a row", bj_role_name(child->role),
+                             child->failures);
+    }
+    sd_notifyf(0, "STATUS=Serving on %s%s", supervisor->options->listeners->entry[0].name, text);
+}
+
+static void child_is_ready(struct child *child)
+{
+    struct supervisor *supervisor = child->supervisor;
+    bool first = child->said_us == 0;
+
+    child->said_us = bj_clock_us();
+    if (!first)
+        return;
+    BJ_LOG(supervisor->log, SERVER, INFO, "the %s process serves", bj_role_name(child->role));
+    if (child->role != BJ_ROLE_FRONT)
+        return;
+    sd_notify(0, "READY=1");
+    say_status(supervisor);
+    if (!supervisor->was_ready && supervisor->options->ready != NULL)
+        supervisor->options->ready(supervisor->options->context);
+    supervisor->was_ready = true;
+}
+
+static void control_readable(uv_poll_t *poll, int status, int events)
+{
+    struct control *control = poll->data;
+    char packet[CONTROL_MAX];
+    struct bj_fds fds = {.count = 0};
+    struct bj_message message;
+    ssize_t size = status < 0 ? 0 : bj_socket_receive(control->fd, packet, sizeof packet, &fds, 0);
+
+    (void)events;
+    if (size < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    bj_fds_close(&fds);
+    if (size > 0 && bj_message_get(packet, (size_t)size, &message, NULL) == 0 &&
+        message.head.type == BJ_MESSAGE_READY) {
+        child_is_ready(control->child);
+        return;
+    }
+    /* It has ended, or it says what makes no sense. In the first case its end is being told by a
+     * signal; in both there is nothing more to hear. */
+    uv_poll_stop(poll);
+    if (size != 0)
+        kill_child(control->child, "it sent what is no message");
+    else if (control->child->kill_us == 0)
+        control->child->kill_us = bj_clock_us() + grace_us[control->child->role];
+}
+
+static int watch_control(struct child *child, int fd, struct bj_error *err)
+{
+    struct control *control = bj_alloc(sizeof *control);
+
+    if (control == NULL || uv_poll_init(&child->supervisor->loop, &control->poll, fd) < 0) {
+        bj_free(control);
+        close(fd);
+        return bj_fail(err, BJ_E_NO_MEMORY, "control", "cannot watch a control socket");
+    }
+    control->child = child;
+    control->fd = fd;
+    control->poll.data = control;
+    child->control = control;
+    uv_poll_start(&control->poll, UV_READABLE, control_readable);
+    return 0;
+}
+
+/* ---- starting, and joining with the others ---- */
+
+/* Messages are larger than the usual buffer; without the right to force it, the system's maximum.
+ */
+static void widen(int fd)
+{
+    int size = PEER_BUFFER;
+
+    if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof size) < 0)
+        setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+}
+
+static void introduce(struct child *child, const struct child *other, int fd)
+{
+    struct bj_error error;
+
+    if (bj_child_send_peer(child->control->fd, other->role, fd, &error) < 0)
+        kill_child(child, error.message);
+}
+
+static void join(struct child *a, struct child *b)
+{
+    int ends[2];
+
+    if (bj_socket_pair(ends) < 0) {
+        kill_child(a, strerror(errno));
+        return;
+    }
+    widen(ends[0]);
+    widen(ends[1]);
+    introduce(a, b, ends[0]);
+    introduce(b, a, ends[1]);
+    close(ends[0]);
+    close(ends[1]);
+}
+
+static void start_later(struct child *child);
+
+static void start_timer(uv_timer_t *timer)
+{
+    start_child(timer->data);
+}
+
+static void start_child(struct child *child)
+{
+    struct supervisor *supervisor = child->supervisor;
+    const struct bj_listeners *listeners = supervisor->options->listeners;
+    int fds[BJ_LISTENERS_MAX], control = -1;
+    struct bj_child_start start = {.role = child->role,
+                                   .program = supervisor->options->program,
+                                   .arguments = supervisor->options->arguments,
+                                   .config = supervisor->config,
+                                   .lock = supervisor->options->lock,
+                                   .listeners = fds};
+    struct bj_error error;
+    int result;
+
+    if (supervisor->stopping)
+        return;
+    for (size_t i = 0; child->role == BJ_ROLE_FRONT && i < listeners->count; i++)
+        fds[start.listener_count++] = listeners->entry[i].fd;
+    child->started_us = bj_clock_us();
+    child->said_us = child->kill_us = 0;
+    child->replace = false;
+    result = bj_child_start(&start, &child->pid, &control, &error);
+    if (result < 0) {
+        BJ_LOG(supervisor->log, SERVER, ERROR, "%s", error.message);
+        child->pid = 0;
+        start_later(child);
+        return;
+    }
+    if (watch_control(child, control, &error) < 0) {
+        kill_child(child, error.message);
+        return;
+    }
+    for (int i = 0; i < BJ_ROLE_COUNT; i++) {
+        struct child *other = &supervisor->children[i];
+
+        if (other != child && other->control != NULL)
+            join(child, other);
+    }
+}
+
+/* A process has ended, or could not be started: it is again, at once or after a pause. */
+static void start_later(struct child *child)
+{
+    struct supervisor *supervisor = child->supervisor;
+    uint64_t pause;
+
+    if (bj_clock_us() - child->started_us >= SOON_US)
+        child->failures = 0;
+    child->failures++;
+    if (!supervisor->was_ready && child->failures >= TRIES) {
+        BJ_LOG(supervisor->log, SERVER, ERROR,
+               "the %s process ended %u times before the service was ready: giving up",
+               bj_role_name(child->role), child->failures);
+        supervisor->status = 1;
+        supervisor->stopping = true;
+        stop_next(supervisor);
+        return;
+    }
+    pause = child->failures == 1 ? 0 : PAUSE_FIRST_MS;
+    for (unsigned i = 2; i < child->failures && pause < PAUSE_MAX_MS; i++)
+        pause *= 2;
+    if (pause > PAUSE_MAX_MS)
+        pause = PAUSE_MAX_MS;
+    if (pause > 0)
+        BJ_LOG(supervisor->log, SERVER, WARNING,
+               "the %s process ended %u times in a row; the next start is in %llu ms",
+               bj_role_name(child->role), child->failures, (unsigned long long)pause);
+    uv_timer_start(&child->start, start_timer, pause, 0);
+    say_status(supervisor);
+}
+
+/* ---- ends ---- */
+
+static void log_end(const struct child *child, int status)
+{
+    const struct bj_log *log = child->supervisor->log;
+    const char *name = bj_role_name(child->role);
+
+    if (child->kill_us != 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0)
+        BJ_LOG(log, SERVER, INFO, "the %s process has ended", name);
+    else if (WIFSIGNALED(status))
+        BJ_LOG(log, SERVER, ERROR, "the %s process was ended by signal %d", name, WTERMSIG(status));
+    else
+        BJ_LOG(log, SERVER, ERROR, "the %s process ended with status %d", name,
+               WEXITSTATUS(status));
+}
+
+static void child_ended(struct child *child, int status)
+{
+    log_end(child, status);
+    child->pid = 0;
+    close_control(child);
+    if (child->supervisor->stopping)
+        stop_next(child->supervisor);
+    else if (child->replace)
+        start_child(child);
+    else
+        start_later(child);
+}
+
+/* Ends the next that still runs, in order; with the last, everything. */
+static void stop_next(struct supervisor *supervisor)
+{
+    sd_notify(0, "STOPPING=1");
+    for (int i = 0; i < BJ_ROLE_COUNT; i++) {
+        struct child *child = &supervisor->children[stop_order[i]];
+
+        uv_timer_stop(&child->start);
+        if (child->pid == 0)
+            continue;
+        if (child->kill_us == 0)
+            child->kill_us = bj_clock_us() + grace_us[child->role];
+        if (child->control == NULL || bj_child_send_stop(child->control->fd, NULL) < 0)
+            kill(child->pid, SIGKILL);
+        return;
+    }
+    finish(supervisor);
+}
+
+static void replace_front(struct supervisor *supervisor)
+{
+    struct child *front = &supervisor->children[BJ_ROLE_FRONT];
+
+    if (front->pid == 0)
+        return; /* it is about to be started as it is */
+    front->replace = true;
+    front->kill_us = bj_clock_us() + grace_us[BJ_ROLE_FRONT];
+    if (bj_child_send_stop(front->control->fd, NULL) < 0)
+        kill(front->pid, SIGKILL);
+}
+
+static void reload(struct supervisor *supervisor)
+{
+    struct bj_error error;
+    int config = -1;
+
+    sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%lld", (long long)bj_clock_us());
+    if (supervisor->options->reload(supervisor->options->context, &config, &error) < 0) {
+        BJ_LOG(supervisor->log, SERVER, ERROR, "the configuration stays as it was: %s",
+               error.message);
+        sd_notify(0, "READY=1");
+        return;
+    }
+    bj_fd_close(&supervisor->config);
+    supervisor->config = config;
+    replace_front(supervisor);
+}
+
+/* ---- signals and time ---- */
+
+static void reap(struct supervisor *supervisor)
+{
+    for (int i = 0; i < BJ_ROLE_COUNT; i++) {
+        struct child *child = &supervisor->children[i];
+        int status;
+
+        if (child->pid > 0 && waitpid(child->pid, &status, WNOHANG) == child->pid)
+            child_ended(child, status);
+    }
+}
+
+static void stop(struct supervisor *supervisor)
+{
+    /* Asked for a second time: patience is over. */
+    for (int i = 0; supervisor->stopping && i < BJ_ROLE_COUNT; i++) {
+        if (supervisor->children[i].kill_us != 0)
+            supervisor->children[i].kill_us = 1;
+    }
+    if (supervisor->stopping)
+        return;
+    supervisor->stopping = true;
+    stop_next(supervisor);
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    struct supervisor *supervisor = handle->data;
+
+    if (number == SIGCHLD)
+        reap(supervisor);
+    else if (number != SIGHUP)
+        stop(supervisor);
+    else if (!supervisor->stopping)
+        reload(supervisor);
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+    struct supervisor *supervisor = timer->data;
+    int64_t now = bj_clock_us();
+
+    for (int i = 0; i < BJ_ROLE_COUNT; i++) {
+        struct child *child = &supervisor->children[i];
+
+        if (child->pid == 0)
+            continue;
+        if (child->kill_us != 0 && now >= child->kill_us)
+            kill_child(child, "it does not end");
+        else if (child->said_us != 0 && now - child->said_us > BJ_SILENCE_US)
+            kill_child(child, "it has been silent for too long");
+        if (child->failures > 0 && now - child->started_us >= SOON_US) {
+            child->failures = 0;
+            say_status(supervisor);
+        }
+    }
+    if (supervisor->watchdog_us > 0)
+        sd_notify(0, "WATCHDOG=1");
+}
+
+static void begin(struct supervisor *supervisor)
+{
+    static const int numbers[] = {SIGCHLD, SIGTERM, SIGINT, SIGHUP};
+
+    uv_timer_init(&supervisor->loop, &supervisor->tick);
+    supervisor->tick.data = supervisor;
+    uv_timer_start(&supervisor->tick, on_tick, TICK_MS, TICK_MS);
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        uv_signal_init(&supervisor->loop, &supervisor->signals[i]);
+        supervisor->signals[i].data = supervisor;
+        uv_signal_start(&supervisor->signals[i], on_signal, numbers[i]);
+    }
+    for (int i = 0; i < BJ_ROLE_COUNT; i++) {
+        struct child *child = &supervisor->children[i];
+
+        *child = (struct child){.supervisor = supervisor, .role = (enum bj_role)i};
+        uv_timer_init(&supervisor->loop, &child->start);
+        child->start.data = child;
+    }
+    for (int i = 0; i < BJ_ROLE_COUNT; i++)
+        start_child(&supervisor->children[i]);
+}
+
+int bj_supervisor_run(const struct bj_supervisor_options *options)
+{
+    struct supervisor supervisor = {
+        .options = options, .log = options->log, .config = options->config};
+
+    sd_watchdog_enabled(0, &supervisor.watchdog_us);
+    if (uv_loop_init(&supervisor.loop) < 0) {
+        BJ_LOG(options->log, SERVER, ERROR, "cannot make an event loop");
+        return 1;
+    }
+    begin(&supervisor);
+    uv_run(&supervisor.loop, UV_RUN_DEFAULT);
+    uv_loop_close(&supervisor.loop);
+    bj_fd_close(&supervisor.config);
+    return supervisor.status;
+}

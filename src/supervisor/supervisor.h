@@ -1,0 +1,38 @@
+/*
+ * The supervisor: starts the service's processes, joins each with the others, starts again whoever
+ * ends, and ends them all in order.
+ *
+ * Theory of operation. It only waits: for its children to end, for signals, and for READY on the
+ * control sockets. Whenever a process has been started, a new socket pair goes out for each of the
+ * others that live, one end to either, as PEER messages; that is all that joins them. A process
+ * that ends is started again, at once the first time and then later and later while it keeps
+ * ending soon. SIGTERM and SIGINT end the front, then the keeper, then the audit process, which so
+ * records how every sandbox ended. SIGHUP reads the configuration again and replaces the front;
+ * connections wait in the listening sockets meanwhile, which are the supervisor's.
+ *
+ * Its children notice its death by the end of their control sockets and end by themselves.
+ */
+#ifndef BJ_SUPERVISOR_SUPERVISOR_H
+#define BJ_SUPERVISOR_SUPERVISOR_H
+
+#include "base/log.h"
+#include "supervisor/listen.h"
+
+struct bj_supervisor_options {
+    const char *program;    /* path of belljar-serve */
+    char *const *arguments; /* the service's own; NULL-terminated */
+    const struct bj_listeners *listeners;
+    const struct bj_log *log;
+    int lock;
+    int config; /* as BJ_ROLE_CONFIG; taken over */
+    /* Reads the configuration again: a new `config` descriptor, or an error and the old one stays.
+     */
+    int (*reload)(void *context, int *ret_config, struct bj_error *err);
+    void (*ready)(void *context); /* called once, when the front first serves */
+    void *context;
+};
+
+/* Runs until it is told to stop; returns the exit status of the program. */
+int bj_supervisor_run(const struct bj_supervisor_options *options);
+
+#endif
