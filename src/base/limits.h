@@ -53,6 +53,10 @@
 #define BJ_PARAMETER_TEXT_MAX 512         /* bytes of them together; a longer path has no route */
 #define BJ_RESPONSE_MAX       (160 << 20) /* bytes of a response that is made in memory */
 #define BJ_SANDBOX_OPTIONS    64          /* options that a client sets for one */
+#define BJ_CALLS_MAX          65536       /* that wait for the keeper's answer */
+#define BJ_ENTRIES_MAX        (32 << 20) /* bytes of those that the audit process may not have yet */
+#define BJ_ASKS_MAX           (16 << 20) /* bytes that wait to be sent to one process */
+#define BJ_STATE_STRINGS      128        /* pointers in a sandbox's state */
 
 /* The analysis of shell text (policy/shell*.c). What is beyond is said, never taken for harmless.
  */

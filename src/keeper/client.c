@@ -1,0 +1,252 @@
+/*
+ * The front's side of the keeper: its peers, and what comes from them.
+ *
+ * Theory of operation. Whatever is asked is a call (client_ask.c), in a table by its id until its
+ * ANSWER comes (client_calls.c). Loss of the keeper answers all of them. Loss of the audit process
+ * answers none: entries are kept whole until they are answered, and the GAP that the keeper says
+ * when it turns to a new one tells which of them were lost on the way. Everything that was sent to
+ * the new one before that would come out of order; so nothing is, until GAP has named it.
+ */
+#include "keeper/client_internal.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+
+/* Calls back whoever waits, and the watcher, once. */
+static void lose_keeper(struct bj_keeper_client *client)
+{
+    struct bj_error why = {0};
+
+    if (client->keeper == NULL)
+        return;
+    bj_port_free(client->keeper);
+    client->keeper = NULL;
+    client->listens = 0;
+    bj_fail(&why, BJ_E_ENDED, "keeper", "the service lost its sandboxes and starts again");
+    bj_calls_fail(client, &why);
+    if (!client->freed && client->watcher->lost != NULL)
+        client->watcher->lost(client->context);
+}
+
+/* ---- what the keeper says ---- */
+
+static int take_answer(struct bj_keeper_client *client, const struct bj_message *message,
+                       struct bj_fds *fds, struct bj_error *err)
+{
+    struct bj_call *call = bj_call_find(client, message->head.id);
+    struct bj_error error = {0};
+    struct bj_keeper_answer how = {.result = message->head.result,
+                                   .number = message->head.number,
+                                   .message = message,
+                                   .fds = fds};
+
+    if (how.result > 0)
+        return bj_fail(err, BJ_E_PROTOCOL, "answer", "a result of %d", how.result);
+    if (how.result < 0) {
+        int result = bj_message_get_error(message, &error, err);
+
+        if (result < 0)
+            return result;
+        if (error.code != -how.result)
+            return bj_fail(err, BJ_E_PROTOCOL, "answer", "a result of %d with error %d", how.result,
+                           error.code);
+        how.error = &error;
+    }
+    if (call == NULL)
+        return 0; /* it was cancelled, or asked for by a front before this one */
+    bj_call_take(client, call);
+    if (call->detach && how.result == 0)
+        bj_keeper_send_detach(client, call->id);
+    if (call->done != NULL)
+        call->done(call->context, &how);
+    bj_call_free(call);
+    return 0;
+}
+
+/* Marks what has to be sent again, and sends. A second GAP for the same audit process is only the
+ * news of the first. */
+static void take_gap(struct bj_keeper_client *client, const struct bj_message_head *head)
+{
+    struct bj_call *call = client->entries.first;
+
+    if (head->number <= client->listens)
+        return;
+    while (call != NULL && call->id <= head->id)
+        call = call->next;
+    client->unsent = call;
+    client->listens = head->number;
+    bj_keeper_pump(client);
+}
+
+static int take_sandbox(struct bj_keeper_client *client, const struct bj_message *message,
+                        struct bj_error *err)
+{
+    const char *strings[BJ_STATE_STRINGS];
+    struct bj_sandbox_state state;
+    int result = bj_sandbox_state_get(message, strings, BJ_STATE_STRINGS, &state, err);
+
+    if (result == 0 && client->watcher->sandbox != NULL)
+        client->watcher->sandbox(client->context, &state);
+    return result;
+}
+
+static int take_process(struct bj_keeper_client *client, const struct bj_message *message,
+                        struct bj_error *err)
+{
+    struct bj_process_state state;
+    int result = bj_process_state_get(message, &state, err);
+
+    if (result == 0 && client->watcher->process != NULL)
+        client->watcher->process(client->context, &state);
+    return result;
+}
+
+static int take_message(struct bj_keeper_client *client, const struct bj_message *message,
+                        struct bj_fds *fds, struct bj_error *err)
+{
+    switch (message->head.type) {
+    case BJ_MESSAGE_ANSWER:
+        return take_answer(client, message, fds, err);
+    case BJ_MESSAGE_SANDBOX:
+        return take_sandbox(client, message, err);
+    case BJ_MESSAGE_PROCESS:
+        return take_process(client, message, err);
+    case BJ_MESSAGE_GAP:
+        take_gap(client, &message->head);
+        return 0;
+    case BJ_MESSAGE_READY:
+        if (client->watcher->ready != NULL)
+            client->watcher->ready(client->context);
+        return 0;
+    }
+    return bj_fail(err, BJ_E_PROTOCOL, "keeper", "unexpected message %u", message->head.type);
+}
+
+static void on_keeper_message(void *context, const struct bj_message *message, struct bj_fds *fds)
+{
+    if (take_message(context, message, fds, NULL) < 0)
+        lose_keeper(context);
+}
+
+static void on_keeper_lost(void *context, const struct bj_error *why)
+{
+    (void)why;
+    lose_keeper(context);
+}
+
+static const struct bj_port_events keeper_events = {.message = on_keeper_message,
+                                                    .lost = on_keeper_lost};
+
+/* ---- the audit process, which says nothing here ---- */
+
+static void lose_audit(struct bj_keeper_client *client)
+{
+    bj_port_free(client->audit);
+    client->audit = NULL;
+}
+
+static void on_audit_message(void *context, const struct bj_message *message, struct bj_fds *fds)
+{
+    (void)message;
+    (void)fds;
+    lose_audit(context);
+}
+
+static void on_audit_lost(void *context, const struct bj_error *why)
+{
+    (void)why;
+    lose_audit(context);
+}
+
+static void on_audit_writable(void *context)
+{
+    bj_keeper_pump(context);
+}
+
+static const struct bj_port_events audit_events = {
+    .message = on_audit_message, .writable = on_audit_writable, .lost = on_audit_lost};
+
+/* ---- the client ---- */
+
+int bj_keeper_client_set_keeper(struct bj_keeper_client *client, int fd, struct bj_error *err)
+{
+    struct bj_buf hello;
+    int result;
+
+    lose_keeper(client);
+    result =
+        bj_port_new(client->loop, fd, BJ_ASKS_MAX, &keeper_events, client, &client->keeper, err);
+    if (result < 0)
+        return result;
+    bj_buf_init(&hello, BJ_MESSAGE_MAX);
+    bj_message_begin(&hello, BJ_MESSAGE_HELLO, 0);
+    if (bj_message_end(&hello))
+        result = bj_port_send(client->keeper, hello.data, hello.length, NULL, err);
+    else
+        result = bj_fail(err, BJ_E_NO_MEMORY, "keeper", "no memory for a message");
+    bj_buf_release(&hello);
+    if (result < 0) {
+        bj_port_free(client->keeper);
+        client->keeper = NULL;
+    }
+    return result;
+}
+
+int bj_keeper_client_set_audit(struct bj_keeper_client *client, int fd, int64_t number,
+                               struct bj_error *err)
+{
+    int result;
+
+    lose_audit(client);
+    result = bj_port_new(client->loop, fd, BJ_ASKS_MAX, &audit_events, client, &client->audit, err);
+    if (result < 0)
+        return result;
+    client->audit_number = number;
+    bj_keeper_pump(client);
+    return 0;
+}
+
+int bj_keeper_client_new(uv_loop_t *loop, const struct bj_keeper_watcher *watcher, void *context,
+                         struct bj_keeper_client **ret, struct bj_error *err)
+{
+    struct bj_keeper_client *client = bj_alloc(sizeof *client);
+    int result;
+
+    if (client == NULL)
+        return bj_fail(err, BJ_E_NO_MEMORY, "keeper", "no memory for the keeper's client");
+    result = bj_calls_init(client, err);
+    if (result < 0) {
+        bj_free(client);
+        return result;
+    }
+    client->loop = loop;
+    client->watcher = watcher;
+    client->context = context;
+    client->last_id = (uint64_t)bj_clock_us();
+    uv_idle_init(loop, &client->end);
+    client->end.data = client;
+    *ret = client;
+    return 0;
+}
+
+static void on_end(uv_handle_t *handle)
+{
+    struct bj_keeper_client *client = handle->data;
+
+    bj_free(client->buckets);
+    bj_free(client);
+}
+
+void bj_keeper_client_free(struct bj_keeper_client *client)
+{
+    struct bj_error why = {0};
+
+    if (client == NULL || client->freed)
+        return;
+    client->freed = true;
+    lose_keeper(client);
+    lose_audit(client);
+    bj_fail(&why, BJ_E_ENDED, "keeper", "the service ends");
+    bj_questions_fail(client, &why);
+    uv_close((uv_handle_t *)&client->end, on_end);
+}
