@@ -20,7 +20,10 @@
  * with the monotonic clock's microseconds.
  *
  * OUTCOME says what became of a recorded act; the keeper keeps it until RECORDED and sends it again
- * to a new audit process.
+ * to a new audit process. To each it says BEGUN first: what is recorded as to be done, has no
+ * outcome and is older than its first record was left by a keeper that ended; what is newer than
+ * its last was recorded by an audit process that was killed before it passed it on. Neither gets an
+ * outcome from anybody else, so the audit process writes one.
  *
  * A new front says HELLO and gets every SANDBOX and PROCESS there is, then READY.
  *
@@ -45,13 +48,16 @@
 
 /*    type, from → to: what the body is */
 #define BJ_MESSAGES(X)                                                                             \
-    X(ENTRY)    /* front → audit: bj_entry */                                                    \
+    X(ENTRY)    /* front → audit: bj_entry; number = of the keeper it is for, 0 = any: it is     \
+                   REFUSED when there is another by now, for that one's sandboxes are gone */      \
     X(QUERY)    /* front → audit: bj_audit_question; 1 descriptor, a socket for the reply */     \
     X(ACT)      /* audit → keeper: the act */                                                    \
     X(NOTED)    /* audit → keeper: nothing */                                                    \
     X(REFUSED)  /* audit → keeper: struct bj_error */                                            \
     X(RECORDED) /* audit → keeper: nothing; id = the outcome's */                                \
     X(OUTCOME)  /* keeper → audit: bj_outcome_note; id counts them */                            \
+    X(BEGUN)    /* keeper → audit, before all else: nothing; id = first, number = last record    \
+                   that acts came through with so far, 0 = none */                                 \
     X(HELLO)    /* front → keeper: nothing */                                                    \
     X(READ)  /* front → keeper: bj_read; the ANSWER may take as long as the process is silent */ \
     X(INPUT) /* front → keeper: an INPUT act, under an ATTACH; number = the ATTACH's entry */    \
@@ -63,11 +69,12 @@
     X(SANDBOX) /* keeper → front: bj_sandbox_state */                                            \
     X(PROCESS) /* keeper → front: bj_process_state */                                            \
     X(READY)   /* keeper → front: nothing */                                                     \
-    X(GAP)  /* keeper → front: nothing; number = of the audit process that acts are taken from   \
-               from now on, id = the highest that came through before; also before READY */        \
-    X(PEER) /* supervisor → any: text, who it is ("front", "audit", "keeper"); 1 descriptor;     \
-               number = how many of them there have been with this one */                          \
-    X(STOP) /* supervisor → any: end in good order */
+    X(GAP)   /* keeper → front: nothing; number = of the audit process that acts are taken from  \
+                from now on, id = the highest that came through before; also before READY */       \
+    X(PEER)  /* supervisor → any: text, who it is ("front", "audit", "keeper"); 1 descriptor;    \
+                number = how many of them there have been with this one */                         \
+    X(FAULT) /* any → supervisor: text, whose message was malformed; it is replaced */           \
+    X(STOP)  /* supervisor → any: end in good order */
 
 enum bj_message_type {
     BJ_MESSAGE_NONE,
