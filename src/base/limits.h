@@ -58,6 +58,22 @@
 #define BJ_ASKS_MAX           (16 << 20) /* bytes that wait to be sent to one process */
 #define BJ_STATE_STRINGS      128        /* pointers in a sandbox's state */
 
+/* HTTP (server/). */
+#define BJ_HTTP_HEAD_MAX        (16 << 10)  /* bytes of a request's head */
+#define BJ_HTTP_TARGET_MAX      (8 << 10)   /* bytes of the address in it */
+#define BJ_HTTP_HEADERS_MAX     64          /* headers of a request */
+#define BJ_HTTP_HEADER_TEXT_MAX (8 << 10)   /* bytes of all headers that a handler sets */
+#define BJ_HTTP_EXTENSION_MAX   1024        /* bytes of all chunk extensions of one body */
+#define BJ_HTTP_MEMORY_MAX      (256 << 10) /* bytes of one request's decoded address and headers */
+#define BJ_HTTP_GATHERED_MAX    (256 << 20) /* bytes of bodies that are gathered at one time */
+#define BJ_HTTP_VALUES_MAX      200000      /* values in a JSON body */
+#define BJ_HTTP_PENDING         (256 << 10) /* bytes that wait for a client: its handler should too */
+#define BJ_HTTP_PENDING_MAX     (192 << 20) /* and before it is given up */
+#define BJ_HTTP_PIECE           (256 << 10) /* bytes of a body on their way to or from a file */
+#define BJ_HTTP_HOST_MAX        256         /* bytes of a Host */
+#define BJ_HTTP_LISTENERS_MAX   32          /* addresses that a server listens on */
+#define BJ_HTTP_ACCEPT_MAX      16          /* connections taken from one of them at one turn */
+
 /* The analysis of shell text (policy/shell*.c). What is beyond is said, never taken for harmless.
  */
 #define BJ_SHELL_TEXT_MAX     (64 << 10) /* bytes of a text, here-documents and all */

@@ -1,0 +1,104 @@
+/* JSON bodies: gathered within bounds, all of them together too, then parsed and checked. */
+#include "server/server_internal.h"
+
+#include <string.h>
+
+#include "model/json_read.h"
+
+bool bj_body_begin(struct bj_connection *connection)
+{
+    connection->body.length = 0;
+    return true;
+}
+
+bool bj_body_add(struct bj_connection *connection, const char *data, size_t length)
+{
+    struct bj_server *server = connection->server;
+
+    if (connection->body.length + length > BJ_REQUEST_MAX) {
+        bj_refuse(connection, BJ_E_LIMIT, 0, NULL, "a request's body may have %d bytes",
+                  BJ_REQUEST_MAX);
+        return false;
+    }
+    if (server->gathered + length > BJ_HTTP_GATHERED_MAX) {
+        bj_refuse(connection, BJ_E_BUSY, 0, NULL, "too many large requests at once");
+        return false;
+    }
+    bj_buf_append(&connection->body, data, length);
+    if (connection->body.failed) {
+        bj_refuse(connection, BJ_E_NO_MEMORY, 0, NULL, "no memory for the request");
+        return false;
+    }
+    connection->gathered += length;
+    server->gathered += length;
+    return true;
+}
+
+/* A value costs many times the bytes that it takes in the text: there may be so many. Those inside
+ * of strings are counted too where they look like values, which only large texts can notice. */
+static bool has_too_many_values(const char *text, size_t length)
+{
+    size_t count = 0;
+    bool in_string = false;
+
+    if (length <= BJ_HTTP_VALUES_MAX)
+        return false;
+    for (size_t i = 0; i < length; i++) {
+        if (in_string) {
+            if (text[i] == '\\')
+                i++;
+            else
+                in_string = text[i] != '"';
+            continue;
+        }
+        in_string = text[i] == '"';
+        count += text[i] == ',' || text[i] == '[' || text[i] == '{' || text[i] == ':';
+    }
+    return count > BJ_HTTP_VALUES_MAX;
+}
+
+static bool parse_body(struct bj_connection *connection)
+{
+    struct bj_exchange *exchange = &connection->exchange;
+    struct bj_error *err = &connection->refusal.error;
+
+    if (connection->body.length == 0) {
+        /* No body is an object without fields: what it lacks is said by name. */
+        exchange->body = json_object();
+        return exchange->body != NULL;
+    }
+    if (has_too_many_values(connection->body.data, connection->body.length)) {
+        bj_fail(err, BJ_E_LIMIT, "request", "a JSON body may have %d values", BJ_HTTP_VALUES_MAX);
+        return false;
+    }
+    if (bj_json_parse_within(connection->body.data, connection->body.length, BJ_REQUEST_MAX,
+                             &exchange->body, err) < 0) {
+        err->code = err->code == BJ_E_CONFIG ? BJ_E_INVALID : err->code;
+        return false;
+    }
+    return true;
+}
+
+bool bj_body_finish(struct bj_connection *connection)
+{
+    struct bj_exchange *exchange = &connection->exchange;
+    const struct bj_schema *schema = exchange->route->request;
+
+    connection->refusal = (struct bj_refusal){.status = 0};
+    if (!parse_body(connection)) {
+        if (connection->refusal.error.code == BJ_E_OK)
+            bj_fail(&connection->refusal.error, BJ_E_NO_MEMORY, "request",
+                    "no memory for the request");
+        return false;
+    }
+    bj_body_release(connection);
+    return schema == NULL ||
+           bj_schema_check(schema, exchange->body, &connection->refusal.error) == 0;
+}
+
+void bj_body_release(struct bj_connection *connection)
+{
+    connection->server->gathered -= connection->gathered;
+    connection->gathered = 0;
+    bj_buf_release(&connection->body);
+}

@@ -1,0 +1,248 @@
+/*
+ * Who may ask, and from where. A browser that shows a stranger's page reaches this server too: it
+ * is known by its Host (a name that was made to point here), its Origin and Sec-Fetch-Site, and it
+ * cannot have a key.
+ */
+#include "server/server_internal.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+
+#include "base/str.h"
+
+static bool refuse_gate(struct bj_connection *connection, enum bj_code code, const char *message)
+{
+    bj_refuse(connection, code, 0, NULL, "%s", message);
+    return false;
+}
+
+/* ---- Host ---- */
+
+/* Name and port apart; false if it is not a host. The name is in lower case, an IPv6 address
+ * without its brackets. */
+static bool split_host(struct bj_text host, char *ret_name, size_t size, bool *ret_is_v6)
+{
+    const char *end = host.at + host.length, *at = host.at, *port;
+    size_t length;
+
+    *ret_is_v6 = host.length > 0 && *at == '[';
+    if (*ret_is_v6) {
+        at++;
+        port = memchr(at, ']', (size_t)(end - at));
+        if (port == NULL)
+            return false;
+        length = (size_t)(port - at);
+        port++;
+    } else {
+        port = memchr(at, ':', (size_t)(end - at));
+        port = port != NULL ? port : end;
+        length = (size_t)(port - at);
+    }
+    if (length == 0 || length >= size)
+        return false;
+    for (size_t i = 0; i < length; i++) {
+        unsigned char c = (unsigned char)at[i];
+
+        if (c >= 'A' && c <= 'Z')
+            c = (unsigned char)(c - 'A' + 'a');
+        if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' ||
+              (*ret_is_v6 ? c == ':' : c == '-' || c == '_')))
+            return false;
+        ret_name[i] = (char)c;
+    }
+    ret_name[length] = '\0';
+    if (port == end)
+        return true;
+    if (*port != ':' || end - port < 2 || end - port > 6)
+        return false;
+    for (port++; port < end; port++) {
+        if (*port < '0' || *port > '9')
+            return false;
+    }
+    return true;
+}
+
+/* An address that this very connection came in by is nobody's name. */
+static bool is_local_address(const struct bj_connection *connection, const char *name, bool is_v6)
+{
+    struct sockaddr_storage local = {0};
+    socklen_t length = sizeof local;
+    struct in6_addr in6;
+    struct in_addr in4;
+
+    if (is_v6) {
+        if (inet_pton(AF_INET6, name, &in6) != 1)
+            return false;
+        if (IN6_IS_ADDR_LOOPBACK(&in6))
+            return true;
+        return getsockname(connection->fd, (struct sockaddr *)&local, &length) == 0 &&
+               local.ss_family == AF_INET6 &&
+               memcmp(&((struct sockaddr_in6 *)&local)->sin6_addr, &in6, sizeof in6) == 0;
+    }
+    if (inet_pton(AF_INET, name, &in4) != 1)
+        return false;
+    if (ntohl(in4.s_addr) >> 24 == 127)
+        return true;
+    if (getsockname(connection->fd, (struct sockaddr *)&local, &length) < 0)
+        return false;
+    if (local.ss_family == AF_INET)
+        return ((struct sockaddr_in *)&local)->sin_addr.s_addr == in4.s_addr;
+    return local.ss_family == AF_INET6 &&
+           IN6_IS_ADDR_V4MAPPED(&((struct sockaddr_in6 *)&local)->sin6_addr) &&
+           memcmp((const char *)&((struct sockaddr_in6 *)&local)->sin6_addr + 12, &in4, 4) == 0;
+}
+
+static bool is_configured(const struct bj_server *server, const char *name)
+{
+    if (bj_streq(name, "localhost") ||
+        (server->own_name[0] != '\0' && strcasecmp(name, server->own_name) == 0))
+        return true;
+    for (const char *const *at = server->options.hosts; at != NULL && *at != NULL; at++) {
+        if (strcasecmp(name, *at) == 0)
+            return true;
+    }
+    return server->options.domain != NULL && strcasecmp(name, server->options.domain) == 0;
+}
+
+/*
+ * "<port>-<sandbox>.<domain>": the two go to the exchange's parameters. What is shaped so but
+ * wrong is no host of this server's.
+ */
+static bool take_port(struct bj_connection *connection, const char *name)
+{
+    const struct bj_server_options *options = &connection->server->options;
+    struct bj_exchange *exchange = &connection->exchange;
+    const char *dash = strchr(name, '-'), *dot = strchr(name, '.');
+    size_t length = strlen(name);
+    char *text = exchange->parameter_text;
+    int64_t port;
+
+    if (options->port_route == NULL || options->domain == NULL || dash == NULL || dot == NULL ||
+        dash > dot || strcasecmp(dot + 1, options->domain) != 0 ||
+        length >= sizeof exchange->parameter_text || dot - dash - 1 < 1 ||
+        dot - dash - 1 >= BJ_SANDBOX_ID_MAX || dash - name < 1 || dash - name > 5)
+        return false;
+    memcpy(text, name, length + 1);
+    text[dash - name] = text[dot - name] = '\0';
+    if (!bj_parse_int64(text, &port) || port < 1 || port > 65535)
+        return false;
+    memset(exchange->parameters, 0, sizeof exchange->parameters);
+    exchange->parameters[0] = text;
+    exchange->parameters[1] = text + (dash - name) + 1;
+    connection->is_port = true;
+    return true;
+}
+
+bool bj_gate_host(struct bj_connection *connection)
+{
+    struct bj_text host = bj_head_text(connection, BJ_HEADER_HOST);
+    char name[BJ_HTTP_HOST_MAX];
+    bool is_v6;
+
+    if (host.at == NULL || !split_host(host, name, sizeof name, &is_v6)) {
+        connection->keep_alive = false;
+        return refuse_gate(connection, BJ_E_INVALID, "a request needs one valid Host");
+    }
+    if (take_port(connection, name) || connection->is_unix ||
+        is_configured(connection->server, name) || is_local_address(connection, name, is_v6))
+        return true;
+    connection->keep_alive = false;
+    return refuse_gate(connection, BJ_E_DENIED,
+                       "this service does not go by the name in Host; names are allowed with "
+                       "its option for hosts");
+}
+
+/* ---- Origin ---- */
+
+bool bj_gate_origin(struct bj_connection *connection)
+{
+    struct bj_text origin = bj_head_text(connection, BJ_HEADER_ORIGIN);
+    struct bj_text site = bj_head_text(connection, BJ_HEADER_SEC_FETCH_SITE);
+    struct bj_text host = bj_head_text(connection, BJ_HEADER_HOST);
+    size_t scheme = 0;
+
+    if (site.at != NULL && !(site.length == 11 && strncasecmp(site.at, "same-origin", 11) == 0) &&
+        !(site.length == 4 && strncasecmp(site.at, "none", 4) == 0))
+        return refuse_gate(connection, BJ_E_DENIED,
+                           "requests that another site's page makes are refused");
+    if (origin.at == NULL)
+        return true;
+    if (origin.length > 7 && strncasecmp(origin.at, "http://", 7) == 0)
+        scheme = 7;
+    else if (origin.length > 8 && strncasecmp(origin.at, "https://", 8) == 0)
+        scheme = 8;
+    if (scheme > 0 && origin.length - scheme == host.length &&
+        strncasecmp(origin.at + scheme, host.at, host.length) == 0)
+        return true;
+    return refuse_gate(connection, BJ_E_DENIED,
+                       "requests that another site's page makes are refused");
+}
+
+/* ---- Key ---- */
+
+/* What was presented as a key, and in which header. */
+static struct bj_text presented_key(struct bj_connection *connection)
+{
+    struct bj_text key = bj_head_text(connection, BJ_HEADER_X_API_KEY);
+    struct bj_text authorization = bj_head_text(connection, BJ_HEADER_AUTHORIZATION);
+
+    connection->key_header = connection->known[BJ_HEADER_X_API_KEY];
+    if (key.at != NULL)
+        return key;
+    if (authorization.length <= 7 || strncasecmp(authorization.at, "bearer ", 7) != 0)
+        return (struct bj_text){0};
+    connection->key_header = connection->known[BJ_HEADER_AUTHORIZATION];
+    authorization.at += 7;
+    authorization.length -= 7;
+    while (authorization.length > 0 && *authorization.at == ' ') {
+        authorization.at++;
+        authorization.length--;
+    }
+    return authorization;
+}
+
+/* Who asks; false when what was presented is no key. Nobody is NULL. */
+static bool identify(struct bj_connection *connection, const struct bj_identity **ret)
+{
+    const struct bj_server_gate *gate = &connection->server->options.gate;
+    struct bj_text presented = presented_key(connection);
+    const char *text;
+
+    *ret = connection->peer_identity != NULL ? connection->peer_identity : gate->anyone;
+    if (presented.at == NULL)
+        return true;
+    /* Where nobody needs a key, one is for somebody else: a program behind a port, a proxy. */
+    if (*ret != NULL && *ret == gate->anyone)
+        return true;
+    text = bj_arena_copy(&connection->arena, presented.at, presented.length);
+    return text != NULL && gate->key != NULL && gate->key(gate->context, text, ret) == 0;
+}
+
+bool bj_gate_key(struct bj_connection *connection)
+{
+    const struct bj_server_gate *gate = &connection->server->options.gate;
+    struct bj_exchange *exchange = &connection->exchange;
+    uint32_t scope = exchange->route->scope;
+    struct bj_error err = {0};
+    int64_t after_us = 0;
+
+    if (!identify(connection, &exchange->who)) {
+        exchange->who = NULL;
+        if (scope == 0)
+            return true;
+        return refuse_gate(connection, BJ_E_UNAUTHENTICATED, "the key is not one of this service");
+    }
+    if (scope != 0 && exchange->who == NULL)
+        return refuse_gate(connection, BJ_E_UNAUTHENTICATED, "this request needs a key");
+    if (scope != 0 && (exchange->who->scopes & scope) != scope)
+        return refuse_gate(connection, BJ_E_DENIED, "the key's scopes do not cover this request");
+    if (scope == 0 || gate->admit == NULL ||
+        gate->admit(gate->context, exchange->who, &after_us, &err) == 0)
+        return true;
+    connection->refused = true;
+    connection->refusal = (struct bj_refusal){.error = err, .retry_after_us = after_us};
+    return false;
+}

@@ -1,0 +1,365 @@
+/*
+ * The server itself: listening sockets, limits on connections, one clock for all time-outs, the
+ * end. Connections are accepted here rather than by libuv, which would need to open a file when
+ * descriptors run out, and the front cannot open any.
+ */
+#include "server/server_internal.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/fault.h"
+#include "base/fd.h"
+#include "base/mem.h"
+
+#define TICK_MS 250
+
+uint64_t bj_server_now(const struct bj_server *server)
+{
+    return uv_now(server->loop);
+}
+
+/* ---- Limits on connections ---- */
+
+static struct bj_peer_address address_of(const struct sockaddr_storage *address, char *ret_text,
+                                         size_t size)
+{
+    const struct sockaddr_in *in4 = (const struct sockaddr_in *)address;
+    const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)address;
+    struct bj_peer_address peer = {0};
+
+    if (address->ss_family == AF_INET) {
+        peer.value = (1ull << 63 >> 16) | ntohl(in4->sin_addr.s_addr);
+        inet_ntop(AF_INET, &in4->sin_addr, ret_text, (socklen_t)size);
+    } else if (address->ss_family == AF_INET6) {
+        memcpy(&peer.value, &in6->sin6_addr, sizeof peer.value);
+        if (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr))
+            memcpy(&peer.value, (const char *)&in6->sin6_addr + 8, sizeof peer.value);
+        peer.value |= 1; /* ::1 is not "none" */
+        inet_ntop(AF_INET6, &in6->sin6_addr, ret_text, (socklen_t)size);
+    }
+    return peer;
+}
+
+/* Closes the connection that has been idle for longest; false if none is. */
+static bool evict_idle(struct bj_server *server)
+{
+    struct bj_connection *oldest = NULL;
+
+    for (struct bj_connection *at = server->connections; at != NULL; at = at->next) {
+        if (at->phase == BJ_PHASE_HEAD && at->in_end == 0 && at->counted_requests > 0 &&
+            (oldest == NULL || at->deadline < oldest->deadline))
+            oldest = at;
+    }
+    if (oldest == NULL)
+        return false;
+    bj_connection_close(oldest);
+    return true;
+}
+
+static bool has_room(struct bj_server *server, struct bj_peer_address peer)
+{
+    uint32_t same = 0;
+
+    if (server->counts.connections >= server->options.max_connections && !evict_idle(server))
+        return false;
+    if (peer.value == 0)
+        return true;
+    for (const struct bj_connection *at = server->connections; at != NULL; at = at->next)
+        same += at->peer.value == peer.value;
+    return same < server->options.max_per_address;
+}
+
+/* ---- Listening ---- */
+
+static void on_listener(uv_poll_t *poll, int status, int events);
+
+static void refuse_connection(struct bj_server *server, int fd, bool is_tls)
+{
+    static const char busy[] =
+        "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\n"
+        "Content-Length: 123\r\nRetry-After: 1\r\nConnection: close\r\n\r\n"
+        "{\"error\": {\"code\": \"BUSY\", \"message\": \"too many connections\", "
+        "\"advice\": \"try again after a moment\", \"request_id\": \"\"}}\n";
+
+    server->counts.refused++;
+    if (!is_tls)
+        (void)send(fd, busy, sizeof busy - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+    close(fd);
+}
+
+/* Takes one; false when there is none, or none can be taken now. */
+static bool accept_one(struct bj_server_socket *listener)
+{
+    struct bj_server *server = listener->server;
+    struct sockaddr_storage address = {0};
+    socklen_t length = sizeof address;
+    struct bj_connection *connection;
+    struct bj_peer_address peer;
+    char text[INET6_ADDRSTRLEN] = "unix";
+    int fd = BJ_SYS(
+        accept4(listener->fd, (struct sockaddr *)&address, &length, SOCK_NONBLOCK | SOCK_CLOEXEC));
+
+    if (fd < 0) {
+        /* Out of descriptors or memory: the tick tries again. */
+        if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+            uv_poll_stop(&listener->poll);
+            listener->paused = true;
+        }
+        return errno == ECONNABORTED || errno == EINTR;
+    }
+    server->counts.accepted++;
+    peer = address_of(&address, text, sizeof text);
+    if (!has_room(server, peer)) {
+        refuse_connection(server, fd, listener->tls != NULL);
+        return true;
+    }
+    if (bj_connection_new(server, fd, listener, &connection) < 0) {
+        server->counts.refused++;
+        close(fd);
+        return true;
+    }
+    connection->peer = peer;
+    memcpy(connection->peer_text, text, sizeof text);
+    return true;
+}
+
+static void on_listener(uv_poll_t *poll, int status, int events)
+{
+    struct bj_server_socket *listener = poll->data;
+
+    (void)status;
+    (void)events;
+    for (int i = 0; i < BJ_HTTP_ACCEPT_MAX && accept_one(listener); i++)
+        ;
+}
+
+int bj_server_listen(struct bj_server *server, int fd, struct bj_tls *tls, struct bj_error *err)
+{
+    struct bj_server_socket *listener = &server->listeners[server->listener_count];
+    struct sockaddr_storage address;
+    socklen_t length = sizeof address;
+    int result;
+
+    if (server->listener_count == BJ_HTTP_LISTENERS_MAX)
+        return bj_fail(err, BJ_E_LIMIT, "listen", "more than %d addresses to listen on",
+                       BJ_HTTP_LISTENERS_MAX);
+    if (getsockname(fd, (struct sockaddr *)&address, &length) < 0)
+        return bj_fail_errno(err, "listen", "cannot look at a listening socket");
+    result = uv_poll_init(server->loop, &listener->poll, fd);
+    if (result < 0)
+        return bj_fail(err, BJ_E_SYSTEM, "listen", "cannot watch a listening socket: %s",
+                       uv_strerror(result));
+    *listener = (struct bj_server_socket){.server = server,
+                                          .poll = listener->poll,
+                                          .fd = fd,
+                                          .tls = tls,
+                                          .is_unix = address.ss_family == AF_UNIX,
+                                          .open = true};
+    listener->poll.data = listener;
+    server->listener_count++;
+    server->handles++;
+    uv_poll_start(&listener->poll, UV_READABLE, on_listener);
+    return 0;
+}
+
+/* ---- The clock ---- */
+
+static void on_handle_closed(uv_handle_t *handle)
+{
+    struct bj_server *server = handle->data;
+
+    server->handles--;
+}
+
+static void on_listener_closed(uv_handle_t *handle)
+{
+    struct bj_server_socket *listener = handle->data;
+
+    listener->server->handles--;
+}
+
+static void check_stopped(struct bj_server *server)
+{
+    if (!server->stopping || server->stopped || server->connections != NULL)
+        return;
+    server->stopped = true;
+    uv_timer_stop(&server->tick);
+    if (server->on_stopped != NULL)
+        server->on_stopped(server->stopped_context);
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+    struct bj_server *server = timer->data;
+    uint64_t now = bj_server_now(server);
+    struct bj_connection *next;
+
+    for (unsigned i = 0; i < server->listener_count; i++) {
+        struct bj_server_socket *listener = &server->listeners[i];
+
+        if (listener->open && listener->paused) {
+            listener->paused = false;
+            uv_poll_start(&listener->poll, UV_READABLE, on_listener);
+        }
+    }
+    for (struct bj_connection *at = server->connections; at != NULL; at = next) {
+        next = at->next;
+        if (server->stopping && now >= server->stop_deadline)
+            bj_connection_close(at);
+        else
+            bj_connection_check(at, now);
+    }
+    check_stopped(server);
+}
+
+static void free_dead(struct bj_server *server)
+{
+    while (server->dead != NULL) {
+        struct bj_connection *connection = server->dead;
+
+        server->dead = connection->next_dirty;
+        bj_connection_free(connection);
+    }
+}
+
+static void on_prepare(uv_prepare_t *prepare)
+{
+    struct bj_server *server = prepare->data;
+
+    while (server->dirty != NULL) {
+        struct bj_connection *connection = server->dirty;
+
+        server->dirty = connection->next_dirty;
+        connection->dirty = false;
+        bj_connection_enter(connection);
+        bj_connection_flush(connection);
+        bj_connection_leave(connection);
+    }
+    free_dead(server);
+}
+
+/* ---- Life ---- */
+
+static uint32_t or_default(uint32_t value, uint32_t normal)
+{
+    return value != 0 ? value : normal;
+}
+
+int bj_server_new(uv_loop_t *loop, const struct bj_server_options *options, struct bj_server **ret,
+                  struct bj_error *err)
+{
+    struct bj_server *server = bj_alloc(sizeof *server);
+    struct bj_server_options *own;
+
+    if (server != NULL)
+        server->scratch = bj_alloc(BJ_HTTP_PIECE);
+    if (server == NULL || server->scratch == NULL) {
+        bj_free(server);
+        return bj_fail(err, BJ_E_NO_MEMORY, "server", "no memory for the server");
+    }
+    if (BJ_SYS(getrandom(server->id_key, sizeof server->id_key, 0)) < 0) {
+        bj_fail_errno(err, "server", "cannot have random bytes");
+        bj_free(server->scratch);
+        bj_free(server);
+        return -BJ_E_SYSTEM;
+    }
+    server->loop = loop;
+    server->options = *options;
+    own = &server->options;
+    own->max_connections = or_default(own->max_connections, 1024);
+    own->max_per_address = or_default(own->max_per_address, 256);
+    own->head_ms = or_default(own->head_ms, 10000);
+    own->idle_ms = or_default(own->idle_ms, 75000);
+    own->progress_ms = or_default(own->progress_ms, 30000);
+    own->progress_bytes = or_default(own->progress_bytes, 16384);
+    if (gethostname(server->own_name, sizeof server->own_name - 1) < 0)
+        server->own_name[0] = '\0';
+    uv_timer_init(loop, &server->tick);
+    uv_prepare_init(loop, &server->flush);
+    server->tick.data = server->flush.data = server;
+    server->handles = 2;
+    uv_timer_start(&server->tick, on_tick, TICK_MS, TICK_MS);
+    uv_prepare_start(&server->flush, on_prepare);
+    uv_unref((uv_handle_t *)&server->flush);
+    *ret = server;
+    return 0;
+}
+
+void bj_server_stop(struct bj_server *server, uint32_t grace_ms, void (*stopped)(void *context),
+                    void *context)
+{
+    struct bj_connection *next;
+
+    server->stopping = true;
+    server->on_stopped = stopped;
+    server->stopped_context = context;
+    server->stop_deadline = bj_server_now(server) + grace_ms;
+    for (unsigned i = 0; i < server->listener_count; i++) {
+        struct bj_server_socket *listener = &server->listeners[i];
+
+        if (!listener->open)
+            continue;
+        uv_close((uv_handle_t *)&listener->poll, on_listener_closed);
+        close(listener->fd);
+        listener->open = false;
+    }
+    for (struct bj_connection *at = server->connections; at != NULL; at = next) {
+        next = at->next;
+        if (at->phase == BJ_PHASE_HEAD && at->in_end == 0 && bj_connection_pending(at) == 0)
+            bj_connection_close(at);
+        else
+            at->keep_alive = false;
+    }
+}
+
+void bj_server_forget(struct bj_connection *connection)
+{
+    struct bj_server *server = connection->server;
+
+    if (connection->previous != NULL)
+        connection->previous->next = connection->next;
+    else
+        server->connections = connection->next;
+    if (connection->next != NULL)
+        connection->next->previous = connection->previous;
+    server->counts.connections--;
+    connection->next_dirty = server->dead;
+    server->dead = connection;
+}
+
+static void free_memory(struct bj_server *server)
+{
+    free_dead(server);
+    while (server->spare_in_count > 0)
+        bj_free(server->spare_in[--server->spare_in_count]);
+    bj_free(server->scratch);
+    bj_free(server);
+}
+
+static void on_last_closed(uv_handle_t *handle)
+{
+    struct bj_server *server = handle->data;
+
+    on_handle_closed(handle);
+    if (server->handles == 0)
+        free_memory(server);
+}
+
+void bj_server_free(struct bj_server *server)
+{
+    if (server == NULL)
+        return;
+    uv_close((uv_handle_t *)&server->flush, on_handle_closed);
+    uv_close((uv_handle_t *)&server->tick, on_last_closed);
+}
+
+void bj_server_counts(const struct bj_server *server, struct bj_server_counts *ret)
+{
+    *ret = server->counts;
+}

@@ -1,0 +1,371 @@
+/*
+ * http-server: the server library with a few routes of its own, for tests/integration/test_http_*
+ * and bench/http. Prints a line "NAME ADDRESS" for each listening socket, then serves until its
+ * standard input ends.
+ *
+ *     http-server [--tcp] [--unix PATH] [--tls CERTIFICATE KEY] [--no-key] [--peers] [--log]
+ *                 [--OPTION NUMBER]…        options of bj_server_options: head-ms …
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "server/server.h"
+
+static struct bj_server *server;
+
+/* ---- Routes ---- */
+
+static void handle_health(struct bj_exchange *exchange, struct bj_service *service)
+{
+    static const char body[] = "{\"status\":\"ok\"}\n";
+
+    (void)service;
+    bj_exchange_respond(exchange, 200, "application/json", body, sizeof body - 1);
+}
+
+/* What the server has made of the request. */
+static void handle_echo(struct bj_exchange *exchange, struct bj_service *service)
+{
+    json_t *seen = json_pack("{s:s,s:s,s:I,s:s?,s:s?}", "method", exchange->method, "path",
+                             exchange->path, "length", (json_int_t)exchange->body_length, "who",
+                             exchange->who != NULL ? exchange->who->key : NULL, "parameter",
+                             exchange->parameters[0]);
+
+    (void)service;
+    if (exchange->body != NULL)
+        json_object_set(seen, "body", exchange->body);
+    if (exchange->query != NULL)
+        json_object_set(seen, "query", exchange->query);
+    bj_exchange_json(exchange, 200, seen);
+}
+
+static void handle_header(struct bj_exchange *exchange, struct bj_service *service)
+{
+    (void)service;
+    bj_exchange_set_header(exchange, "X-Value",
+                           json_string_value(json_object_get(exchange->query, "value")));
+    bj_exchange_respond(exchange, 200, "text/plain", "ok\n", 3);
+}
+
+static const struct bj_field value_fields[] = {
+    {.name = "value", .type = BJ_TYPE_STRING, .required = true, .help = "A text."},
+    {.name = "count", .type = BJ_TYPE_INTEGER, .help = "A number."},
+    {.name = NULL},
+};
+static const struct bj_schema value_schema = {.name = "Value", .fields = value_fields};
+static const struct bj_field count_fields[] = {
+    {.name = "pieces", .type = BJ_TYPE_INTEGER, .required = true, .help = "How many."},
+    {.name = "size", .type = BJ_TYPE_INTEGER, .required = true, .help = "Bytes of each."},
+    {.name = NULL},
+};
+static const struct bj_schema count_schema = {.name = "Count", .fields = count_fields};
+
+/* ---- A response in pieces, as fast as the client takes them ---- */
+
+struct stream {
+    struct bj_exchange *exchange;
+    int64_t left, size;
+    char *piece;
+};
+
+static void go_on(void *context)
+{
+    struct stream *stream = context;
+
+    while (stream->left > 0) {
+        stream->left--;
+        if (!bj_exchange_write(stream->exchange, stream->piece, (size_t)stream->size))
+            return;
+    }
+    bj_exchange_end(stream->exchange);
+    free(stream->piece);
+    free(stream);
+}
+
+static void stop_stream(void *context)
+{
+    struct stream *stream = context;
+
+    stream->left = 0;
+    go_on(stream);
+}
+
+static void handle_stream(struct bj_exchange *exchange, struct bj_service *service)
+{
+    struct stream *stream = calloc(1, sizeof *stream);
+
+    (void)service;
+    stream->exchange = exchange;
+    stream->left = json_integer_value(json_object_get(exchange->query, "pieces"));
+    stream->size = json_integer_value(json_object_get(exchange->query, "size"));
+    stream->piece = malloc((size_t)stream->size + 1);
+    memset(stream->piece, 'x', (size_t)stream->size + 1);
+    bj_exchange_on_drain(exchange, go_on, stream);
+    bj_exchange_on_gone(exchange, stop_stream, stream);
+    bj_exchange_begin(exchange, 200, "application/octet-stream");
+    go_on(stream);
+}
+
+/* ---- An answer that takes its time ---- */
+
+struct later {
+    uv_timer_t timer;
+    struct bj_exchange *exchange;
+};
+
+static void free_later(uv_handle_t *handle)
+{
+    free(handle->data);
+}
+
+static void on_later(uv_timer_t *timer)
+{
+    struct later *later = timer->data;
+
+    bj_exchange_respond(later->exchange, 200, "text/plain", "late\n", 5);
+    uv_close((uv_handle_t *)timer, free_later);
+}
+
+static void handle_later(struct bj_exchange *exchange, struct bj_service *service)
+{
+    struct later *later = calloc(1, sizeof *later);
+
+    (void)service;
+    later->exchange = exchange;
+    uv_timer_init(uv_default_loop(), &later->timer);
+    later->timer.data = later;
+    uv_timer_start(&later->timer, on_later, 300, 0);
+}
+
+static void handle_counts(struct bj_exchange *exchange, struct bj_service *service)
+{
+    struct bj_server_counts counts;
+
+    (void)service;
+    bj_server_counts(server, &counts);
+    bj_exchange_json(exchange, 200,
+                     json_pack("{s:I,s:I,s:I,s:I,s:I,s:I}", "accepted", (json_int_t)counts.accepted,
+                               "refused", (json_int_t)counts.refused, "timed_out",
+                               (json_int_t)counts.timed_out, "connections",
+                               (json_int_t)counts.connections, "active", (json_int_t)counts.active,
+                               "errors", (json_int_t)counts.answers[5]));
+}
+
+static const struct bj_route routes[] = {
+    {.method = "GET", .path = "/health", .handler = handle_health},
+    {.method = "GET", .path = "/counts", .handler = handle_counts},
+    {.method = "GET", .path = "/keyed", .handler = handle_echo, .scope = BJ_SCOPE_READ},
+    {.method = "GET", .path = "/admin", .handler = handle_echo, .scope = BJ_SCOPE_ADMIN},
+    {.method = "GET", .path = "/item/", .handler = handle_echo},
+    {.method = "GET", .path = "/header", .handler = handle_header, .query = &value_schema},
+    {.method = "GET", .path = "/query", .handler = handle_echo, .query = &value_schema},
+    {.method = "GET", .path = "/stream", .handler = handle_stream, .query = &count_schema},
+    {.method = "GET", .path = "/later", .handler = handle_later},
+    {.method = "POST", .path = "/echo", .handler = handle_echo, .body = BJ_BODY_JSON},
+    {.method = "POST",
+     .path = "/value",
+     .handler = handle_echo,
+     .body = BJ_BODY_JSON,
+     .scope = BJ_SCOPE_EXECUTE,
+     .request = &value_schema},
+    {.method = "PUT", .path = "/ignored", .handler = handle_echo, .body = BJ_BODY_RAW},
+};
+
+/* "/item/" takes one more segment. */
+static bool matches(const struct bj_route *route, const char *path, struct bj_exchange *exchange)
+{
+    size_t length = strlen(route->path);
+
+    exchange->parameters[0] = NULL;
+    if (route->path[length - 1] != '/')
+        return bj_streq(route->path, path);
+    if (!bj_starts_with(path, route->path) || path[length] == '\0' ||
+        strchr(path + length, '/') != NULL ||
+        !bj_str_copy(exchange->parameter_text, sizeof exchange->parameter_text, path + length))
+        return false;
+    exchange->parameters[0] = exchange->parameter_text;
+    return true;
+}
+
+static const struct bj_route *find(const char *method, const char *path,
+                                   struct bj_exchange *exchange, const char **ret_allow)
+{
+    *ret_allow = NULL;
+    for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
+        if (!matches(&routes[i], path, exchange))
+            continue;
+        *ret_allow = routes[i].method;
+        if (bj_streq(routes[i].method, method) ||
+            (bj_streq(routes[i].method, "GET") && bj_streq(method, "HEAD")))
+            return &routes[i];
+    }
+    return NULL;
+}
+
+/* ---- Who ---- */
+
+static const struct bj_identity reader = {.key = "reader", .owner = "a", .scopes = BJ_SCOPE_READ};
+static const struct bj_identity worker = {
+    .key = "worker", .owner = "b", .scopes = BJ_SCOPE_READ | BJ_SCOPE_EXECUTE};
+static const struct bj_identity anyone = {.key = "none", .owner = "none", .scopes = BJ_SCOPE_ALL};
+static const struct bj_identity peer = {.key = "unix", .owner = "unix", .scopes = BJ_SCOPE_ALL};
+
+static int find_key(void *context, const char *presented, const struct bj_identity **ret)
+{
+    (void)context;
+    *ret = bj_streq(presented, "key-of-reader")   ? &reader
+           : bj_streq(presented, "key-of-worker") ? &worker
+                                                  : NULL;
+    return *ret != NULL ? 0 : -BJ_E_UNAUTHENTICATED;
+}
+
+static int find_peer(void *context, uid_t uid, gid_t gid, const struct bj_identity **ret)
+{
+    (void)context;
+    (void)gid;
+    *ret = &peer;
+    return uid == getuid() ? 0 : -BJ_E_UNAUTHENTICATED;
+}
+
+/* ---- Sockets ---- */
+
+static void fail(const char *what)
+{
+    fprintf(stderr, "http-server: %s: %s\n", what, strerror(errno));
+    exit(1);
+}
+
+static void listen_tcp(struct bj_tls *tls)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t length = sizeof address;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+    if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof address) < 0 ||
+        listen(fd, 1024) < 0 || getsockname(fd, (struct sockaddr *)&address, &length) < 0 ||
+        bj_server_listen(server, fd, tls, NULL) < 0)
+        fail("listen");
+    printf("%s %d\n", tls != NULL ? "tls" : "tcp", ntohs(address.sin_port));
+}
+
+static void listen_unix(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+    unlink(path);
+    if (!bj_str_copy(address.sun_path, sizeof address.sun_path, path) || fd < 0 ||
+        bind(fd, (struct sockaddr *)&address, sizeof address) < 0 || listen(fd, 1024) < 0 ||
+        bj_server_listen(server, fd, NULL, NULL) < 0)
+        fail("listen");
+    printf("unix %s\n", path);
+}
+
+static void on_stopped(void *context)
+{
+    (void)context;
+    bj_server_free(server);
+}
+
+static void on_input(uv_poll_t *poll, int status, int events)
+{
+    char byte;
+
+    (void)events;
+    if (status >= 0 && read(0, &byte, 1) != 0)
+        return;
+    uv_close((uv_handle_t *)poll, NULL);
+    bj_server_stop(server, 2000, on_stopped, NULL);
+}
+
+static bool number_option(struct bj_server_options *options, const char *name, const char *value)
+{
+    const struct {
+        const char *name;
+        uint32_t *place;
+    } numbers[] = {
+        {"--max-connections", &options->max_connections},
+        {"--max-per-address", &options->max_per_address},
+        {"--head-ms", &options->head_ms},
+        {"--idle-ms", &options->idle_ms},
+        {"--progress-ms", &options->progress_ms},
+        {"--progress-bytes", &options->progress_bytes},
+    };
+    int64_t number;
+
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        if (bj_streq(numbers[i].name, name) && value != NULL && bj_parse_int64(value, &number)) {
+            *numbers[i].place = (uint32_t)number;
+            return true;
+        }
+    }
+    return false;
+}
+
+int main(int argc, char **argv)
+{
+    static const char *const hosts[] = {"service.example", NULL};
+    static struct bj_log log;
+    struct bj_server_options options = {
+        .find = find, .gate = {.key = find_key}, .hosts = hosts, .domain = "box.example"};
+    const char *unix_path = NULL;
+    bool tcp = false;
+    struct bj_tls *tls = NULL;
+    struct bj_error err;
+    uv_poll_t input;
+
+    signal(SIGPIPE, SIG_IGN);
+    bj_log_init(&log);
+    options.log = &log;
+    for (int i = 1; i < argc; i++) {
+        if (bj_streq(argv[i], "--tcp")) {
+            tcp = true;
+        } else if (bj_streq(argv[i], "--unix") && i + 1 < argc) {
+            unix_path = argv[++i];
+        } else if (bj_streq(argv[i], "--no-key")) {
+            options.gate.anyone = &anyone;
+        } else if (bj_streq(argv[i], "--peers")) {
+            options.gate.peer = find_peer;
+        } else if (bj_streq(argv[i], "--log")) {
+            bj_log_choose(&log, "server=info", NULL);
+        } else if (bj_streq(argv[i], "--tls") && i + 2 < argc) {
+            if (bj_tls_new(argv[i + 1], argv[i + 2], &tls, &err) < 0) {
+                fprintf(stderr, "http-server: %s\n", err.message);
+                return 1;
+            }
+            i += 2;
+        } else if (!number_option(&options, argv[i], argv[i + 1])) {
+            fprintf(stderr, "http-server: %s: no such option\n", argv[i]);
+            return 1;
+        } else {
+            i++;
+        }
+    }
+    if (bj_server_new(uv_default_loop(), &options, &server, &err) < 0) {
+        fprintf(stderr, "http-server: %s\n", err.message);
+        return 1;
+    }
+    if (tcp)
+        listen_tcp(NULL);
+    if (tls != NULL)
+        listen_tcp(tls);
+    if (unix_path != NULL)
+        listen_unix(unix_path);
+    fflush(stdout);
+    uv_poll_init(uv_default_loop(), &input, 0);
+    uv_poll_start(&input, UV_READABLE | UV_DISCONNECT, on_input);
+    uv_run(uv_default_loop(), UV_RUN_DEFAULT);
+    uv_loop_close(uv_default_loop());
+    bj_tls_free(tls);
+    return 0;
+}
