@@ -14,6 +14,7 @@
 #include "base/str.h"
 #include "keeper/keeper.h"
 #include "recorder/recorder.h"
+#include "supervisor/keys_command.h"
 #include "supervisor/roles.h"
 #include "supervisor/serve.h"
 
@@ -164,5 +165,7 @@ int main(int argc, char **argv)
     }
     if (argc > 1 && argv[1][0] == '@')
         return run_role(argc, argv);
+    if (argc > 1 && bj_streq(argv[1], "keys"))
+        return bj_keys_command(argc - 1, argv + 1);
     return bj_serve(program, argc, argv);
 }

@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -93,10 +95,11 @@ static int lock(int fd, const char *path, int64_t patience_us, struct bj_error *
     return 0;
 }
 
-int bj_state_open(const char *path, int64_t patience_us, int *ret_lock, struct bj_error *err)
+/* Opens the directory, made if it is not there. */
+static int open_directory(const char *path, int *ret_fd, struct bj_error *err)
 {
     BJ_CLEANUP_FREE char *copy = bj_strdup(path);
-    BJ_CLEANUP_CLOSE int directory = -1, file = -1;
+    BJ_CLEANUP_CLOSE int directory = -1;
     int result;
 
     if (copy == NULL)
@@ -110,13 +113,52 @@ int bj_state_open(const char *path, int64_t patience_us, int *ret_lock, struct b
     if (directory < 0)
         return bj_fail_errno(err, "state", "cannot open the directory %s", path);
     result = check_directory(directory, path, err);
+    if (result == 0)
+        *ret_fd = bj_fd_take(&directory);
+    return result;
+}
+
+int bj_state_make(const char *path, struct bj_error *err)
+{
+    int directory = -1, result = open_directory(path, &directory, err);
+
+    bj_fd_close(&directory);
+    return result;
+}
+
+int bj_state_open(const char *path, int64_t patience_us, int *ret_lock, struct bj_error *err)
+{
+    BJ_CLEANUP_CLOSE int directory = -1, file = -1;
+    int result = open_directory(path, &directory, err);
+
     if (result < 0)
         return result;
     file = openat(directory, LOCK_NAME, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (file < 0)
         return bj_fail_errno(err, "state", "cannot make the lock in %s", path);
     result = lock(file, path, patience_us, err);
-    if (result == 0)
-        *ret_lock = bj_fd_take(&file);
-    return result;
+    if (result < 0)
+        return result;
+    if (ftruncate(file, 0) < 0 || dprintf(file, "%d\n", getpid()) < 0)
+        return bj_fail_errno(err, "state", "cannot write to the lock in %s", path);
+    *ret_lock = bj_fd_take(&file);
+    return 0;
+}
+
+void bj_state_signal(const char *path)
+{
+    BJ_CLEANUP_CLOSE int directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), file = -1;
+    char text[32];
+    int64_t pid;
+
+    if (directory < 0)
+        return;
+    file = openat(directory, LOCK_NAME, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    /* Nobody's lock is no service's, whatever the file says. */
+    if (file < 0 || flock(file, LOCK_SH | LOCK_NB) == 0 ||
+        bj_read_small_file_at(directory, LOCK_NAME, text, sizeof text) <= 0)
+        return;
+    text[strcspn(text, "\n")] = '\0';
+    if (bj_parse_int64(text, &pid) && pid > 1)
+        kill((pid_t)pid, SIGHUP);
 }
