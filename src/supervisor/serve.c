@@ -7,9 +7,11 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "supervisor/keyfile.h"
 #include "supervisor/listen.h"
 #include "supervisor/state.h"
 #include "supervisor/supervisor.h"
+#include "supervisor/welcome.h"
 
 #define PATIENCE_US 10000000 /* for what is left of an earlier service to end */
 
@@ -75,11 +77,13 @@ static int reload(void *context, int *ret_config, struct bj_error *err)
 static void ready(void *context)
 {
     const struct service *service = context;
+    struct bj_buf text;
 
-    fprintf(stderr, "Belljar serves on");
-    for (size_t i = 0; i < service->listeners.count; i++)
-        fprintf(stderr, "%s %s", i > 0 ? "," : "", service->listeners.entry[i].name);
-    fprintf(stderr, "\n");
+    bj_buf_init(&text, 1 << 16);
+    bj_welcome(&service->settings, &service->listeners, &text);
+    fputs(bj_buf_text(&text), stdout);
+    fflush(stdout);
+    bj_buf_release(&text);
 }
 
 static int open_all(struct service *service, int *ret_lock, int *ret_config, struct bj_error *err)
@@ -88,6 +92,8 @@ static int open_all(struct service *service, int *ret_lock, int *ret_config, str
 
     if (result == 0)
         result = bj_state_open(service->settings.state, PATIENCE_US, ret_lock, err);
+    if (result == 0)
+        result = bj_keyfile_make(&service->settings, err);
     if (result == 0)
         result = bj_settings_snapshot(&service->settings, ret_config, err);
     if (result == 0)

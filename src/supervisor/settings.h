@@ -15,6 +15,9 @@
 #include "keeper/keeper.h"
 #include "model/config.h"
 
+/* Of sandboxes that name no preset, unless the configuration says otherwise. */
+#define BJ_SERVICE_PRESET "standard"
+
 struct bj_settings {
     /* One field per row of options.def; texts and lists are owned. */
     char **listen;
