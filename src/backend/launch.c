@@ -11,8 +11,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fault.h"
 #include "base/fd.h"
+#include "base/str.h"
 #include "init/init.h"
 #include "linux/cgroup.h"
 #include "linux/idmap.h"
@@ -22,7 +24,8 @@
 #include "linux/tree.h"
 #include "wire/frame.h"
 
-#define FINISH_MS 5000 /* for init to end everything where only init can */
+#define FINISH_MS 5000  /* for init to end everything where only init can */
+#define REMOVE_MS 10000 /* for a cgroup to become empty once init has ended */
 
 static struct bj_init_wipe caller_memory;
 
@@ -31,33 +34,10 @@ void bj_launch_set_wipe(char *start, size_t length)
     caller_memory = (struct bj_init_wipe){start, length};
 }
 
-/* Calls function for each cgroup that was made. */
-static void for_each_cgroup(struct bj_launch *launch,
-                            void (*function)(const struct bj_op *op, const char *path,
-                                             void *argument),
-                            void *argument)
-{
-    uint32_t made = 0;
-
-    for (uint32_t i = 0; i < launch->plan->op_count && made < launch->cgroups_made; i++) {
-        if (launch->plan->ops[i].kind != BJ_OP_CGROUP)
-            continue;
-        function(&launch->plan->ops[i], bj_plan_text(launch->plan, launch->plan->ops[i].source),
-                 argument);
-        made++;
-    }
-}
-
-static void remove_cgroup(const struct bj_op *op, const char *path, void *argument)
-{
-    (void)op;
-    (void)argument;
-    bj_cgroup_remove(path);
-}
-
 void bj_launch_remove_cgroups(struct bj_launch *launch)
 {
-    for_each_cgroup(launch, remove_cgroup, NULL);
+    for (uint32_t i = 0; i < launch->cgroups_made; i++)
+        bj_cgroup_remove(launch->cgroups[i].path);
 }
 
 static void clean(void *launch)
@@ -108,8 +88,14 @@ static int make_cgroup(struct bj_launch *launch, const struct bj_op *op, struct 
                        struct bj_error *err)
 {
     const char *path = bj_plan_text(launch->plan, op->source);
+    struct bj_launch_cgroup *made = &launch->cgroups[launch->cgroups_made];
     int fd;
 
+    if (launch->cgroups_made == BJ_CONTROLLER_COUNT ||
+        !bj_str_copy(made->path, sizeof made->path, path))
+        return bj_fail(err, BJ_E_LIMIT, "cgroup", "%s is one cgroup too many, or too long a path",
+                       path);
+    made->layer = (enum bj_layer)op->layer;
     /* Counted first: a directory whose file cannot be opened has to be removed as well. */
     launch->cgroups_made++;
     fd = bj_cgroup_make(path);
@@ -254,7 +240,11 @@ int bj_launch_start(struct bj_launch *launch, const struct bj_plan *plan, int *r
     int ends[2], result;
 
     *launch = (struct bj_launch){
-        .plan = plan, .init_pidfd = -1, .cleaned_elsewhere = launch->cleaned_elsewhere};
+        .plan = plan,
+        .isolation = plan->isolation,
+        .init_pidfd = -1,
+        .cleaned_elsewhere = launch->cleaned_elsewhere,
+    };
     *ret_socket = -1;
     bj_janitor_init(&launch->janitor);
     if (bj_socket_pair(ends) < 0)
@@ -276,50 +266,92 @@ int bj_launch_start(struct bj_launch *launch, const struct bj_plan *plan, int *r
     return host_side(launch, *ret_socket, err);
 }
 
-static void read_memory(const struct bj_op *op, const char *path, void *argument)
+static void read_memory(const struct bj_launch *launch, struct bj_usage *usage)
 {
-    struct bj_usage *usage = argument;
-    struct bj_cgroup_memory memory;
+    for (uint32_t i = 0; i < launch->cgroups_made; i++) {
+        struct bj_cgroup_memory memory;
 
-    if (op->layer != BJ_LAYER_MEMORY)
-        return;
-    bj_cgroup_read_memory(path, &memory);
-    if (memory.peak > usage->peak_memory)
-        usage->peak_memory = memory.peak;
-    if (memory.oom_kills > 0)
-        usage->oom_killed = 1;
-}
-
-/* Where init's end is not the end of what it started, it ends that itself once its socket is
- * closed. */
-static void let_finish(const struct bj_launch *launch)
-{
-    struct pollfd ended = {.fd = launch->init_pidfd, .events = POLLIN};
-
-    if (launch->plan->isolation != BJ_ISOLATION_NAMESPACES)
-        poll(&ended, 1, FINISH_MS);
-}
-
-void bj_launch_end(struct bj_launch *launch, struct bj_usage *ret_usage)
-{
-    *ret_usage = (struct bj_usage){0};
-    if (launch->init_pid > 0) {
-        struct rusage usage = {0};
-
-        let_finish(launch);
-        kill(launch->init_pid, SIGKILL);
-        while (wait4(launch->init_pid, NULL, __WALL, &usage) < 0 && errno == EINTR)
+        if (launch->cgroups[i].layer != BJ_LAYER_MEMORY)
             continue;
-        ret_usage->cpu_us = (int64_t)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000 +
-                            usage.ru_utime.tv_usec + usage.ru_stime.tv_usec;
-        launch->init_pid = 0;
+        bj_cgroup_read_memory(launch->cgroups[i].path, &memory);
+        if (memory.peak > usage->peak_memory)
+            usage->peak_memory = memory.peak;
+        if (memory.oom_kills > 0)
+            usage->oom_killed = 1;
     }
+}
+
+/* Init, if it has ended or `wait` says to wait for that, and the helpers, whose work is done. */
+static bool reap(struct bj_launch *launch, bool wait, struct bj_usage *usage)
+{
+    struct rusage used = {0};
+    pid_t pid;
+
+    do {
+        pid = wait4(launch->init_pid, NULL, __WALL | (wait ? 0 : WNOHANG), &used);
+    } while (pid < 0 && errno == EINTR);
+    if (pid == 0)
+        return false;
+    usage->cpu_us = (int64_t)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) * 1000000 +
+                    used.ru_utime.tv_usec + used.ru_stime.tv_usec;
+    launch->init_pid = 0;
     for (uint32_t i = 0; i < launch->helper_count; i++) {
         while (waitpid(launch->helpers[i], NULL, 0) < 0 && errno == EINTR)
             continue;
     }
     launch->helper_count = 0;
-    for_each_cgroup(launch, read_memory, ret_usage);
+    read_memory(launch, usage);
+    return true;
+}
+
+/*
+ * Where init's end is not the end of what it started, it ends that itself once its socket is
+ * closed, and is given time for it.
+ */
+void bj_launch_end_begin(struct bj_launch *launch)
+{
+    int64_t now = bj_clock_us();
+
+    launch->kill_at = now;
+    launch->give_up_at = now + (int64_t)(FINISH_MS + REMOVE_MS) * 1000;
+    if (launch->isolation != BJ_ISOLATION_NAMESPACES)
+        launch->kill_at += (int64_t)FINISH_MS * 1000;
+    else if (launch->init_pid > 0)
+        kill(launch->init_pid, SIGKILL);
+}
+
+bool bj_launch_end_try(struct bj_launch *launch, struct bj_usage *usage)
+{
+    int64_t now = bj_clock_us();
+
+    if (launch->init_pid > 0 && now >= launch->kill_at)
+        kill(launch->init_pid, SIGKILL);
+    if (launch->init_pid > 0 && !reap(launch, false, usage))
+        return false;
+    /* The last processes leave a cgroup a little later than they end. */
+    while (launch->cgroups_made > 0) {
+        const char *path = launch->cgroups[launch->cgroups_made - 1].path;
+
+        if (bj_cgroup_try_remove(path) < 0 && errno == EBUSY && now < launch->give_up_at)
+            return false;
+        launch->cgroups_made--;
+    }
+    bj_janitor_stop(&launch->janitor);
+    bj_fd_close(&launch->init_pidfd);
+    return true;
+}
+
+void bj_launch_end(struct bj_launch *launch, struct bj_usage *ret_usage)
+{
+    struct pollfd ended = {.fd = launch->init_pidfd, .events = POLLIN};
+
+    *ret_usage = (struct bj_usage){0};
+    if (launch->init_pid > 0) {
+        if (launch->isolation != BJ_ISOLATION_NAMESPACES)
+            poll(&ended, 1, FINISH_MS);
+        kill(launch->init_pid, SIGKILL);
+        reap(launch, true, ret_usage);
+    }
     bj_launch_remove_cgroups(launch);
     launch->cgroups_made = 0;
     bj_janitor_stop(&launch->janitor);

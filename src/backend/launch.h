@@ -20,8 +20,15 @@
 #include "model/result.h"
 #include "plan/plan.h"
 
+/* A cgroup that was made for a sandbox, and the layer that it serves. */
+struct bj_launch_cgroup {
+    enum bj_layer layer;
+    char path[320];
+};
+
 struct bj_launch {
-    const struct bj_plan *plan; /* borrowed until bj_launch_end() */
+    const struct bj_plan *plan; /* borrowed until bj_launch_start() has returned */
+    uint32_t isolation;
     struct bj_janitor janitor;
     bool cleaned_elsewhere; /* set before the start: somebody else has a janitor */
     pid_t init_pid;         /* 0 = none */
@@ -29,8 +36,10 @@ struct bj_launch {
     pid_t helpers[BJ_VOLUMES_MAX + 1]; /* children that have done their part, to be reaped */
     bool plain_trees;                  /* a read-only volume is shared with the host after all */
     uint32_t helper_count;
-    uint32_t id_base;      /* first host id of this sandbox, if it has its own */
-    uint32_t cgroups_made; /* of the plan's CGROUP operations, from the first */
+    uint32_t id_base; /* first host id of this sandbox, if it has its own */
+    struct bj_launch_cgroup cgroups[BJ_CONTROLLER_COUNT];
+    uint32_t cgroups_made;       /* of them */
+    int64_t kill_at, give_up_at; /* while it ends */
 };
 
 /* What a sandbox used, as far as its parent can tell. */
@@ -51,6 +60,15 @@ int bj_launch_start(struct bj_launch *launch, const struct bj_plan *plan, int *r
 /* Ends init and with it the sandbox (its socket must be closed by now), reads the counters and
  * removes the cgroups. */
 void bj_launch_end(struct bj_launch *launch, struct bj_usage *ret_usage);
+
+/*
+ * The same without waiting: begins, and tries, to be called when init's pidfd polls readable and
+ * then every BJ_LAUNCH_END_MS until it is true. `usage` is the caller's, begins as zeros and is
+ * complete then.
+ */
+void bj_launch_end_begin(struct bj_launch *launch);
+bool bj_launch_end_try(struct bj_launch *launch, struct bj_usage *usage);
+#define BJ_LAUNCH_END_MS 10
 
 /* Removes the cgroups only; for a janitor. */
 void bj_launch_remove_cgroups(struct bj_launch *launch);

@@ -3,13 +3,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -22,41 +22,32 @@
 #include "linux/process.h"
 #include "linux/socket.h"
 
-#define SANDBOXES_MAX 4096
-#define POOL_MAX      256
-#define LAUNCH_FDS    2
-#define SOCKET_FD     3
+#define POOL_MAX  256
+#define SOCKET_FD 3
+#define TURN_MAX  64 /* ends noticed in one turn */
+#define NOT_ASKED UINT32_MAX
 
-enum request_kind { REQUEST_LAUNCH = 1, REQUEST_END };
-
-struct request {
-    uint32_t kind;
-    uint32_t number;     /* END */
-    struct bj_plan plan; /* LAUNCH; as much of it as is in use */
-};
-#define REQUEST_HEAD offsetof(struct request, plan)
-
-struct answer {
-    int32_t result; /* 0 or a negative code */
-    uint32_t number;
-    struct bj_usage usage;
-    struct bj_error error;
-};
-
-/* A sandbox that the launcher started: its plan as long as cgroups must be found by it. */
+/* A sandbox that the launcher started. */
 struct slot {
     struct bj_launch launch;
-    struct bj_plan *plan; /* NULL = a free slot */
+    struct bj_usage usage;
+    uint32_t end_id; /* of the END to be answered */
+    bool used, ending, answered;
 };
 
 struct server {
     int socket_fd;
+    int epoll_fd;
     int home_netns; /* where the launcher was started; -1 if it cannot return there */
     int pool[POOL_MAX];
     unsigned pool_count, pool_wanted;
     struct slot *slots;
+    uint32_t *free_slots; /* their numbers */
+    uint32_t free_count;
+    uint32_t *late; /* numbers of those that are looked at again and again until they have ended */
+    uint32_t late_count;
     struct bj_janitor janitor;
-    struct request request;
+    struct bj_launcher_request request;
 };
 
 /* Back from a namespace of the pool. Without privilege there is no way back: that is remembered. */
@@ -111,84 +102,133 @@ static int check_network(const struct server *server, const struct bj_plan *plan
                    "host's network: start one without a pool for it");
 }
 
-static struct slot *free_slot(struct server *server, uint32_t *ret_number)
+static void look_again(struct server *server, uint32_t number)
 {
-    for (uint32_t i = 0; i < SANDBOXES_MAX; i++) {
-        if (server->slots[i].plan == NULL) {
-            *ret_number = i;
-            return &server->slots[i];
-        }
-    }
-    return NULL;
+    server->late[server->late_count++] = number;
 }
 
-static int launch(struct server *server, size_t plan_size, struct answer *answer,
+/* Ends a sandbox without waiting for it. */
+static void begin_end(struct server *server, uint32_t number)
+{
+    struct slot *slot = &server->slots[number];
+    struct epoll_event event = {.events = EPOLLIN, .data.u32 = number};
+
+    slot->ending = true;
+    slot->usage = (struct bj_usage){0};
+    bj_launch_end_begin(&slot->launch);
+    if (slot->launch.init_pidfd < 0 ||
+        BJ_SYS(epoll_ctl(server->epoll_fd, EPOLL_CTL_ADD, slot->launch.init_pidfd, &event)) < 0)
+        look_again(server, number);
+}
+
+static int launch(struct server *server, size_t plan_size, struct bj_launcher_answer *answer,
                   struct bj_fds *ret_fds, struct bj_error *err)
 {
-    struct slot *slot = free_slot(server, &answer->number);
-    struct bj_usage unused;
-    int result = bj_plan_check(&server->request.plan, plan_size, err);
+    struct bj_plan *plan = &server->request.plan;
+    struct slot *slot;
+    int result = bj_plan_check(plan, plan_size, err);
 
     if (result < 0)
         return result;
-    result = check_network(server, &server->request.plan, err);
+    result = check_network(server, plan, err);
     if (result < 0)
         return result;
-    if (slot == NULL)
+    if (server->free_count == 0)
         return bj_fail(err, BJ_E_LIMIT, "launch", "%d sandboxes are the most one launcher starts",
-                       SANDBOXES_MAX);
-    slot->plan = bj_alloc(plan_size);
-    if (slot->plan == NULL)
-        return bj_fail(err, BJ_E_NO_MEMORY, "launch", "out of memory");
-    memcpy(slot->plan, &server->request.plan, plan_size);
-    use_pool(server, slot->plan);
+                       BJ_LAUNCHER_SANDBOXES);
+    answer->number = server->free_slots[server->free_count - 1];
+    slot = &server->slots[answer->number];
+    *slot = (struct slot){.used = true, .answered = true};
+    server->free_count--;
+    use_pool(server, plan);
     slot->launch.cleaned_elsewhere = true;
-    result = bj_launch_start(&slot->launch, slot->plan, &ret_fds->fd[0], err);
+    result = bj_launch_start(&slot->launch, plan, &ret_fds->fd[0], err);
     go_home(server);
     if (result < 0) {
         bj_fd_close(&ret_fds->fd[0]);
-        bj_launch_end(&slot->launch, &unused);
-        bj_free(slot->plan);
-        slot->plan = NULL;
+        begin_end(server, answer->number);
         return result;
     }
+    answer->plain_trees = slot->launch.plain_trees;
     ret_fds->fd[1] = slot->launch.init_pidfd;
-    ret_fds->count = LAUNCH_FDS;
+    ret_fds->count = BJ_LAUNCHER_FDS;
     return 0;
 }
 
-static void end(struct server *server, uint32_t number, struct bj_usage *usage)
+static bool send_answer(struct server *server, const struct bj_launcher_answer *answer,
+                        const struct bj_fds *fds)
 {
-    struct slot *slot = &server->slots[number];
-
-    bj_launch_end(&slot->launch, usage);
-    bj_free(slot->plan);
-    slot->plan = NULL;
+    return bj_socket_send(server->socket_fd, answer, sizeof *answer, fds) == 0;
 }
 
 static bool serve_one(struct server *server)
 {
-    struct answer answer = {0};
-    struct request *request = &server->request;
+    struct bj_launcher_answer answer = {0};
+    struct bj_launcher_request *request = &server->request;
     struct bj_fds fds;
     ssize_t length = bj_socket_receive(server->socket_fd, request, sizeof *request, &fds, 0);
     bool sent;
 
     bj_fds_close(&fds); /* none are wanted */
-    if (length < (ssize_t)REQUEST_HEAD)
+    if (length < (ssize_t)BJ_LAUNCHER_REQUEST_HEAD)
         return false;
-    if (request->kind == REQUEST_LAUNCH) {
-        answer.result = launch(server, (size_t)length - REQUEST_HEAD, &answer, &fds, &answer.error);
-    } else if (request->kind == REQUEST_END && request->number < SANDBOXES_MAX &&
-               server->slots[request->number].plan != NULL) {
-        end(server, request->number, &answer.usage);
+    answer.id = request->id;
+    if (request->kind == BJ_LAUNCHER_LAUNCH) {
+        answer.result =
+            launch(server, (size_t)length - BJ_LAUNCHER_REQUEST_HEAD, &answer, &fds, &answer.error);
+    } else if (request->kind == BJ_LAUNCHER_END && request->number < BJ_LAUNCHER_SANDBOXES &&
+               server->slots[request->number].used && !server->slots[request->number].ending) {
+        server->slots[request->number].end_id = request->id;
+        server->slots[request->number].answered = false;
+        begin_end(server, request->number);
+        return true;
     } else {
         answer.result = bj_fail(&answer.error, BJ_E_NOT_FOUND, "end", "there is no sandbox %u",
                                 request->number);
     }
-    sent = bj_socket_send(server->socket_fd, &answer, sizeof answer, &fds) == 0;
+    sent = send_answer(server, &answer, &fds);
     if (fds.count > 0)
         bj_fd_close(&fds.fd[0]); /* the client's now */
+    return sent;
+}
+
+/* Whether the sandbox has ended now; *ret_sent is false when nobody is left to be told. */
+static bool try_end(struct server *server, uint32_t number, bool *ret_sent)
+{
+    struct slot *slot = &server->slots[number];
+    struct bj_launcher_answer answer = {.id = slot->end_id, .number = number};
+
+    if (!bj_launch_end_try(&slot->launch, &slot->usage))
+        return false;
+    answer.usage = slot->usage;
+    if (!slot->answered && !send_answer(server, &answer, NULL))
+        *ret_sent = false;
+    slot->used = false;
+    server->free_slots[server->free_count++] = number;
+    return true;
+}
+
+/* Init has ended: the rest takes no waiting, or is looked at again. */
+static bool notice_end(struct server *server, uint32_t number)
+{
+    bool sent = true;
+
+    epoll_ctl(server->epoll_fd, EPOLL_CTL_DEL, server->slots[number].launch.init_pidfd, NULL);
+    if (!try_end(server, number, &sent))
+        look_again(server, number);
+    return sent;
+}
+
+static bool try_late(struct server *server)
+{
+    uint32_t left = 0;
+    bool sent = true;
+
+    for (uint32_t i = 0; i < server->late_count; i++) {
+        if (!try_end(server, server->late[i], &sent))
+            server->late[left++] = server->late[i];
+    }
+    server->late_count = left;
     return sent;
 }
 
@@ -214,45 +254,80 @@ static void clean(void *data)
 {
     struct server *server = data;
 
-    for (uint32_t i = 0; i < SANDBOXES_MAX; i++) {
-        if (server->slots[i].plan != NULL)
+    for (uint32_t i = 0; i < BJ_LAUNCHER_SANDBOXES; i++) {
+        if (server->slots[i].used)
             bj_launch_remove_cgroups(&server->slots[i].launch);
     }
+}
+
+/* One turn of the loop; false when the client is gone. */
+static bool turn(struct server *server)
+{
+    struct epoll_event events[TURN_MAX];
+    bool idle = server->pool_count >= server->pool_wanted, more = true;
+    int timeout = !idle ? 0 : server->late_count > 0 ? BJ_LAUNCH_END_MS : -1;
+    int count = epoll_wait(server->epoll_fd, events, TURN_MAX, timeout);
+
+    for (int i = 0; i < count && more; i++)
+        more = events[i].data.u32 == NOT_ASKED ? serve_one(server)
+                                               : notice_end(server, events[i].data.u32);
+    if (count == 0 && !idle)
+        fill_pool(server);
+    if (more && server->late_count > 0)
+        more = try_late(server);
+    return more && (count >= 0 || errno == EINTR);
+}
+
+static void end_all(struct server *server)
+{
+    struct bj_usage unused;
+
+    for (uint32_t i = 0; i < BJ_LAUNCHER_SANDBOXES; i++) {
+        if (server->slots[i].used && !server->slots[i].ending)
+            bj_launch_end_begin(&server->slots[i].launch);
+    }
+    for (uint32_t i = 0; i < BJ_LAUNCHER_SANDBOXES; i++) {
+        if (server->slots[i].used)
+            bj_launch_end(&server->slots[i].launch, &unused);
+    }
+}
+
+static bool prepare(struct server *server)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data.u32 = NOT_ASKED};
+
+    server->slots = bj_alloc(BJ_LAUNCHER_SANDBOXES * sizeof *server->slots);
+    server->free_slots = bj_alloc(BJ_LAUNCHER_SANDBOXES * sizeof *server->free_slots);
+    server->late = bj_alloc(BJ_LAUNCHER_SANDBOXES * sizeof *server->late);
+    if (server->slots == NULL || server->free_slots == NULL || server->late == NULL)
+        return false;
+    while (server->free_count < BJ_LAUNCHER_SANDBOXES) { /* 0 on top */
+        server->free_slots[server->free_count] = BJ_LAUNCHER_SANDBOXES - 1 - server->free_count;
+        server->free_count++;
+    }
+    server->epoll_fd = BJ_SYS(epoll_create1(EPOLL_CLOEXEC));
+    if (server->epoll_fd < 0 ||
+        BJ_SYS(epoll_ctl(server->epoll_fd, EPOLL_CTL_ADD, server->socket_fd, &event)) < 0)
+        return false;
+    bj_janitor_init(&server->janitor);
+    return bj_janitor_start(&server->janitor, clean, server) == 0;
 }
 
 int bj_launcher_main(int socket_fd, unsigned pool)
 {
     static struct server server; /* large */
-    struct pollfd polled = {.fd = socket_fd, .events = POLLIN};
 
     server.socket_fd = socket_fd;
     server.pool_wanted = pool < POOL_MAX ? pool : POOL_MAX;
-    server.slots = bj_alloc(SANDBOXES_MAX * sizeof *server.slots);
-    if (server.slots == NULL)
-        return 1;
     prctl(PR_SET_NAME, "belljar-launch", 0, 0, 0);
-    bj_janitor_init(&server.janitor);
-    if (bj_janitor_start(&server.janitor, clean, &server) < 0)
+    if (!prepare(&server))
         return 1;
     server.home_netns = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
     if (server.pool_wanted > 0 && outer_namespace() < 0)
         server.pool_wanted = 0;
-    for (;;) {
-        bool idle = server.pool_count >= server.pool_wanted;
-
-        if (poll(&polled, 1, idle ? -1 : 0) > 0) {
-            if (!serve_one(&server))
-                break;
-        } else if (!idle) {
-            fill_pool(&server);
-        }
-    }
-    for (uint32_t i = 0; i < SANDBOXES_MAX; i++) {
-        struct bj_usage unused;
-
-        if (server.slots[i].plan != NULL)
-            end(&server, i, &unused);
-    }
+    while (turn(&server))
+        continue;
+    end_all(&server);
     bj_janitor_stop(&server.janitor);
     return 0;
 }
@@ -330,7 +405,7 @@ void bj_launcher_stop(struct bj_launcher *launcher)
 
 /* Sends a request and receives its answer. */
 static int ask(struct bj_launcher *launcher, const void *request, size_t size,
-               struct answer *answer, struct bj_fds *ret_fds, struct bj_error *err)
+               struct bj_launcher_answer *answer, struct bj_fds *ret_fds, struct bj_error *err)
 {
     ssize_t length;
 
@@ -351,20 +426,21 @@ int bj_launcher_launch(struct bj_launcher *launcher, const struct bj_plan *plan,
                        uint32_t *ret_number, int *ret_socket, int *ret_pidfd, struct bj_error *err)
 {
     size_t size = bj_plan_size(plan);
-    struct request *request = bj_alloc(REQUEST_HEAD + size);
-    struct answer answer;
+    struct bj_launcher_request *request = bj_alloc(BJ_LAUNCHER_REQUEST_HEAD + size);
+    struct bj_launcher_answer answer;
     struct bj_fds fds;
     int result;
 
     if (request == NULL)
         return bj_fail(err, BJ_E_NO_MEMORY, "launch", "out of memory");
-    request->kind = REQUEST_LAUNCH;
+    request->kind = BJ_LAUNCHER_LAUNCH;
+    request->id = ++launcher->last_id;
     memcpy(&request->plan, plan, size);
-    result = ask(launcher, request, REQUEST_HEAD + size, &answer, &fds, err);
+    result = ask(launcher, request, BJ_LAUNCHER_REQUEST_HEAD + size, &answer, &fds, err);
     bj_free(request);
     if (result < 0)
         return result;
-    if (fds.count != LAUNCH_FDS) {
+    if (fds.count != BJ_LAUNCHER_FDS) {
         bj_fds_close(&fds);
         return bj_fail(err, BJ_E_PROTOCOL, "launcher", "the launcher answered without a sandbox");
     }
@@ -377,8 +453,9 @@ int bj_launcher_launch(struct bj_launcher *launcher, const struct bj_plan *plan,
 int bj_launcher_end(struct bj_launcher *launcher, uint32_t number, struct bj_usage *ret_usage,
                     struct bj_error *err)
 {
-    uint32_t request[2] = {REQUEST_END, number};
-    struct answer answer;
+    uint32_t request[BJ_LAUNCHER_REQUEST_HEAD / sizeof(uint32_t)] = {
+        BJ_LAUNCHER_END, ++launcher->last_id, number}; /* kind, id, number */
+    struct bj_launcher_answer answer;
     struct bj_fds fds;
     int result = ask(launcher, request, sizeof request, &answer, &fds, err);
 

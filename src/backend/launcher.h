@@ -10,10 +10,15 @@
  *
  *     client → launcher   LAUNCH (plan) | END (number)
  *     launcher → client   for LAUNCH: a number, init's socket and pidfd, or an error
- *                         for END: what it used
+ *                         for END, once everything has ended: what it used
+ *
+ * Requests carry ids, and an END that takes its time holds nobody up: answers come as they are
+ * ready. The functions here ask one thing at a time; the keeper speaks the messages itself.
  */
 #ifndef BJ_BACKEND_LAUNCHER_H
 #define BJ_BACKEND_LAUNCHER_H
+
+#include <stddef.h>
 
 #include "backend/launch.h"
 #include "base/error.h"
@@ -22,7 +27,30 @@
 struct bj_launcher {
     int socket_fd; /* -1 = not started */
     pid_t pid;
+    uint32_t last_id;
 };
+
+#define BJ_LAUNCHER_SANDBOXES 4096 /* the most that one launcher starts */
+
+enum bj_launcher_request_kind { BJ_LAUNCHER_LAUNCH = 1, BJ_LAUNCHER_END };
+
+struct bj_launcher_request {
+    uint32_t kind;
+    uint32_t id;         /* the answer has it too */
+    uint32_t number;     /* END. The host's end of init's socket must be closed by then. */
+    struct bj_plan plan; /* LAUNCH; as much of it as is in use */
+};
+#define BJ_LAUNCHER_REQUEST_HEAD offsetof(struct bj_launcher_request, plan)
+
+struct bj_launcher_answer {
+    int32_t result; /* 0 or a negative code */
+    uint32_t id;
+    uint32_t number;
+    uint32_t plain_trees; /* LAUNCH: not 0: a read-only volume is shared with the host after all */
+    struct bj_usage usage;
+    struct bj_error error;
+};
+#define BJ_LAUNCHER_FDS 2 /* init's socket and pidfd come with the answer to LAUNCH */
 
 /*
  * Starts one by forking this process: only for a small process with one thread. `pool` is how many

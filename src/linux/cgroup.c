@@ -147,12 +147,17 @@ int bj_cgroup_make(const char *path)
     return BJ_SYS(open(file, O_WRONLY | O_CLOEXEC));
 }
 
+int bj_cgroup_try_remove(const char *path)
+{
+    return rmdir(path) == 0 || errno == ENOENT ? 0 : -1;
+}
+
 int bj_cgroup_remove(const char *path)
 {
     const struct timespec pause = {.tv_nsec = REMOVE_PAUSE_NS};
 
     for (int i = 0; i < REMOVE_TRIES; i++) {
-        if (rmdir(path) == 0 || errno == ENOENT)
+        if (bj_cgroup_try_remove(path) == 0)
             return 0;
         if (errno != EBUSY)
             return -1;

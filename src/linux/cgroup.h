@@ -24,6 +24,9 @@ int bj_cgroup_make(const char *path);
  * with errno. */
 int bj_cgroup_remove(const char *path);
 
+/* The same without waiting: -1 with EBUSY while a process is in it. */
+int bj_cgroup_try_remove(const char *path);
+
 /* What a memory cgroup counted. Numbers are 0 where the kernel does not say. */
 struct bj_cgroup_memory {
     int64_t peak; /* bytes */
