@@ -93,6 +93,73 @@ void bj_config_release(struct bj_config *config)
     *config = (struct bj_config){0};
 }
 
+/* What `to` has from a plain copy of `from` becomes its own. False when memory ends. */
+static bool own_field(const struct bj_option *option, const struct bj_config *from,
+                      struct bj_config *to)
+{
+    const void *source = (const char *)from + option->offset;
+    char **text = field_of(to, option), *const *old = source;
+
+    switch (option->kind) {
+    case BJ_KIND_PRESET:
+    case BJ_KIND_STRING:
+    case BJ_KIND_SECRET:
+    case BJ_KIND_HOSTNAME:
+    case BJ_KIND_SANDBOX_PATH:
+    case BJ_KIND_HOST_PATH:
+    case BJ_KIND_WORKSPACE:
+        *text = *old != NULL ? bj_strdup(*old) : NULL;
+        return *old == NULL || *text != NULL;
+    case BJ_KIND_STRING_LIST:
+    case BJ_KIND_DOMAIN_LIST:
+    case BJ_KIND_LAYER_LIST:
+    case BJ_KIND_ENV_LIST:
+        return bj_strv_copy(*(char **const *)source, (char ***)text);
+    default:
+        return true;
+    }
+}
+
+static bool own_volumes(const struct bj_config *from, struct bj_config *to)
+{
+    to->volumes = NULL;
+    to->volume_count = 0;
+    if (from->volume_count == 0)
+        return true;
+    to->volumes = bj_alloc((size_t)from->volume_count * sizeof *to->volumes);
+    if (to->volumes == NULL)
+        return false;
+    for (; to->volume_count < from->volume_count; to->volume_count++) {
+        const struct bj_volume *old = &from->volumes[to->volume_count];
+        struct bj_volume *volume = &to->volumes[to->volume_count];
+
+        *volume = (struct bj_volume){.source = bj_strdup(old->source),
+                                     .target = bj_strdup(old->target),
+                                     .read_only = old->read_only};
+        if (volume->source == NULL || volume->target == NULL) {
+            to->volume_count++;
+            return false;
+        }
+    }
+    return true;
+}
+
+int bj_config_copy(const struct bj_config *config, struct bj_config *ret, struct bj_error *err)
+{
+    bool owned;
+
+    *ret = *config;
+    owned = own_volumes(config, ret);
+    /* All of them, also when memory has ended: nothing may stay shared. */
+    for (int i = 0; i < BJ_OPT_COUNT; i++) {
+        const struct bj_option *option = bj_option_get((enum bj_option_id)i);
+
+        if (!option->run_only && !own_field(option, config, ret))
+            owned = false;
+    }
+    return owned ? 0 : no_memory(err);
+}
+
 bool bj_config_said(const struct bj_config *config, enum bj_option_id id)
 {
     return (config->said[id / 64] >> (id % 64) & 1) != 0;

@@ -194,6 +194,10 @@ void bj_warnings_add(struct bj_warnings *warnings, const char *format, ...)
 int bj_config_init(struct bj_config *config, struct bj_error *err);
 void bj_config_release(struct bj_config *config);
 
+/* A copy with texts of its own; what it borrows it borrows too. Release it, also after a failure.
+ */
+int bj_config_copy(const struct bj_config *config, struct bj_config *ret, struct bj_error *err);
+
 /* Was the option set by a file, the environment or a flag, rather than by a preset or default? */
 bool bj_config_said(const struct bj_config *config, enum bj_option_id id);
 

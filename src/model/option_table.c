@@ -36,6 +36,7 @@ static const char *const bj_audit_mode_names[] = {"off", "on", "required", NULL}
 #define FILE_ARGUMENT            .completes = BJ_COMPLETES_FILE
 #define DIRECTORY_ARGUMENT       .completes = BJ_COMPLETES_DIRECTORY
 #define GUARDS                   .guards = true
+#define CLIENT                   .client = true
 #define LATER                    .later = true
 
 static const struct bj_option rows[BJ_OPT_COUNT] = {

@@ -15,6 +15,7 @@
  *   CHOICES(names)                names in the order of the enum's values
  *   FILE_ARGUMENT, DIRECTORY_ARGUMENT   what a shell offers for completion
  *   GUARDS       setting it has requests judged or recorded; see bj_config_is_guarded()
+ *   CLIENT       a client of the service may choose it for a sandbox of its own
  *   LATER        read and checked, but not enforced yet: bj_config_check_enforced() refuses it
  */
 #ifndef BJ_MODEL_OPTIONS_H
@@ -86,6 +87,7 @@ struct bj_option {
     const char *const *choices; /* NULL-terminated */
     enum bj_option_completes completes;
     bool guards;
+    bool client;
     bool later;
 };
 
