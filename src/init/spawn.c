@@ -11,6 +11,7 @@
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
@@ -24,6 +25,7 @@
 #include "linux/seccomp.h"
 
 #define PATH_DEFAULT "/usr/local/bin:/usr/bin:/bin"
+#define PROGRAM_FD   (BJ_PASSED_BELOW - 1) /* a program that came as a descriptor, until it runs */
 
 struct child {
     const struct bj_plan *plan;
@@ -31,6 +33,7 @@ struct child {
     int streams[3];
     int extra[BJ_SPAWN_EXTRA_MAX];
     int extra_count;
+    int program_fd; /* of BJ_SPAWN_FILE; -1 = none. It ends with the process's beginning */
     bool terminal;
     const char *step; /* what failed, NULL while nothing has */
     int failed;       /* errno */
@@ -152,7 +155,15 @@ static int set_streams_child(const struct child *child)
         if (BJ_SYS(dup2(extra[i], 3 + i)) < 0)
             return -1;
     }
-    return pass_on_child(3 + (unsigned)child->extra_count);
+    if (child->program_fd < 0)
+        return pass_on_child(3 + (unsigned)child->extra_count);
+    /* Behind all that the process is to have, and closed when it is executed. */
+    if (BJ_SYS(dup3(child->program_fd, PROGRAM_FD, O_CLOEXEC)) < 0)
+        return -1;
+    return bj_process_close_range(3 + (unsigned)child->extra_count, PROGRAM_FD - 1) < 0 ||
+                   bj_process_close_range(PROGRAM_FD + 1, ~0U) < 0
+               ? -1
+               : 0;
 }
 
 static int set_identity_child(const struct bj_plan *plan)
@@ -215,13 +226,17 @@ static void try_child(const struct bj_spawn *spawn, const char *path)
         execute_script_child(spawn, path);
 }
 
-/* execvpe(3), by the PATH that the process itself will have. */
-static void execute_child(const struct bj_spawn *spawn)
+/* execvpe(3), by the PATH that the process itself will have; or the program that came with it. */
+static void execute_child(const struct bj_spawn *spawn, int program_fd)
 {
     const char *name = spawn->argv[0], *path = PATH_DEFAULT;
     bool denied = false;
     char file[BJ_PATH_MAX];
 
+    if (spawn->flags & BJ_SPAWN_FILE) {
+        syscall(SYS_execveat, program_fd, "", spawn->argv, spawn->env, AT_EMPTY_PATH);
+        return;
+    }
     if (strchr(name, '/') != NULL) {
         try_child(spawn, name);
         return;
@@ -274,7 +289,7 @@ static void run_child(void *data)
         child->step = "filters";
     if (child->step == NULL) {
         umask(022);
-        execute_child(child->spawn);
+        execute_child(child->spawn, PROGRAM_FD);
         child->step = "execute";
     }
     child->failed = errno;
@@ -340,7 +355,7 @@ static int explain(const struct child *child, struct bj_error *err)
 int bj_init_spawn(struct bj_init *init, const struct bj_spawn *spawn, const struct bj_fds *streams,
                   pid_t *ret_pid, struct bj_fds *ret_fds, struct bj_error *err)
 {
-    struct child child = {.plan = init->plan, .spawn = spawn};
+    struct child child = {.plan = init->plan, .spawn = spawn, .program_fd = -1};
     BJ_CLEANUP_CLOSE int master = -1, slave = -1;
     bool want_pidfd = spawn->flags & BJ_SPAWN_PIDFD;
     int pidfd = -1, result, given;
@@ -348,7 +363,7 @@ int bj_init_spawn(struct bj_init *init, const struct bj_spawn *spawn, const stru
 
     child.terminal = spawn->flags & BJ_SPAWN_TERMINAL;
     given = child.terminal ? 0 : 3;
-    child.extra_count = (int)streams->count - given;
+    child.extra_count = (int)streams->count - given - (spawn->flags & BJ_SPAWN_FILE ? 1 : 0);
     if (child.extra_count < 0 || child.extra_count > BJ_SPAWN_EXTRA_MAX)
         return bj_fail(err, BJ_E_PROTOCOL, "spawn", "%zu descriptors are not the three streams",
                        streams->count);
@@ -361,6 +376,8 @@ int bj_init_spawn(struct bj_init *init, const struct bj_spawn *spawn, const stru
         child.streams[i] = child.terminal ? slave : streams->fd[i];
     for (int i = 0; i < child.extra_count; i++)
         child.extra[i] = streams->fd[given + i];
+    if (spawn->flags & BJ_SPAWN_FILE)
+        child.program_fd = streams->fd[streams->count - 1];
     bj_init_oom_offer(init, true);
     pid = bj_process_vfork(0, run_child, &child, want_pidfd ? &pidfd : NULL);
     bj_init_oom_offer(init, false);

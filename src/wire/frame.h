@@ -81,6 +81,7 @@ struct bj_spawn {
 #define BJ_SPAWN_REPLY    (1u << 3) /* MAIN, but reply all the same */
 #define BJ_SPAWN_KEEP     (1u << 4) /* its end is kept for WAIT instead of being said unasked */
 #define BJ_SPAWN_NAMED    (1u << 5) /* argv[0] is the file, its arguments begin at argv[1] */
+#define BJ_SPAWN_FILE     (1u << 6) /* the last descriptor is the program, whatever argv[0] says */
 
 /* OPEN: open(2) inside, as the workload's user. REPLY: one descriptor. */
 struct bj_open {
