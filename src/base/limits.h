@@ -54,6 +54,9 @@
 #define BJ_PARAMETERS_MAX     4           /* variable parts of a route's path */
 #define BJ_PARAMETER_TEXT_MAX 512         /* bytes of them together; a longer path has no route */
 #define BJ_RESPONSE_MAX       (160 << 20) /* bytes of a response that is made in memory */
+#define BJ_PROCESS_READERS    64          /* READs that wait for one process */
+#define BJ_PROCESS_ATTACHES   64          /* ATTACHes to one process */
+#define BJ_INPUT_QUEUE_MAX    (256 << 10) /* bytes that wait to be read by one process */
 #define BJ_SANDBOX_OPTIONS    64          /* options that a client sets for one */
 #define BJ_CALLS_MAX          65536       /* that wait for the keeper's answer */
 #define BJ_ENTRIES_MAX        (32 << 20) /* bytes of those that the audit process may not have yet */

@@ -1,0 +1,419 @@
+/* What the keeper's files share. */
+#ifndef BJ_KEEPER_INTERNAL_H
+#define BJ_KEEPER_INTERNAL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "backend/launcher.h"
+#include "keeper/deadline.h"
+#include "keeper/keeper.h"
+#include "keeper/link.h"
+#include "keeper/log.h"
+#include "keeper/watch.h"
+#include "model/host.h"
+#include "model/programs.h"
+#include "plan/plan.h"
+#include "wire/frame.h"
+#include "wire/keeper.h"
+
+struct bj_keeper;
+struct bj_sandbox;
+struct bj_process;
+
+/* Initialises the buffer too. */
+static inline void bj_say_begin(struct bj_buf *out, enum bj_message_type type, uint64_t id)
+{
+    bj_buf_init(out, BJ_MESSAGE_MAX);
+    bj_message_begin(out, type, id);
+}
+
+/* ---- outcome.c: what became of recorded acts ---- */
+
+/* Made with the act, so that there is always one to tell its outcome with. */
+struct bj_outcome {
+    struct bj_outcome *next;
+    uint64_t id;
+    int64_t number;
+    struct bj_outcome_note note;
+    char reason[160];
+};
+
+struct bj_outcomes {
+    struct bj_outcome *first, *last; /* told and not yet RECORDED */
+    struct bj_outcome *spare;        /* for when memory has ended */
+    uint32_t spares;
+    uint64_t last_id;
+};
+
+/*
+ * An act that is being carried out. A value that whoever carries it out keeps; it ends with
+ * bj_task_done(), or bj_task_answer() and bj_task_tell().
+ */
+struct bj_task {
+    uint64_t id;                /* of the entry */
+    int64_t number;             /* of the audit record; 0 = it has none, and no outcome */
+    int64_t began;              /* bj_clock_us() */
+    struct bj_outcome *outcome; /* NULL = told, or there is none to tell */
+    bool answered;
+};
+
+/* BJ_E_NO_MEMORY when no outcome could be told. */
+int bj_task_begin(struct bj_keeper *keeper, struct bj_task *task, uint64_t id, int64_t number,
+                  struct bj_error *err);
+/* The answer; `failed` NULL: it has worked. Not more than one goes out. */
+void bj_task_answer(struct bj_keeper *keeper, struct bj_task *task, const struct bj_error *failed);
+/* The same with a body: begin, append to *out, and send, which releases it. */
+void bj_task_answer_begin(const struct bj_task *task, struct bj_buf *out);
+void bj_task_answer_send(struct bj_keeper *keeper, struct bj_task *task, struct bj_buf *out,
+                         const struct bj_fds *fds);
+/* Tells the outcome, of which duration_us is filled in here. Once. */
+void bj_task_tell(struct bj_keeper *keeper, struct bj_task *task,
+                  const struct bj_outcome_note *note);
+/* Both, for an act that has nothing to answer but whether it worked. */
+void bj_task_done(struct bj_keeper *keeper, struct bj_task *task, const struct bj_error *failed);
+
+/* Answers to the front that belong to no act. */
+void bj_answer_begin(struct bj_buf *out, uint64_t id);
+void bj_answer_send(struct bj_keeper *keeper, struct bj_buf *out, uint64_t id,
+                    const struct bj_fds *fds);
+void bj_answer_error(struct bj_keeper *keeper, uint64_t id, int64_t number,
+                     const struct bj_error *failed);
+
+void bj_outcomes_init(struct bj_keeper *keeper);
+void bj_outcomes_release(struct bj_keeper *keeper);
+void bj_outcomes_send_all(struct bj_keeper *keeper); /* to a new audit process */
+void bj_outcome_recorded(struct bj_keeper *keeper, uint64_t id);
+
+/* ---- starter.c: the launcher, without waiting for it ---- */
+
+struct bj_start {
+    struct bj_start *next;
+    uint32_t id; /* 0 = nothing is under way */
+    /* `fds` as with a link; `answer` NULL: the launcher has ended, and so does the keeper. */
+    void (*done)(void *context, const struct bj_launcher_answer *answer, struct bj_fds *fds);
+    void *context;
+};
+
+struct bj_starter {
+    struct bj_launcher launcher;
+    struct bj_link link;
+    struct bj_start *first;
+    uint32_t last_id;
+};
+
+int bj_starter_init(struct bj_keeper *keeper, struct bj_error *err);
+void bj_starter_release(struct bj_keeper *keeper);
+/* `start` is the caller's until its call back. The plan is keeper->request.plan. */
+int bj_starter_launch(struct bj_keeper *keeper, struct bj_start *start, struct bj_error *err);
+int bj_starter_end(struct bj_keeper *keeper, struct bj_start *start, uint32_t number,
+                   struct bj_error *err);
+
+/* ---- init_link.c: a sandbox's init, without waiting for it ---- */
+
+/* What init replied. Neither its word nor its numbers are to be trusted. */
+struct bj_init_reply {
+    const struct bj_error *failed; /* NULL = it worked */
+    int32_t value;
+    const char *body;
+    uint32_t length;
+    struct bj_fds *fds;
+};
+typedef void (*bj_init_fn)(void *context, const struct bj_init_reply *reply);
+
+struct bj_init_request;
+struct bj_init_link {
+    struct bj_link link;
+    struct bj_sandbox *sandbox;
+    uint32_t last_id;
+    struct bj_init_request *first, *last; /* unanswered, the oldest first */
+    struct bj_deadline deadline;          /* of the first */
+    struct bj_error failure;              /* that init ended with, if it said */
+};
+
+/* Takes the socket. */
+int bj_init_link_open(struct bj_sandbox *sandbox, int fd, struct bj_error *err);
+/* Fails what is unanswered with BJ_E_ENDED, or what init said. */
+void bj_init_link_close(struct bj_sandbox *sandbox);
+
+/*
+ * Sends a request made by bj_frame_put_…() with the id bj_init_next_id(), and releases it. The call
+ * back comes once, never before this returns; not when this fails.
+ */
+uint32_t bj_init_next_id(struct bj_sandbox *sandbox);
+int bj_init_ask(struct bj_sandbox *sandbox, struct bj_buf *packet, const struct bj_fds *fds,
+                bj_init_fn fn, void *context, struct bj_error *err);
+
+/* ---- plans.c: from a preset and what a client chose to a plan ---- */
+
+struct bj_preset_facts {
+    struct bj_host *host; /* read once; NULL = not yet */
+    struct bj_programs programs;
+    bool programs_known;
+};
+
+/* The preset of that name; -1. */
+int bj_preset_index(const struct bj_keeper *keeper, const char *name);
+/* Reads what the host is for each preset. */
+int bj_plans_init(struct bj_keeper *keeper, struct bj_error *err);
+void bj_plans_release(struct bj_keeper *keeper);
+/* The preset's configuration with the options over it; release it, also after a failure. */
+int bj_plans_configure(struct bj_keeper *keeper, uint32_t preset, const char *const *options,
+                       struct bj_config *ret, struct bj_error *err);
+/* Makes the plan of a sandbox of its own in keeper->request. */
+int bj_plans_make(struct bj_keeper *keeper, uint32_t preset, const struct bj_config *config,
+                  struct bj_degradations *degraded, struct bj_error *err);
+
+/* ---- sandbox.c ---- */
+
+enum bj_sandbox_stage {
+    BJ_STAGE_LAUNCHING,  /* the launcher has been asked */
+    BJ_STAGE_SETTING_UP, /* init works on its side of the plan */
+    BJ_STAGE_RUNNING,
+    BJ_STAGE_ENDING, /* the launcher has been asked to end it */
+};
+
+struct bj_sandbox {
+    struct bj_keeper *keeper;
+    struct bj_sandbox *same_place;      /* in the table */
+    struct bj_sandbox *next, *previous; /* in the order they were made */
+    char id[BJ_SANDBOX_ID_MAX];
+    enum bj_sandbox_stage stage;
+    bool paused;
+    bool from_pool, degraded_pause;
+    bool launched; /* the launcher has it: launch_number */
+    uint32_t preset;
+    uint32_t isolation;
+    uint32_t launch_number;
+    int pidfd;
+    struct bj_start start;
+    struct bj_init_link init;
+    struct bj_task task;     /* CREATE */
+    struct bj_task end_task; /* DESTROY */
+    struct bj_deadline deadline;
+    int64_t began;
+    int64_t ends_at; /* 0 = never */
+    int64_t idle_us; /* 0 = never */
+    int64_t used_at;
+    const char *reason;      /* why it ends; static */
+    struct bj_error failure; /* why it could not be made */
+    char *label;
+    char *user, *home, *workspace;
+    char **environment;
+    char **degraded;
+    int64_t memory_bytes, disk_bytes, max_processes;
+    double cpu_cores;
+    struct bj_process *processes; /* the newest first */
+    uint32_t process_count, running_count;
+};
+
+struct bj_sandboxes {
+    struct bj_sandbox **places; /* by a keyed hash of the id */
+    uint32_t place_count;       /* a power of two */
+    uint32_t count;
+    uint8_t key[16];
+    struct bj_sandbox *first, *last;
+};
+
+int bj_sandboxes_init(struct bj_keeper *keeper, struct bj_error *err);
+void bj_sandboxes_release(struct bj_keeper *keeper);
+/* One that runs, or BJ_E_NOT_FOUND, BJ_E_CONFLICT while it is made, BJ_E_ENDED. Counts as a use. */
+int bj_sandbox_find(struct bj_keeper *keeper, const char *id, struct bj_sandbox **ret,
+                    struct bj_error *err);
+void bj_sandbox_use(struct bj_sandbox *sandbox);
+void bj_sandbox_create(struct bj_keeper *keeper, struct bj_task *task, const struct bj_act *act);
+/* Ends it; `reason` is static. What follows happens when the launcher says that it has ended. */
+void bj_sandbox_end(struct bj_sandbox *sandbox, const char *reason);
+/* Sets the deadline anew after ends_at, idle_us or used_at changed. */
+void bj_sandbox_set_deadline(struct bj_sandbox *sandbox);
+/* Tells the front of it. */
+void bj_sandbox_say(struct bj_sandbox *sandbox);
+void bj_sandbox_state(const struct bj_sandbox *sandbox, struct bj_sandbox_state *ret);
+/* init_link.c tells: init is gone, or has not answered. */
+void bj_sandbox_init_gone(struct bj_sandbox *sandbox);
+void bj_sandbox_note(struct bj_sandbox *sandbox, enum bj_layer layer, const char *text,
+                     size_t length);
+
+/* ---- process.c ---- */
+
+enum bj_process_stage {
+    BJ_PROCESS_STARTING, /* init has been asked */
+    BJ_PROCESS_RUNNING,
+    BJ_PROCESS_DRAINING, /* it has ended; what it wrote is still to be read */
+    BJ_PROCESS_ENDED,
+};
+
+/* The keeper's end of a stream that a process writes to. */
+struct bj_stream {
+    struct bj_process *process;
+    uint32_t number; /* 1, 2, 3; 1 of a terminal */
+    int fd;          /* -1 = closed */
+    struct bj_watch *watch;
+    int64_t left; /* bytes to be read yet once the process has ended; -1 = until it is closed */
+    bool full;    /* the log takes nothing until its hold moves on */
+};
+
+/* A READ that waits. */
+struct bj_reader {
+    struct bj_reader *next;
+    uint64_t id;
+    int64_t offset;
+    uint32_t maximum;
+};
+
+/* Bytes on their way to a process; who is told when they are written. */
+struct bj_input {
+    struct bj_input *next;
+    struct bj_task task;
+    size_t length, written;
+    bool close;
+    char data[];
+};
+
+/* The front may write without a record of each. */
+struct bj_attach {
+    struct bj_attach *next;
+    struct bj_task task;
+    int64_t bytes; /* that went through */
+};
+
+struct bj_process {
+    struct bj_process *next;
+    struct bj_sandbox *sandbox;
+    enum bj_process_stage stage;
+    uint32_t number, flags;
+    int32_t pid; /* inside */
+    uint16_t rows, columns;
+    char *label;
+    int64_t began;
+    struct bj_task task; /* START */
+    struct bj_stream streams[BJ_OUTPUT_STREAMS];
+    int input_fd; /* -1 = closed; of a terminal that of streams[0], with its watch */
+    struct bj_watch *input_watch;
+    struct bj_input *inputs, *last_input;
+    size_t input_bytes;
+    struct bj_output output;
+    struct bj_ending ending;
+    bool timed_out;
+    struct bj_fds handed;        /* BJ_START_PIPES: the front's, until they are sent */
+    struct bj_deadline deadline; /* its time-out; the end of draining; when it is forgotten */
+    int64_t timeout_us;
+    struct bj_reader *readers;
+    uint32_t reader_count;
+    uint64_t holder; /* id of the READ that holds; 0 = none */
+    struct bj_deadline hold_deadline;
+    struct bj_attach *attaches;
+    uint32_t attach_count;
+};
+
+struct bj_process *bj_process_find(struct bj_sandbox *sandbox, uint32_t number);
+void bj_process_start(struct bj_sandbox *sandbox, struct bj_task *task, const struct bj_act *act);
+/* Init says that a process has ended. */
+void bj_process_exited(struct bj_sandbox *sandbox, const struct bj_exited *exited);
+/* All of the sandbox's have ended with it, and are forgotten. */
+void bj_processes_end(struct bj_sandbox *sandbox, const struct bj_usage *usage);
+void bj_process_say(struct bj_process *process);
+void bj_process_state(const struct bj_process *process, struct bj_process_state *ret);
+/* What was ended is forgotten. */
+void bj_process_forget(struct bj_process *process);
+/* Has SIGKILL sent to its group. */
+void bj_process_kill(struct bj_process *process);
+
+/* stream.c: what processes write. */
+/* Takes the descriptor; watches it. */
+int bj_stream_open(struct bj_stream *stream, int fd, struct bj_error *err);
+void bj_stream_close(struct bj_stream *stream);
+/* Watches for what there is to wait for now. */
+void bj_stream_watch(struct bj_stream *stream);
+/* The process has ended: reads what is there and no more. */
+void bj_streams_finish(struct bj_process *process);
+bool bj_streams_closed(const struct bj_process *process);
+/* The hold has moved on: there is room again. */
+void bj_streams_resume(struct bj_process *process);
+/* process.c: all streams of an ended process are read. */
+void bj_process_drained(struct bj_process *process);
+
+/* read.c: READ and its hold. */
+void bj_read_ask(struct bj_keeper *keeper, uint64_t id, const struct bj_read *read);
+void bj_read_wake(struct bj_process *process);    /* there are more bytes, or the end */
+void bj_read_end_all(struct bj_process *process); /* it is forgotten */
+void bj_read_hold_passed(struct bj_deadline *deadline);
+void bj_read_front_gone(struct bj_keeper *keeper); /* its READs are void, its holds have a grace */
+void bj_read_unhold(struct bj_keeper *keeper, uint64_t id);
+
+/* input.c: INPUT, ATTACH and what comes under it. */
+void bj_input_act(struct bj_sandbox *sandbox, struct bj_task *task, const struct bj_act *act);
+int bj_input_open(struct bj_process *process, struct bj_error *err); /* watches input_fd */
+void bj_input_end(struct bj_process *process); /* nothing can be written any more */
+void bj_input_ready(struct bj_process *process);
+void bj_attach_act(struct bj_sandbox *sandbox, struct bj_task *task, const struct bj_act *act);
+void bj_attach_message(struct bj_keeper *keeper, const struct bj_message *message);
+bool bj_attach_end(struct bj_keeper *keeper, uint64_t id); /* DETACH */
+void bj_attach_front_gone(struct bj_keeper *keeper);
+void bj_attach_end_all(struct bj_process *process);
+void bj_resize_act(struct bj_sandbox *sandbox, struct bj_task *task, const struct bj_act *act);
+
+/* ---- act.c: the table of acts ---- */
+
+void bj_act_do(struct bj_keeper *keeper, const struct bj_message *message);
+
+/* descriptor.c: OPEN, CONNECT, SIGNAL, LIST: what init is asked on behalf of one act. */
+void bj_open_act(struct bj_sandbox *sandbox, struct bj_task *task, const struct bj_act *act);
+void bj_connect_act(struct bj_sandbox *sandbox, struct bj_task *task, const struct bj_act *act);
+void bj_signal_act(struct bj_sandbox *sandbox, struct bj_task *task, const struct bj_act *act);
+void bj_list_ask(struct bj_keeper *keeper, uint64_t id, const char *sandbox);
+
+/* ---- seams for what grows beside this: pool, freezer, figures, disk ---- */
+
+/* pause.c. A first version says BJ_E_UNSUPPORTED. */
+void bj_pause_act(struct bj_sandbox *sandbox, struct bj_task *task, bool pause);
+/* usage.c: the cgroup's figures, of a sandbox or (NULL) of the service. */
+void bj_usage_fill(struct bj_keeper *keeper, const struct bj_sandbox *sandbox,
+                   struct bj_usage_answer *ret);
+
+/* ---- the keeper ---- */
+
+struct bj_keeper {
+    uv_loop_t loop;
+    const struct bj_keeper_options *options;
+    struct bj_deadlines deadlines;
+    struct bj_link control, front, audit;
+    uint64_t highest;                  /* id of what came through the audit process */
+    int64_t first_number, last_number; /* of the records that acts came with */
+    int64_t audit_number;              /* of the audit process, as the supervisor counts them */
+    struct bj_outcomes outcomes;
+    struct bj_starter starter;
+    struct bj_preset_facts facts[BJ_PRESETS_MAX];
+    struct bj_sandboxes sandboxes;
+    struct bj_deadline front_lost; /* set: what the last front had asked for is to be ended */
+    struct bj_sandbox *hello;      /* the next one that a new front is to hear of */
+    bool saying_hello;
+    uint32_t serial; /* of the last sandbox planned */
+    int null_fd;
+    int files_fd; /* the program for files, sealed; -1 = there is none */
+    bool stopping;
+    int status;
+    struct bj_launcher_request request; /* large: the plan that is being made */
+    const char *strings[BJ_ACT_STRINGS];
+    char chunk[64 << 10]; /* of output, on its way from a pipe to a log */
+};
+
+/* Ends the keeper with this exit status: first its sandboxes, then the loop. */
+void bj_keeper_stop(struct bj_keeper *keeper, int status);
+/* Cuts the front off: it does not read, or sends what it must not. */
+void bj_keeper_drop_front(struct bj_keeper *keeper);
+/* The audit process is gone: says GAP. */
+void bj_keeper_audit_gone(struct bj_keeper *keeper);
+void bj_keeper_say_gap(struct bj_keeper *keeper);
+void bj_keeper_sandbox_gone(struct bj_keeper *keeper);
+
+/* sealed.c: a copy of a program in memory that nobody can change. */
+int bj_sealed_copy(const char *path, int *ret_fd, struct bj_error *err);
+
+/* hello.c */
+void bj_hello(struct bj_keeper *keeper);
+void bj_hello_go_on(struct bj_keeper *keeper);
+void bj_hello_skip(struct bj_keeper *keeper, const struct bj_sandbox *sandbox);
+
+#endif

@@ -1,0 +1,176 @@
+/*
+ * From a preset and what a client chose to a plan. The front can only name a preset and give values
+ * to options that options.def marks CLIENT, up to the service's maxima; what it says is judged
+ * here, because the front may be anybody's. What the host is, is read once for each preset.
+ */
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "keeper/keeper_internal.h"
+#include "linux/host.h"
+#include "linux/programs.h"
+#include "model/options.h"
+
+#define WORKSPACE "/workspace"
+
+int bj_preset_index(const struct bj_keeper *keeper, const char *name)
+{
+    for (uint32_t i = 0; i < keeper->options->preset_count; i++) {
+        if (bj_streq(keeper->options->presets[i].name, name))
+            return (int)i;
+    }
+    return -1;
+}
+
+/* What no sandbox of a service has otherwise: an own, empty workspace. */
+static int own_workspace(struct bj_config *config, struct bj_error *err)
+{
+    bj_free(config->workspace_path);
+    config->workspace_path = NULL;
+    config->workspace = BJ_WORKSPACE_EMPTY;
+    config->allow_home = false;
+    if (config->working_directory == NULL)
+        config->working_directory = bj_strdup(WORKSPACE);
+    if (config->working_directory == NULL)
+        return bj_fail(err, BJ_E_NO_MEMORY, "config", "out of memory");
+    return 0;
+}
+
+static int read_facts(struct bj_keeper *keeper, uint32_t preset, struct bj_error *err)
+{
+    const struct bj_config *config = &keeper->options->presets[preset].config;
+    struct bj_preset_facts *facts = &keeper->facts[preset];
+    struct bj_config asked = *config; /* borrows */
+    int result;
+
+    asked.workspace = BJ_WORKSPACE_EMPTY;
+    asked.cpu_cores = 0.01; /* what a client that asks for less of a processor needs to know */
+    facts->host = bj_alloc(sizeof *facts->host);
+    if (facts->host == NULL)
+        return bj_fail(err, BJ_E_NO_MEMORY, "keeper", "out of memory");
+    result = bj_host_read(&asked, facts->host, err);
+    if (result == 0 && config->command_whitelist != NULL) {
+        result = bj_programs_find(config, facts->host, &facts->programs, err);
+        facts->programs_known = result == 0;
+    }
+    return result;
+}
+
+int bj_plans_init(struct bj_keeper *keeper, struct bj_error *err)
+{
+    int result = 0;
+
+    for (uint32_t i = 0; i < keeper->options->preset_count && result == 0; i++) {
+        result = read_facts(keeper, i, err);
+        if (result < 0)
+            bj_error_prefix(err, "preset %s: ", keeper->options->presets[i].name);
+    }
+    return result;
+}
+
+void bj_plans_release(struct bj_keeper *keeper)
+{
+    for (uint32_t i = 0; i < BJ_PRESETS_MAX; i++) {
+        bj_free(keeper->facts[i].host);
+        bj_arena_release(&keeper->facts[i].programs.arena);
+    }
+}
+
+static int set_option(struct bj_config *config, const struct bj_config *preset, const char *key,
+                      const char *value, struct bj_error *err)
+{
+    enum bj_option_id id = bj_option_find_key(key);
+    int result;
+
+    if (id == BJ_OPT_COUNT || !bj_option_get(id)->client)
+        return bj_fail(err, BJ_E_INVALID, "config", "%s is not for clients to choose", key);
+    /* Without a value it would be copied from here, where the service's own secrets are. */
+    if (id == BJ_OPT_ENVIRONMENT && strchr(value, '=') == NULL)
+        return bj_fail(err, BJ_E_INVALID, "config", "environment: expected NAME=VALUE");
+    if (id == BJ_OPT_COMMAND_WHITELIST && preset->command_whitelist != NULL)
+        return bj_fail(err, BJ_E_DENIED, "config",
+                       "the preset lists the programs that may run; nothing can be added");
+    result = bj_config_set(config, id, value, "/", err);
+    if (result < 0)
+        bj_error_prefix(err, "%s: ", key);
+    return result;
+}
+
+/* A maximum of 0 is the preset's own value; a value of 0 is no limit, and more than any. */
+static int check_maximum(const char *key, double value, double preset, double maximum,
+                         struct bj_error *err)
+{
+    double most = maximum > preset ? maximum : preset;
+
+    if (preset == 0 || (value != 0 && value <= most))
+        return 0;
+    return bj_fail(err, BJ_E_INVALID, "config", "%s: at most %g can be had here", key, most);
+}
+
+static int check_maxima(const struct bj_keeper *keeper, const struct bj_config *config,
+                        const struct bj_config *preset, struct bj_error *err)
+{
+    const struct bj_keeper_options *options = keeper->options;
+    int result = check_maximum("resource_limits.cpu_cores", config->cpu_cores, preset->cpu_cores,
+                               options->max_cpu_cores, err);
+
+    if (result == 0)
+        result = check_maximum("resource_limits.memory_mb", (double)config->memory_mb,
+                               (double)preset->memory_mb, (double)options->max_memory_mb, err);
+    if (result == 0)
+        result = check_maximum("resource_limits.disk_mb", (double)config->disk_mb,
+                               (double)preset->disk_mb, (double)options->max_disk_mb, err);
+    if (result == 0)
+        result = check_maximum("resource_limits.max_processes", (double)config->max_processes,
+                               (double)preset->max_processes, (double)options->max_processes, err);
+    return result;
+}
+
+int bj_plans_configure(struct bj_keeper *keeper, uint32_t preset, const char *const *options,
+                       struct bj_config *ret, struct bj_error *err)
+{
+    const struct bj_config *from = &keeper->options->presets[preset].config;
+    int result = bj_config_copy(from, ret, err);
+
+    for (size_t i = 0; result == 0 && options[i] != NULL; i += 2) {
+        if (options[i + 1] == NULL || i >= 2 * BJ_SANDBOX_OPTIONS)
+            return bj_fail(err, BJ_E_INVALID, "config", "at most %d options, in pairs",
+                           BJ_SANDBOX_OPTIONS);
+        result = set_option(ret, from, options[i], options[i + 1], err);
+    }
+    if (result == 0)
+        result = own_workspace(ret, err);
+    if (result == 0)
+        result = check_maxima(keeper, ret, from, err);
+    if (result == 0)
+        result = bj_config_settle(ret, NULL, err);
+    if (result == 0)
+        result = bj_config_check_enforced(ret, err);
+    if (result == 0 && ret->sandbox_type != BJ_SANDBOX_NATIVE)
+        result = bj_fail(err, BJ_E_UNSUPPORTED, "config",
+                         "the service makes sandboxes of sandbox_type native only");
+    return result;
+}
+
+int bj_plans_make(struct bj_keeper *keeper, uint32_t preset, const struct bj_config *config,
+                  struct bj_degradations *degraded, struct bj_error *err)
+{
+    struct bj_preset_facts *facts = &keeper->facts[preset];
+    struct bj_programs own = {0};
+    const struct bj_programs *programs = NULL;
+    int result = 0;
+
+    if (config->command_whitelist != NULL && facts->programs_known)
+        programs = &facts->programs;
+    if (config->command_whitelist != NULL && programs == NULL) {
+        result = bj_programs_find(config, facts->host, &own, err);
+        programs = &own;
+    }
+    facts->host->serial = ++keeper->serial;
+    if (result == 0)
+        result = bj_plan_make(config, facts->host, programs, &keeper->request.plan, degraded, err);
+    bj_arena_release(&own.arena);
+    return result;
+}

@@ -1,0 +1,59 @@
+/* Watched descriptors. */
+#include "keeper/watch.h"
+
+#include "base/mem.h"
+
+struct bj_watch {
+    uv_poll_t poll;
+    bj_watch_fn fn;
+    void *context;
+    int events;
+};
+
+int bj_watch_new(uv_loop_t *loop, int fd, bj_watch_fn fn, void *context, struct bj_watch **ret,
+                 struct bj_error *err)
+{
+    struct bj_watch *watch = bj_alloc(sizeof *watch);
+
+    if (watch == NULL)
+        return bj_fail(err, BJ_E_NO_MEMORY, "watch", "out of memory");
+    if (uv_poll_init(loop, &watch->poll, fd) != 0) {
+        bj_free(watch);
+        return bj_fail(err, BJ_E_SYSTEM, "watch", "cannot watch descriptor %d", fd);
+    }
+    watch->poll.data = watch;
+    watch->fn = fn;
+    watch->context = context;
+    *ret = watch;
+    return 0;
+}
+
+static void closed(uv_handle_t *handle)
+{
+    bj_free(handle->data);
+}
+
+void bj_watch_free(struct bj_watch *watch)
+{
+    if (watch == NULL)
+        return;
+    uv_close((uv_handle_t *)&watch->poll, closed);
+}
+
+static void ready(uv_poll_t *poll, int status, int events)
+{
+    struct bj_watch *watch = poll->data;
+
+    watch->fn(watch->context, status < 0 ? 0 : events);
+}
+
+void bj_watch_for(struct bj_watch *watch, int events)
+{
+    if (watch->events == events)
+        return;
+    watch->events = events;
+    if (events == 0)
+        uv_poll_stop(&watch->poll);
+    else
+        uv_poll_start(&watch->poll, events, ready);
+}

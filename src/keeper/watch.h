@@ -1,0 +1,26 @@
+/*
+ * A descriptor that the loop watches, for something that may be freed at any moment: libuv wants
+ * its handle until a turn later, so the handle has a life of its own.
+ */
+#ifndef BJ_KEEPER_WATCH_H
+#define BJ_KEEPER_WATCH_H
+
+#include <uv.h>
+
+#include "base/error.h"
+
+struct bj_watch;
+
+/* UV_READABLE, UV_WRITABLE and UV_DISCONNECT, or 0 after an error of the descriptor's. */
+typedef void (*bj_watch_fn)(void *context, int events);
+
+/* Watches for nothing yet. The descriptor stays the caller's and becomes non-blocking. */
+int bj_watch_new(uv_loop_t *loop, int fd, bj_watch_fn fn, void *context, struct bj_watch **ret,
+                 struct bj_error *err);
+/* Nothing is called any more from here on; the descriptor is closed after. NULL is fine. */
+void bj_watch_free(struct bj_watch *watch);
+
+/* What to watch for from now on; 0 = nothing. */
+void bj_watch_for(struct bj_watch *watch, int events);
+
+#endif
