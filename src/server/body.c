@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "model/json_read.h"
+#include "server/transfer.h"
 
 bool bj_body_begin(struct bj_connection *connection)
 {
@@ -15,6 +16,8 @@ bool bj_body_add(struct bj_connection *connection, const char *data, size_t leng
 {
     struct bj_server *server = connection->server;
 
+    if (connection->transfer != NULL)
+        return bj_transfer_add(connection, data, length);
     if (connection->body.length + length > BJ_REQUEST_MAX) {
         bj_refuse(connection, BJ_E_LIMIT, 0, NULL, "a request's body may have %d bytes",
                   BJ_REQUEST_MAX);

@@ -15,6 +15,7 @@
 #include "base/fault.h"
 #include "base/mem.h"
 #include "server/tls.h"
+#include "server/transfer.h"
 
 #define KEEP_OUT  (16 << 10) /* bytes of an empty buffer that a connection keeps */
 #define LINGER_MS 2000
@@ -207,11 +208,23 @@ static void on_readable(struct bj_connection *connection)
     case BJ_PHASE_BODY:
         read_body(connection);
         break;
+    case BJ_PHASE_TRANSFER:
+        bj_transfer_readable(connection);
+        break;
     case BJ_PHASE_LINGER:
         read_nothing(connection);
         break;
     default:
         break;
+    }
+}
+
+void bj_connection_kick(struct bj_connection *connection)
+{
+    while (connection->ssl != NULL && connection->events & UV_READABLE &&
+           connection->phase != BJ_PHASE_CLOSED && SSL_pending(connection->ssl) > 0) {
+        on_readable(connection);
+        bj_connection_watch(connection);
     }
 }
 
@@ -265,13 +278,18 @@ static ssize_t send_some(struct bj_connection *connection, const void *data, siz
     return sent;
 }
 
+void bj_connection_count_sent(struct bj_connection *connection, size_t length)
+{
+    connection->sent += length;
+    connection->server->counts.sent += length;
+}
+
 /* What was sent goes from the buffer, which is given back when it is empty and large. */
 static void drop_sent(struct bj_connection *connection, size_t sent)
 {
     struct bj_buf *out = &connection->out;
 
-    connection->sent += sent;
-    connection->server->counts.sent += sent;
+    bj_connection_count_sent(connection, sent);
     connection->out_sent += sent;
     if (connection->out_sent < out->length) {
         if (connection->out_sent > BJ_HTTP_PENDING && connection->out_sent > out->length / 2) {
@@ -325,8 +343,7 @@ void bj_connection_send(struct bj_connection *connection, const void *data, size
         sent = sent < 0 ? 0 : sent;
         drop_sent(connection, (size_t)sent < head ? (size_t)sent : head);
         sent -= (size_t)sent < head ? sent : (ssize_t)head;
-        connection->sent += (uint64_t)sent;
-        connection->server->counts.sent += (uint64_t)sent;
+        bj_connection_count_sent(connection, (size_t)sent);
     }
     bj_connection_put(connection, (const char *)data + sent, length - (size_t)sent);
 }
@@ -339,6 +356,7 @@ static int wanted_events(const struct bj_connection *connection)
 
     if (bj_connection_pending(connection) > 0 || connection->ssl_wants_write)
         events |= UV_WRITABLE;
+    events |= bj_transfer_events(connection) & UV_WRITABLE;
     if (connection->input_ended)
         return events;
     switch (connection->phase) {
@@ -349,6 +367,9 @@ static int wanted_events(const struct bj_connection *connection)
         break;
     case BJ_PHASE_HANDLER:
         events |= connection->in_end < BJ_IN_SIZE ? UV_READABLE : UV_DISCONNECT;
+        break;
+    case BJ_PHASE_TRANSFER:
+        events |= bj_transfer_events(connection);
         break;
     case BJ_PHASE_CLOSED:
         return 0;
@@ -365,6 +386,8 @@ void bj_connection_watch(struct bj_connection *connection)
     if (!connection->handle_open || connection->phase == BJ_PHASE_CLOSED)
         return;
     events = wanted_events(connection);
+    if (events & UV_READABLE && connection->ssl != NULL && SSL_pending(connection->ssl) > 0)
+        mark_dirty(connection);
     if (events == connection->events)
         return;
     connection->events = events;
@@ -385,13 +408,11 @@ static void on_poll(uv_poll_t *poll, int status, int events)
     } else {
         if (events & UV_WRITABLE)
             bj_connection_flush(connection);
+        if (events & UV_WRITABLE)
+            bj_transfer_writable(connection);
         if (events & (UV_READABLE | UV_WRITABLE) && connection->phase == BJ_PHASE_HANDSHAKE)
             on_readable(connection);
         else if (events & UV_READABLE)
-            on_readable(connection);
-        /* TLS may hold decrypted bytes that no event will tell of. */
-        while (connection->ssl != NULL && connection->events & UV_READABLE &&
-               connection->phase != BJ_PHASE_CLOSED && SSL_pending(connection->ssl) > 0)
             on_readable(connection);
         if (events & UV_DISCONNECT && connection->phase != BJ_PHASE_CLOSED)
             end_input(connection);
@@ -416,6 +437,7 @@ void bj_connection_renew(struct bj_connection *connection)
                                                                            : options->head_ms;
         break;
     case BJ_PHASE_BODY:
+    case BJ_PHASE_TRANSFER:
         wait = options->progress_ms;
         break;
     case BJ_PHASE_LINGER:
@@ -440,7 +462,8 @@ void bj_connection_set_phase(struct bj_connection *connection, enum bj_phase pha
 static bool is_slow_reader(struct bj_connection *connection, uint64_t now)
 {
     const struct bj_server_options *options = &connection->server->options;
-    bool waits = bj_connection_pending(connection) > 0;
+    bool waits =
+        bj_connection_pending(connection) > 0 || bj_transfer_events(connection) & UV_WRITABLE;
     bool was_waiting = connection->was_pending;
 
     connection->was_pending = waits;
@@ -479,7 +502,19 @@ void bj_connection_check(struct bj_connection *connection, uint64_t now)
         bj_connection_close(connection);
         return;
     }
+    /* It is not the client who is slow when nothing is asked of it. */
+    if (connection->phase == BJ_PHASE_TRANSFER &&
+        (!(bj_transfer_events(connection) & UV_READABLE) ||
+         connection->received - connection->progress_mark >= options->progress_bytes)) {
+        bj_connection_renew(connection);
+        return;
+    }
     connection->server->counts.timed_out++;
+    if (connection->phase == BJ_PHASE_TRANSFER) {
+        connection->keep_alive = false;
+        bj_transfer_stop(connection, BJ_E_TIMEOUT);
+        return;
+    }
     if ((connection->phase == BJ_PHASE_HEAD && connection->in_end > 0) ||
         connection->phase == BJ_PHASE_BODY)
         time_out_request(connection);
@@ -520,8 +555,13 @@ void bj_connection_close(struct bj_connection *connection)
         SSL_free(connection->ssl);
         connection->ssl = NULL;
     }
-    close(connection->fd);
-    connection->fd = -1;
+    if (bj_transfer_has_socket(connection)) {
+        shutdown(connection->fd, SHUT_RDWR);
+    } else {
+        close(connection->fd);
+        connection->fd = -1;
+    }
+    bj_transfer_stop(connection, BJ_E_ENDED);
     bj_response_gone(connection);
 }
 
@@ -529,7 +569,7 @@ void bj_connection_leave(struct bj_connection *connection)
 {
     connection->busy--;
     if (connection->busy > 0 || connection->handle_open || connection->exchange_open ||
-        connection->dirty || connection->dead)
+        connection->transfer != NULL || connection->dirty || connection->dead)
         return;
     connection->dead = true;
     bj_server_forget(connection);

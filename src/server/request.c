@@ -297,8 +297,17 @@ bool bj_request_feed(struct bj_connection *connection, char *data, size_t length
     }
     memcpy(connection->in + connection->in_end, data + taken, rest);
     connection->in_end += rest;
-    dispatch(connection);
+    if (connection->transfer == NULL)
+        dispatch(connection);
     return !connection->refused;
+}
+
+void bj_request_feed_rest(struct bj_connection *connection)
+{
+    connection->parsed += parse(connection, connection->in + connection->parsed,
+                                connection->in_end - connection->parsed);
+    if (connection->refused || !connection->message_done)
+        connection->in_end = connection->parsed;
 }
 
 void bj_request_release(struct bj_connection *connection)

@@ -11,6 +11,7 @@
 
 #include "base/str.h"
 #include "server/access.h"
+#include "server/transfer.h"
 
 #define HEAD_LINE_MAX 512
 
@@ -187,6 +188,7 @@ static void finish(struct bj_connection *connection)
 {
     bj_connection_enter(connection);
     connection->ended = true;
+    bj_transfer_abandon(connection);
     connection->server->counts.answers[connection->status / 100 % 6]++;
     bj_access_log(connection);
     if (!connection->processing)
@@ -308,7 +310,8 @@ void bj_response_drained(struct bj_connection *connection)
 {
     if (connection->phase == BJ_PHASE_HEAD && !connection->processing && connection->in_end > 0)
         bj_request_process(connection);
-    if (!connection->draining || bj_connection_pending(connection) >= BJ_HTTP_PENDING / 2)
+    if (!connection->draining || connection->transfer != NULL ||
+        bj_connection_pending(connection) >= BJ_HTTP_PENDING / 2)
         return;
     connection->draining = false;
     if (connection->drain != NULL)
@@ -352,4 +355,6 @@ const struct bj_exchange_server bj_exchange_functions = {
     .end = end,
     .reset = reset,
     .on_gone = on_gone,
+    .send_file = bj_transfer_send,
+    .receive_file = bj_transfer_receive,
 };

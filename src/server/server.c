@@ -16,6 +16,7 @@
 #include "base/fault.h"
 #include "base/fd.h"
 #include "base/mem.h"
+#include "server/transfer.h"
 
 #define TICK_MS 250
 
@@ -232,6 +233,7 @@ static void on_prepare(uv_prepare_t *prepare)
 {
     struct bj_server *server = prepare->data;
 
+    bj_transfers_finish(server);
     while (server->dirty != NULL) {
         struct bj_connection *connection = server->dirty;
 
@@ -239,6 +241,7 @@ static void on_prepare(uv_prepare_t *prepare)
         connection->dirty = false;
         bj_connection_enter(connection);
         bj_connection_flush(connection);
+        bj_connection_kick(connection);
         bj_connection_leave(connection);
     }
     free_dead(server);

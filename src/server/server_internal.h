@@ -5,13 +5,15 @@
  * is always in one phase:
  *
  *     HANDSHAKE ─▶ HEAD ─▶ BODY ─▶ HANDLER ─▶ HEAD …        (TLS; keep-alive)
+ *                   │                 ├─▶ TRANSFER ─▶ HANDLER
  *                   │                 ├─▶ WEBSOCKET, SPLICE ─▶ CLOSED
  *                   └─────────────────┴─▶ LINGER ─▶ CLOSED
  *
  * HEAD: the parser collects a head. BODY: it is checked, and a JSON body is gathered. HANDLER: the
  * handler has the exchange; bytes of the next request may already wait in the buffer, no more than
- * fit there. LINGER: all was said, and what still comes is thrown away for a moment, since closing
- * with unread input would make the kernel drop what the client has not read yet.
+ * fit there. TRANSFER: the body goes to a file or pipe (transfer.c). LINGER: all was said, and what
+ * still comes is thrown away for a moment, since closing with unread input would make the kernel
+ * drop what the client has not read yet.
  *
  * A connection lives as long as its socket or its exchange, whichever is longer.
  */
@@ -32,6 +34,7 @@ enum bj_phase {
     BJ_PHASE_HEAD,
     BJ_PHASE_BODY,
     BJ_PHASE_HANDLER,
+    BJ_PHASE_TRANSFER,
     BJ_PHASE_WEBSOCKET,
     BJ_PHASE_SPLICE,
     BJ_PHASE_LINGER,
@@ -157,7 +160,8 @@ struct bj_server {
     struct bj_connection *connections, *dirty, *dead;
     uv_timer_t tick;
     uv_prepare_t flush;
-    unsigned handles; /* of its own that are open */
+    struct bj_transfer *finished; /* transfers that somebody is to be told of */
+    unsigned handles;             /* of its own that are open */
     bool stopping, stopped;
     uint64_t stop_deadline;
     void (*on_stopped)(void *context);
@@ -194,6 +198,9 @@ void bj_connection_puts(struct bj_connection *connection, const char *text);
 /* The same for much: what the socket takes at once is not copied. */
 void bj_connection_send(struct bj_connection *connection, const void *data, size_t length);
 void bj_connection_flush(struct bj_connection *connection);
+void bj_connection_count_sent(struct bj_connection *connection, size_t length);
+/* Takes what TLS has decrypted already, of which no event tells. */
+void bj_connection_kick(struct bj_connection *connection);
 size_t bj_connection_pending(const struct bj_connection *connection);
 /* Bytes, 0 at the end of input, -1 with errno; EAGAIN: none yet. */
 ssize_t bj_connection_receive(struct bj_connection *connection, void *data, size_t size);
@@ -230,6 +237,8 @@ void bj_request_release(struct bj_connection *connection);
 void bj_request_over(struct bj_connection *connection);
 /* Bytes of a body that were read into another buffer than the connection's own. False: refused. */
 bool bj_request_feed(struct bj_connection *connection, char *data, size_t length);
+/* The same of those that came with the head. */
+void bj_request_feed_rest(struct bj_connection *connection);
 
 /* ---- head.c ---- */
 /* Checks the head and finds its route; false: connection->refusal says why not. */

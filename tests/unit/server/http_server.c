@@ -4,6 +4,7 @@
  * standard input ends.
  *
  *     http-server [--tcp] [--unix PATH] [--tls CERTIFICATE KEY] [--no-key] [--peers] [--log]
+ *                 [--files DIRECTORY]
  *                 [--OPTION NUMBER]…        options of bj_server_options: head-ms …
  */
 #include <arpa/inet.h>
@@ -14,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -147,6 +149,85 @@ static void handle_later(struct bj_exchange *exchange, struct bj_service *servic
     uv_timer_start(&later->timer, on_later, 300, 0);
 }
 
+/* ---- Files: /file/NAME in the directory that --files names; a pipe there blocks as pipes do ----
+ */
+
+static int files_fd = -1;
+
+struct copy {
+    struct bj_exchange *exchange;
+    int fd;
+};
+
+static void on_sent(void *context, int result, int64_t bytes, const struct bj_error *err)
+{
+    struct copy *copy = context;
+
+    (void)bytes;
+    (void)err;
+    close(copy->fd);
+    if (result < 0)
+        bj_exchange_reset(copy->exchange);
+    else
+        bj_exchange_end(copy->exchange);
+    free(copy);
+}
+
+static struct copy *open_file(struct bj_exchange *exchange, int flags)
+{
+    struct copy *copy = calloc(1, sizeof *copy);
+    struct bj_error err;
+
+    copy->exchange = exchange;
+    copy->fd = openat(files_fd, exchange->parameters[0], flags | O_CLOEXEC | O_NONBLOCK, 0600);
+    if (copy->fd >= 0)
+        return copy;
+    bj_fail(&err, BJ_E_NOT_FOUND, "open", "no such file");
+    bj_exchange_fail(exchange, &err);
+    free(copy);
+    return NULL;
+}
+
+static void handle_download(struct bj_exchange *exchange, struct bj_service *service)
+{
+    struct copy *copy = open_file(exchange, O_RDONLY);
+    char length[24];
+    struct stat status;
+
+    (void)service;
+    if (copy == NULL)
+        return;
+    fstat(copy->fd, &status);
+    if (S_ISREG(status.st_mode)) {
+        snprintf(length, sizeof length, "%lld", (long long)status.st_size);
+        bj_exchange_set_header(exchange, "Content-Length", length);
+    }
+    bj_exchange_begin(exchange, 200, "application/octet-stream");
+    bj_exchange_send_file(exchange, copy->fd, 0, S_ISREG(status.st_mode) ? status.st_size : -1,
+                          on_sent, copy);
+}
+
+static void on_received(void *context, int result, int64_t bytes, const struct bj_error *err)
+{
+    struct copy *copy = context;
+
+    close(copy->fd);
+    if (result < 0)
+        bj_exchange_fail(copy->exchange, err);
+    else
+        bj_exchange_json(copy->exchange, 200, json_pack("{s:I}", "bytes", (json_int_t)bytes));
+    free(copy);
+}
+
+static void handle_upload(struct bj_exchange *exchange, struct bj_service *service)
+{
+    struct copy *copy = open_file(exchange, O_WRONLY | O_CREAT | O_TRUNC);
+
+    (void)service;
+    if (copy != NULL)
+        bj_exchange_receive_file(exchange, copy->fd, 2ll << 30, on_received, copy);
+}
+
 static void handle_counts(struct bj_exchange *exchange, struct bj_service *service)
 {
     struct bj_server_counts counts;
@@ -178,6 +259,8 @@ static const struct bj_route routes[] = {
      .body = BJ_BODY_JSON,
      .scope = BJ_SCOPE_EXECUTE,
      .request = &value_schema},
+    {.method = "GET", .path = "/file/", .handler = handle_download},
+    {.method = "PUT", .path = "/file/", .handler = handle_upload, .body = BJ_BODY_RAW},
     {.method = "PUT", .path = "/ignored", .handler = handle_echo, .body = BJ_BODY_RAW},
 };
 
@@ -338,6 +421,8 @@ int main(int argc, char **argv)
             options.gate.peer = find_peer;
         } else if (bj_streq(argv[i], "--log")) {
             bj_log_choose(&log, "server=info", NULL);
+        } else if (bj_streq(argv[i], "--files") && i + 1 < argc) {
+            files_fd = open(argv[++i], O_DIRECTORY | O_RDONLY | O_CLOEXEC);
         } else if (bj_streq(argv[i], "--tls") && i + 2 < argc) {
             if (bj_tls_new(argv[i + 1], argv[i + 2], &tls, &err) < 0) {
                 fprintf(stderr, "http-server: %s\n", err.message);
