@@ -79,6 +79,23 @@
 #define BJ_HTTP_LISTENERS_MAX   32          /* addresses that a server listens on */
 #define BJ_HTTP_ACCEPT_MAX      16          /* connections taken from one of them at one turn */
 
+/* What belljar-files does with files, inside the sandbox (files/files.h). */
+#define BJ_FILES_PATH_MAX    (64 << 10) /* bytes of a path that is told */
+#define BJ_FILES_RECORD_MAX  (4 << 20)  /* bytes of one record */
+#define BJ_FILES_DEPTH_MAX   256        /* levels of directories */
+#define BJ_FILES_NAMES_MAX   (64 << 20) /* bytes of names held while walking */
+#define BJ_FILES_KEPT_MAX    (64 << 20) /* bytes held of what is sorted */
+#define BJ_FILES_LISTED_MAX  64         /* values of one option */
+#define BJ_FILES_USERS_MAX   (1 << 20)  /* bytes of the sandbox's passwd and group files */
+#define BJ_FILES_XATTRS_MAX  (64 << 10) /* bytes of names, and of one value */
+#define BJ_FILES_PATTERN_MAX 4096       /* bytes of a pattern */
+#define BJ_FILES_SEGMENTS    64         /* names in a pattern for paths */
+#define BJ_FILES_BRACES_MAX  128        /* patterns that braces make of one */
+#define BJ_FILES_LINE_MAX    (1 << 20)  /* bytes of a line searched; longer ones are parted */
+#define BJ_FILES_WATCHES_MAX 65536      /* directories watched at once */
+#define BJ_FILES_LINKS_MAX   65536      /* files with several names remembered by tar-out */
+#define BJ_FILES_TIME_MS     30000      /* spent on looking, unless told otherwise */
+
 /* The analysis of shell text (policy/shell*.c). What is beyond is said, never taken for harmless.
  */
 #define BJ_SHELL_TEXT_MAX     (64 << 10) /* bytes of a text, here-documents and all */

@@ -44,6 +44,8 @@
 #ifndef BJ_FILES_FILES_H
 #define BJ_FILES_FILES_H
 
+#include "base/limits.h"
+
 /*
  * X(name, function, arguments, what it does). Arguments: at least and at most.
  *
@@ -72,12 +74,12 @@
  * with NUL are skipped. --fixed: PATTERN is plain text; --ignore-case; --multiline: . matches
  * newlines, and matches may span lines; --glob (repeatable; with ! in front: not these; without a
  * slash it is about names alone); --exclude=NAME (repeatable): directories not to enter; --limit
- *              --mode=content  {"path","line","column","text","match":true,"from","to"}: from, to
+ *              --show=content  {"path","line","column","text","match":true,"from","to"}: from, to
  * are bytes of the first match in text; "cut":true where text was longer than
  *                          --line-bytes (2000). --before, --after: that many lines around,
  * "match":false
- *              --mode=files    {"path","mtime_ns"}; --order=newest
- *              --mode=count    {"path","count"}
+ *              --show=files    {"path","mtime_ns"}; --order=newest
+ *              --show=count    {"path","count"}
  *                          end has "matches", "files" (with a match), "searched", "skipped"
  * usage PATH               no record; end has "bytes", "allocated", "files", "directories",
  * "others", and of the file system: "total", "free", "inodes", "inodes_free" hash PATH …
@@ -113,40 +115,42 @@
     X("watch", watch, 1, 1, "tell what changes in a directory")
 
 /*
- * X(name, field, kind, minimum, maximum or choices, default, what it is)
+ * X(name, field, kind, minimum, maximum, choices, what it is)
  *
- * FLAG has no value, NUMBER a decimal one within bounds, OCTAL likewise, CHOICE one of a list of
- * words (the field is its index), LIST may be given several times, TEXT once.
+ * FLAG has no value; NUMBER a decimal one within bounds, OCTAL likewise; CHOICE is one of the words
+ * in "choices", the first of which is the default; TEXT may be given once, LIST several times. What
+ * is not given is 0 or empty, which means the default said here.
  */
 #define BJ_FILES_OPTIONS(X)                                                                        \
-    X("limit", limit, NUMBER, 1, 1000000, 10000, "records at most")                                \
-    X("entries", entries, NUMBER, 1, 100000000, 2000000, "entries looked at, at most")             \
-    X("depth", depth, NUMBER, 1, 256, 0, "levels below the path; list: 1, else 256")               \
-    X("time", time, NUMBER, 1, 86400000, 0, "milliseconds; tar, copy, remove, watch: no limit")    \
-    X("bytes", bytes, NUMBER, 0, INT64_MAX, 0, "of content at most; 0 = no limit")                 \
-    X("mode", mode, TEXT, 0, 0, 0, "mkdir: octal permissions; search: content, files, count")      \
-    X("old", old, NUMBER, 1, 16777216, 0, "edit: bytes of the text to be replaced")                \
-    X("before", before, NUMBER, 0, 1000, 0, "lines of context before a match")                     \
-    X("after", after, NUMBER, 0, 1000, 0, "lines of context behind a match")                       \
-    X("line-bytes", line_bytes, NUMBER, 1, 65536, 2000, "of a line shown")                         \
-    X("algorithm", algorithm, TEXT, 0, 0, 0, "of a digest")                                        \
-    X("order", order, TEXT, 0, 0, 0, "newest or name")                                             \
-    X("type", type, TEXT, 0, 0, 0, "glob: file or directory")                                      \
-    X("xattrs", xattrs, TEXT, 0, 0, 0, "prefix of extended attributes, such as user.")             \
-    X("glob", globs, LIST, 0, 64, 0, "search: only files that match")                              \
-    X("exclude", excludes, LIST, 0, 64, 0, "names of directories not to enter")                    \
-    X("follow", follow, FLAG, 0, 0, 0, "stat: follow a link")                                      \
-    X("parents", parents, FLAG, 0, 0, 0, "make the parents of the destination")                    \
-    X("keep", keep, FLAG, 0, 0, 0, "replace nothing that exists")                                  \
-    X("recursive", recursive, FLAG, 0, 0, 0, "with all that is below")                             \
-    X("missing", missing, FLAG, 0, 0, 0, "remove: nothing there is fine")                          \
-    X("all", all, FLAG, 0, 0, 0, "edit: every place")                                              \
-    X("ignore-case", ignore_case, FLAG, 0, 0, 0, "letters match in either case")                   \
-    X("fixed", fixed, FLAG, 0, 0, 0, "search: the pattern is plain text")                          \
-    X("multiline", multiline, FLAG, 0, 0, 0, "search: matches may span lines")                     \
-    X("contents", contents, FLAG, 0, 0, 0, "tar-out: without the path's own name")                 \
-    X("gzip", gzip, FLAG, 0, 0, 0, "tar-out: compressed")                                          \
-    X("entry", entry, FLAG, 0, 0, 0, "watch: with the entry's fields")
+    X("limit", limit, NUMBER, 1, 1000000, "", "records at most; 10000")                            \
+    X("entries", entries, NUMBER, 1, 100000000, "", "entries looked at, at most; 2000000")         \
+    X("depth", depth, NUMBER, 1, 256, "", "levels below the path; 256")                            \
+    X("time", time, NUMBER, 1, 86400000, "", "milliseconds; 30000, what changes things: no limit") \
+    X("bytes", bytes, NUMBER, 1, INT64_MAX, "", "of content at most; no limit")                    \
+    X("mode", mode, OCTAL, 0, 01777, "", "mkdir: permissions; 0755")                               \
+    X("old", old, NUMBER, 1, BJ_CONTENT_MAX, "", "edit: bytes of the text to be replaced")         \
+    X("before", before, NUMBER, 0, 1000, "", "lines of context before a match")                    \
+    X("after", after, NUMBER, 0, 1000, "", "lines of context behind a match")                      \
+    X("line-bytes", line_bytes, NUMBER, 1, 65536, "", "of a line shown; 2000")                     \
+    X("show", show, CHOICE, 0, 0, "content\0files\0count\0", "search: what is told")               \
+    X("algorithm", algorithm, CHOICE, 0, 0, "sha256\0sha1\0sha512\0md5\0", "of a digest")          \
+    X("order", order, CHOICE, 0, 0, "default\0newest\0name\0", "glob: newest; search: name")       \
+    X("type", type, CHOICE, 0, 0, "any\0file\0directory\0", "glob: of this type only")             \
+    X("xattrs", xattrs, TEXT, 0, 0, "", "prefix of extended attributes, such as user.")            \
+    X("glob", globs, LIST, 0, 0, "", "search: only files that match")                              \
+    X("exclude", excludes, LIST, 0, 0, "", "names of directories not to enter")                    \
+    X("follow", follow, FLAG, 0, 0, "", "stat: follow a link")                                     \
+    X("parents", parents, FLAG, 0, 0, "", "make the parents of the destination")                   \
+    X("keep", keep, FLAG, 0, 0, "", "replace nothing that exists")                                 \
+    X("recursive", recursive, FLAG, 0, 0, "", "with all that is below")                            \
+    X("missing", missing, FLAG, 0, 0, "", "remove: nothing there is fine")                         \
+    X("all", all, FLAG, 0, 0, "", "edit: every place")                                             \
+    X("ignore-case", ignore_case, FLAG, 0, 0, "", "letters match in either case")                  \
+    X("fixed", fixed, FLAG, 0, 0, "", "search: the pattern is plain text")                         \
+    X("multiline", multiline, FLAG, 0, 0, "", "search: matches may span lines")                    \
+    X("contents", contents, FLAG, 0, 0, "", "tar-out: without the path's own name")                \
+    X("gzip", gzip, FLAG, 0, 0, "", "tar-out: compressed")                                         \
+    X("entry", entry, FLAG, 0, 0, "", "watch: with the entry's fields")
 
 /* The program. Returns its exit status; uses descriptors 0, 1 and 2 only. */
 int bj_files_main(int argc, char **argv);
