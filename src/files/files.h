@@ -39,62 +39,72 @@
  * and /etc/group, else the number. All is of the path itself, not of what a link leads to. A
  * symlink has in addition "target" (its text), "target_path" (absolute, all links followed),
  * "target_type" and "target_mode"; the last three are null where it leads nowhere. --xattrs=PREFIX
- * adds "xattrs":{"user.x":"value"} for names that begin so, and "xattrs_encoded" as for paths.
+ * adds "xattrs":{"user.x":{"value":"…"}} for names that begin so, with "value_encoded" as for
+ * paths.
  */
 #ifndef BJ_FILES_FILES_H
 #define BJ_FILES_FILES_H
 
 #include "base/limits.h"
 
+/* clang-format off */
 /*
- * X(name, function, arguments, what it does). Arguments: at least and at most.
+ * X(name, function, arguments at least, at most, what it does)
  *
- * stat PATH                one entry. --follow: of what a link leads to
- * list DIRECTORY           entries below it: a directory, then its children; byte by byte in the
- * order of their names. Links are not descended into, but PATH itself may be one.
- *                          --depth (1), --limit
- * mkdir PATH               with its parents, 0755 or --mode for the last; the entry of PATH with
- *                          "created": false where it was a directory already
- * move FROM TO             the entry of TO. --parents makes those of TO. --keep: TO must not exist
- *                          (CONFLICT). TO is the new name, never a directory to move into
- * copy FROM TO             likewise; directories with all that is in them; links as links; special
- *                          files are left out and counted: end has "copied", "skipped"
- * remove PATH              end has "removed". A directory that is not empty needs --recursive
- *                          (CONFLICT). --missing: it is no error if there is none
- * chmod MODE PATH          octal, no set-id bits. --recursive. end has "changed"
- * chown OWNER PATH         "user", "user:group" or ":group", names or numbers. --recursive
- * xattr PATH NAME=VALUE …  sets extended attributes; --xattrs=PREFIX first removes those that begin
- * so edit PATH                standard input is --old bytes of the text to be replaced and then the
- * text that replaces it. It must be there exactly once (NOT_FOUND, CONFLICT) or, with --all, at
- * least once. end has "replaced", "line" (of the first), "size" glob PATTERN DIRECTORY   entries
- * below it that match: * ? [a-z] [!a-z] {a,b} ** \x; newest first. PATTERN may be absolute.
- * --limit, --ignore-case, --type=file|directory,
- *                          --order=name
- * search PATTERN PATH      in a file or all files of a tree, as PCRE2 sees it, line by line. Files
- * with NUL are skipped. --fixed: PATTERN is plain text; --ignore-case; --multiline: . matches
- * newlines, and matches may span lines; --glob (repeatable; with ! in front: not these; without a
- * slash it is about names alone); --exclude=NAME (repeatable): directories not to enter; --limit
- *              --show=content  {"path","line","column","text","match":true,"from","to"}: from, to
- * are bytes of the first match in text; "cut":true where text was longer than
- *                          --line-bytes (2000). --before, --after: that many lines around,
- * "match":false
- *              --show=files    {"path","mtime_ns"}; --order=newest
- *              --show=count    {"path","count"}
- *                          end has "matches", "files" (with a match), "searched", "skipped"
- * usage PATH               no record; end has "bytes", "allocated", "files", "directories",
- * "others", and of the file system: "total", "free", "inodes", "inodes_free" hash PATH …
- * {"path","algorithm","hash","size"}; --algorithm=sha256, sha1, sha512, md5 tar-out PATH … a pax
- * archive to standard output; each PATH under its own last name, or with
- *                          --contents what is in it. --gzip. Records {"skipped":…,"path"} for what
- * could not be read and special files; end has "entries", "bytes" tar-in DIRECTORY         from
- * standard input: tar, pax, gzip'ed or not; DIRECTORY is made. Refuses what would leave DIRECTORY,
- * passes through links, is a device, FIFO or has set-id bits: INVALID, and what was unpacked before
- * stays. --keep: existing files are an error. --bytes, --entries. end has "entries", "bytes" watch
- * DIRECTORY          {"start":true}, then {"event","path","name","directory":bool}, name relative
- * to DIRECTORY; event: create, write, remove, rename (the old name; the new one is a create),
- * chmod, overflow (some were lost; no path). --recursive: later directories too. --entry: with the
- * entry's fields, where it still is. Runs until it is killed, or ends when DIRECTORY is gone
+ * stat PATH           One entry. --follow: of what a link leads to.
+ * list DIRECTORY      Entries below it: a directory, then its children; in the order of the bytes of
+ *                     their names. Links are not descended into, but DIRECTORY itself may be one.
+ *                     --depth (1), --limit.
+ * mkdir PATH          With its parents, 0755, or --mode for the last. The entry of PATH with
+ *                     "created":false where it was a directory already.
+ * move FROM TO        The entry of TO. --parents makes those of TO. --keep: TO must not exist
+ *                     (CONFLICT). TO is the new name, never a directory to move into.
+ * copy FROM TO        Likewise; directories with all that is in them, links as links. Special files
+ *                     are left out. end: "copied", "skipped".
+ * remove PATH         A directory that is not empty needs --recursive (CONFLICT). --missing: it is no
+ *                     error if there is none. end: "removed".
+ * chmod MODE PATH     Octal, no set-id bits. --recursive. end: "changed".
+ * chown OWNER PATH    "user", "user:group" or ":group", names or numbers. --recursive. end: "changed".
+ * xattr PATH USER.NAME=VALUE …
+ *                     Sets extended attributes; --xattrs=PREFIX first removes those that begin so.
+ *                     The entry.
+ * edit PATH           Standard input: --old bytes that are the text to be replaced, then the text that
+ *                     replaces it, to the end. It must be there exactly once (NOT_FOUND, CONFLICT)
+ *                     or, with --all, at least once. end: "replaced", "line" (of the first), "size".
+ * glob PATTERN DIRECTORY
+ *                     Entries below it that match: * ? [a-z] [!a-z] {a,b} ** \x; newest first.
+ *                     PATTERN may be absolute. --limit, --ignore-case, --type, --exclude, --order=name.
+ * search PATTERN PATH In a file, or all files of a tree, as PCRE2 matches, line by line. Files with NUL
+ *                     are skipped. --fixed: PATTERN is plain text; --ignore-case; --multiline: matches
+ *                     may span lines and . matches newlines; --glob (repeatable; ! in front: not
+ *                     these; without a slash it is about names, wherever they are); --exclude=NAME
+ *                     (repeatable): directories not to enter; --limit. Records:
+ *     --show=content  {"path","line","column","text","match":true,"from","to"}; from, to: bytes of the
+ *                     first match in text; "cut":true where text is longer than --line-bytes (2000).
+ *                     --before, --after: so many lines around it, as {"path","line","text","match":false}
+ *     --show=files    {"path","mtime_ns"}, --order=newest
+ *     --show=count    {"path","count"}
+ *                     end: "matches" (lines), "files" (with a match), "searched", "skipped", "gave_up"
+ *                     (lines on which the pattern took too many steps).
+ * usage PATH          No record. end: "bytes", "allocated", "files", "directories", "others", and of
+ *                     the file system "total", "free", "inodes", "inodes_free".
+ * hash PATH …         {"path","algorithm","hash","size"}; --algorithm.
+ * tar-out PATH …      A pax archive to standard output, records to standard error. Each PATH under its
+ *                     own last name, or with --contents what is in it. --gzip, --exclude, --bytes.
+ *                     {"skipped":why,"path"} for special files and what could not be read. end:
+ *                     "entries", "bytes". An archive is whole only if there is an end.
+ * tar-in DIRECTORY    From standard input: tar or pax, gzip'ed or not. DIRECTORY is made. Refuses what
+ *                     would leave DIRECTORY or goes through a link in it, devices, FIFOs, set-id bits:
+ *                     INVALID; what was unpacked before stays. --keep: no file may exist already.
+ *                     --bytes, --entries. end: "entries", "bytes".
+ * watch DIRECTORY     {"start":true}, then {"event","relative","directory":bool,"path","name"}; event:
+ *                     create, write, remove, rename (the old path; the new one is a create), chmod, or
+ *                     overflow (alone: some were lost, or something cannot be watched). --recursive:
+ *                     later directories too; what is made in a new one can be told twice. --exclude.
+ *                     --entry: with the entry's fields, where it still is. Runs until it is killed,
+ *                     nobody reads, or DIRECTORY is gone.
  */
+/* clang-format on */
 #define BJ_FILES_OPERATIONS(X)                                                                     \
     X("stat", stat, 1, 1, "describe one path")                                                     \
     X("list", list, 1, 1, "list a directory")                                                      \

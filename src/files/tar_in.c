@@ -8,6 +8,7 @@
 #include <archive_entry.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <locale.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -228,7 +229,7 @@ static int unpack_hardlink(struct unpacker *unpacker, const char *target, int di
 {
     char clean[BJ_PATH_MAX];
     BJ_CLEANUP_CLOSE int target_fd = -1;
-    const char *target_name;
+    const char *target_name = NULL;
     struct stat status;
     int result = clean_path(target, clean, err);
 
@@ -287,7 +288,8 @@ static int unpack_directory(struct unpacker *unpacker, struct archive_entry *ent
 static int unpack_entry(struct unpacker *unpacker, struct archive_entry *entry,
                         struct bj_error *err)
 {
-    const char *given = archive_entry_pathname(entry), *link = archive_entry_hardlink(entry), *name;
+    const char *given = archive_entry_pathname(entry), *link = archive_entry_hardlink(entry),
+               *name = NULL;
     BJ_CLEANUP_CLOSE int dir_fd = -1;
     char path[BJ_PATH_MAX];
     int result;
@@ -327,7 +329,7 @@ static int finish_directories(struct unpacker *unpacker, struct bj_error *err)
         struct later *later = &unpacker->later[i - 1];
         struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, later->mtime};
         BJ_CLEANUP_CLOSE int dir_fd = -1, fd = -1;
-        const char *name;
+        const char *name = NULL;
 
         result = open_parent(unpacker, later->path, false, &dir_fd, &name, err);
         if (result < 0)
@@ -409,6 +411,9 @@ int bj_files_tar_in(struct bj_files *files, struct bj_error *err)
     struct unpacker unpacker = {.files = files, .top_fd = -1};
     int result;
 
+    /* Where there is no such locale, libarchive gives names as bytes all the same, and a warning.
+     */
+    (void)setlocale(LC_CTYPE, "C.UTF-8");
     bj_files_set_time(files, 0);
     result = open_top(&unpacker, err);
     if (result == 0)

@@ -6,6 +6,7 @@
 #include <archive_entry.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <locale.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -214,7 +215,6 @@ static int open_archive(struct packer *packer, struct bj_error *err)
     if (packer->archive == NULL || packer->entry == NULL || packer->block == NULL)
         return bj_fail(err, BJ_E_NO_MEMORY, "tar", "out of memory");
     if (archive_write_set_format_pax(packer->archive) != ARCHIVE_OK ||
-        archive_write_set_options(packer->archive, "hdrcharset=BINARY") != ARCHIVE_OK ||
         archive_write_set_bytes_per_block(packer->archive, BLOCK) != ARCHIVE_OK ||
         archive_write_set_bytes_in_last_block(packer->archive, 1) != ARCHIVE_OK ||
         (packer->files->options.gzip &&
@@ -247,6 +247,8 @@ int bj_files_tar_out(struct bj_files *files, struct bj_error *err)
     struct packer packer = {.files = files};
     int result;
 
+    /* Where there is no such locale, names that are not ASCII are marked as bytes instead. */
+    (void)setlocale(LC_CTYPE, "C.UTF-8");
     bj_files_set_time(files, 0);
     bj_buf_init(&packer.name, 2 * BJ_FILES_PATH_MAX);
     result = pack(&packer, err);
