@@ -1,6 +1,7 @@
 /*
- * seccomp-gen POLICY OUTPUT: compiles src/linux/seccomp.policy into C arrays of BPF instructions,
- * one for each profile and architecture.
+ * seccomp-gen POLICY OUTPUT [PREFIX]: compiles a page such as src/linux/seccomp.policy into C
+ * arrays of BPF instructions, one for each profile and architecture. The table of them is indexed
+ * by PREFIX_<profile>, BJ_SECCOMP without one.
  *
  * What a filter costs to load goes by the number of its instructions: the kernel checks, translates
  * and compiles them, and runs them once for every system call number to learn which ones are always
@@ -314,21 +315,23 @@ static void print_program(FILE *out, const struct code *code, const char *name, 
     fprintf(out, "};\n\n");
 }
 
-static void print_table(FILE *out, const struct policy *policy)
+static void print_table(FILE *out, const struct policy *policy, const char *prefix)
 {
     char name[64], constant[64];
 
-    fprintf(out, "static const struct seccomp_program programs[BJ_SECCOMP_PROFILE_COUNT]"
-                 "[BJ_SECCOMP_ARCH_COUNT] = {\n");
+    fprintf(out,
+            "static const struct seccomp_program programs[%s_PROFILE_COUNT]"
+            "[BJ_SECCOMP_ARCH_COUNT] = {\n",
+            prefix);
     for (unsigned i = 0; i < policy->profile_count; i++) {
         c_name(name, sizeof name, policy->profiles[i], tolower);
         c_name(constant, sizeof constant, policy->profiles[i], toupper);
         for (size_t j = 0; j < ARCHITECTURES; j++) {
             const struct architecture *arch = &architectures[j];
 
-            fprintf(out,
-                    "    [BJ_SECCOMP_%s][BJ_SECCOMP_%s] = {%s_%s, sizeof %s_%s / sizeof *%s_%s},\n",
-                    constant, arch->c_name, name, arch->name, name, arch->name, name, arch->name);
+            fprintf(out, "    [%s_%s][BJ_SECCOMP_%s] = {%s_%s, sizeof %s_%s / sizeof *%s_%s},\n",
+                    prefix, constant, arch->c_name, name, arch->name, name, arch->name, name,
+                    arch->name);
         }
     }
     fprintf(out, "};\n");
@@ -341,8 +344,8 @@ int main(int argc, char **argv)
     char name[64];
     FILE *out;
 
-    if (argc != 3) {
-        fprintf(stderr, "usage: seccomp-gen POLICY OUTPUT\n");
+    if (argc != 3 && argc != 4) {
+        fprintf(stderr, "usage: seccomp-gen POLICY OUTPUT [PREFIX]\n");
         return 2;
     }
     policy_path = argv[1];
@@ -352,7 +355,7 @@ int main(int argc, char **argv)
     out = fopen(argv[2], "w");
     if (out == NULL)
         policy_die(argv[2], 0, "cannot create: %s", strerror(errno));
-    fprintf(out, "/* Made by seccomp-gen from seccomp.policy. */\n\n");
+    fprintf(out, "/* Made by seccomp-gen. */\n\n");
     for (unsigned i = 0; i < policy.profile_count; i++) {
         c_name(name, sizeof name, policy.profiles[i], tolower);
         for (size_t j = 0; j < ARCHITECTURES; j++) {
@@ -360,7 +363,7 @@ int main(int argc, char **argv)
             print_program(out, &code, name, architectures[j].name);
         }
     }
-    print_table(out, &policy);
+    print_table(out, &policy, argc == 4 ? argv[3] : "BJ_SECCOMP");
     if (fclose(out) != 0)
         policy_die(argv[2], 0, "cannot write: %s", strerror(errno));
     return 0;

@@ -155,12 +155,15 @@ static int send_message(int control, struct bj_buf *message, int fd, struct bj_e
     return result;
 }
 
-int bj_child_send_peer(int control, enum bj_role who, int peer, struct bj_error *err)
+int bj_child_send_peer(int control, enum bj_role who, int64_t number, int peer,
+                       struct bj_error *err)
 {
     struct bj_buf message;
 
     bj_buf_init(&message, BJ_MESSAGE_MAX);
     bj_message_begin(&message, BJ_MESSAGE_PEER, 0);
+    if (bj_message_head(&message) != NULL)
+        bj_message_head(&message)->number = number;
     bj_pack_text(&message, bj_role_name(who));
     return send_message(control, &message, peer, err);
 }

@@ -30,8 +30,10 @@ int bj_child_start(const struct bj_child_start *start, pid_t *ret_pid, int *ret_
                    struct bj_error *err);
 
 /* Send over a control socket, never waiting. BJ_E_BUSY when the process does not take messages:
- * then it is not well. `peer` stays the caller's. */
-int bj_child_send_peer(int control, enum bj_role who, int peer, struct bj_error *err);
+ * then it is not well. `number`: how many of `who` there have been, this one included. `peer`
+ * stays the caller's. */
+int bj_child_send_peer(int control, enum bj_role who, int64_t number, int peer,
+                       struct bj_error *err);
 int bj_child_send_stop(int control, struct bj_error *err);
 
 #endif

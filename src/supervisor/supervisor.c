@@ -39,7 +39,8 @@ struct child {
     int64_t said_us; /* when it last said READY; 0: not yet */
     int64_t kill_us; /* when patience with it ends; 0: it is not being ended */
     unsigned failures;
-    bool replace; /* start it again at once when it ends: a reload */
+    int64_t starts; /* of this role, this one included */
+    bool replace;   /* start it again at once when it ends: a reload */
 };
 
 /* A control socket; of its own because libuv lets go of it later than the child ends. */
@@ -147,6 +148,50 @@ static void child_is_ready(struct child *child)
     supervisor->was_ready = true;
 }
 
+static enum bj_role find_role(const char *name)
+{
+    int role = 0;
+
+    while (role < BJ_ROLE_COUNT && strcmp(name, bj_role_name((enum bj_role)role)) != 0)
+        role++;
+    return (enum bj_role)role;
+}
+
+/*
+ * One process says that another broke the protocol. Either may be the one that is wrong, and it may
+ * say so because somebody has taken it over: the one that is nearer to the clients is replaced.
+ */
+static void take_fault(struct child *accuser, const char *name)
+{
+    static const int trust[BJ_ROLE_COUNT] = {
+        [BJ_ROLE_FRONT] = 0, [BJ_ROLE_AUDIT] = 1, [BJ_ROLE_KEEPER] = 2};
+    struct supervisor *supervisor = accuser->supervisor;
+    enum bj_role role = find_role(name);
+    struct child *other = role < BJ_ROLE_COUNT ? &supervisor->children[role] : accuser;
+    struct child *wrong = trust[other->role] < trust[accuser->role] ? other : accuser;
+
+    BJ_LOG(supervisor->log, SERVER, ERROR,
+           "the %s process says that the %s process sends what is "
+           "no message",
+           bj_role_name(accuser->role), bj_role_name(other->role));
+    if (wrong->pid != 0)
+        kill_child(wrong, "the protocol was broken");
+}
+
+/* False: it makes no sense. */
+static bool take_message(struct child *child, const struct bj_message *message)
+{
+    struct bj_unpack body = bj_message_body(message);
+
+    if (message->head.type == BJ_MESSAGE_READY)
+        child_is_ready(child);
+    else if (message->head.type == BJ_MESSAGE_FAULT)
+        take_fault(child, bj_unpack_string(&body));
+    else
+        return false;
+    return true;
+}
+
 static void control_readable(uv_poll_t *poll, int status, int events)
 {
     struct control *control = poll->data;
@@ -160,10 +205,8 @@ static void control_readable(uv_poll_t *poll, int status, int events)
         return;
     bj_fds_close(&fds);
     if (size > 0 && bj_message_get(packet, (size_t)size, &message, NULL) == 0 &&
-        message.head.type == BJ_MESSAGE_READY) {
-        child_is_ready(control->child);
+        take_message(control->child, &message))
         return;
-    }
     /* It has ended, or it says what makes no sense. In the first case its end is being told by a
      * signal; in both there is nothing more to hear. */
     uv_poll_stop(poll);
@@ -206,7 +249,7 @@ static void introduce(struct child *child, const struct child *other, int fd)
 {
     struct bj_error error;
 
-    if (bj_child_send_peer(child->control->fd, other->role, fd, &error) < 0)
+    if (bj_child_send_peer(child->control->fd, other->role, other->starts, fd, &error) < 0)
         kill_child(child, error.message);
 }
 
@@ -252,6 +295,7 @@ static void start_child(struct child *child)
     for (size_t i = 0; child->role == BJ_ROLE_FRONT && i < listeners->count; i++)
         fds[start.listener_count++] = listeners->entry[i].fd;
     child->started_us = bj_clock_us();
+    child->starts++;
     child->said_us = child->kill_us = 0;
     child->replace = false;
     result = bj_child_start(&start, &child->pid, &control, &error);

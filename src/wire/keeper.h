@@ -68,7 +68,8 @@
     X(ANSWER)  /* keeper → front: by what was asked; `result` 0, or -code and struct bj_error */ \
     X(SANDBOX) /* keeper → front: bj_sandbox_state */                                            \
     X(PROCESS) /* keeper → front: bj_process_state */                                            \
-    X(READY)   /* keeper → front: nothing */                                                     \
+    X(READY)   /* keeper → front: nothing. Any → supervisor: it serves, and again every        \
+                  BJ_ALIVE_US; who stops saying so is replaced */                                  \
     X(GAP)   /* keeper → front: nothing; number = of the audit process that acts are taken from  \
                 from now on, id = the highest that came through before; also before READY */       \
     X(PEER)  /* supervisor → any: text, who it is ("front", "audit", "keeper"); 1 descriptor;    \
