@@ -372,11 +372,14 @@ static int begin(struct bj_keeper *keeper, const struct bj_keeper_options *optio
     if (result == 0)
         result = bj_link_open(&keeper->control, &keeper->loop, options->control_fd, &control_calls,
                               keeper, err);
+    if (result == 0)
+        bj_alive_start(&keeper->alive, &keeper->loop, options->control_fd);
     return result;
 }
 
 static void end(struct bj_keeper *keeper)
 {
+    bj_alive_stop(&keeper->alive);
     bj_starter_release(keeper);
     bj_link_flush(&keeper->audit, FLUSH_MS);
     bj_link_flush(&keeper->front, FLUSH_MS);

@@ -15,6 +15,7 @@
 #include "model/host.h"
 #include "model/programs.h"
 #include "plan/plan.h"
+#include "wire/alive.h"
 #include "wire/frame.h"
 #include "wire/keeper.h"
 
@@ -379,6 +380,7 @@ struct bj_keeper {
     const struct bj_keeper_options *options;
     struct bj_deadlines deadlines;
     struct bj_link control, front, audit;
+    struct bj_alive alive;
     uint64_t highest;                  /* id of what came through the audit process */
     int64_t first_number, last_number; /* of the records that acts came with */
     int64_t audit_number;              /* of the audit process, as the supervisor counts them */
