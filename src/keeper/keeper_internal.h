@@ -30,6 +30,13 @@ static inline void bj_say_begin(struct bj_buf *out, enum bj_message_type type, u
     bj_message_begin(out, type, id);
 }
 
+/*
+ * Ends a message and sends it, which releases it; in keeper.c. A peer that takes none any more is
+ * cut off; one that is gone still has to be heard out, so that is not noticed here.
+ */
+void bj_say_to_front(struct bj_keeper *keeper, struct bj_buf *out);
+void bj_say_to_audit(struct bj_keeper *keeper, struct bj_buf *out);
+
 /* ---- outcome.c: what became of recorded acts ---- */
 
 /* Made with the act, so that there is always one to tell its outcome with. */
