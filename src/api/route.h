@@ -86,6 +86,10 @@ struct bj_route {
 extern const struct bj_route bj_routes[];
 extern const size_t bj_route_count;
 
+/* A request for a port of a sandbox, whatever its method and path: parameters[0] is the port,
+ * parameters[1] the sandbox. */
+extern const struct bj_route bj_port_route;
+
 /* The route; its path's parameters, decoded, go to the exchange. NULL: none. *ret_allow, a static
  * text, is what else the path takes (for 405); NULL: there is no such path. */
 const struct bj_route *bj_route_find(const char *method, const char *path,

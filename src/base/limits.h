@@ -53,6 +53,7 @@
 #define BJ_SANDBOX_PROCESSES  200         /* processes kept of one sandbox, ended ones included */
 #define BJ_PARAMETERS_MAX     4           /* variable parts of a route's path */
 #define BJ_PARAMETER_TEXT_MAX 512         /* bytes of them together; a longer path has no route */
+#define BJ_IDEMPOTENCY_MAX    255         /* bytes of an idempotency key */
 #define BJ_RESPONSE_MAX       (160 << 20) /* bytes of a response that is made in memory */
 #define BJ_PROCESS_READERS    64          /* READs that wait for one process */
 #define BJ_PROCESS_ATTACHES   64          /* ATTACHes to one process */

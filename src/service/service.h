@@ -52,6 +52,9 @@ void bj_service_free(struct bj_service *service);
 /* Its client of the keeper, for bj_keeper_client_set_keeper() and _set_audit(). */
 struct bj_keeper_client *bj_service_keeper(struct bj_service *service);
 
+/* The loop that it was made on, for timers of those who stand on it. */
+uv_loop_t *bj_service_loop(const struct bj_service *service);
+
 /* The keeper has said what there is; until then everything else is BJ_E_BUSY. (/readyz) */
 bool bj_service_ready(const struct bj_service *service);
 

@@ -1,0 +1,257 @@
+/* See call.h. */
+#include "api/call.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "wire/verdict_json.h"
+
+struct bj_call *bj_call_new(struct bj_exchange *exchange, struct bj_service *service, size_t size)
+{
+    struct bj_call *call = bj_alloc(size);
+    struct bj_error err;
+
+    if (call == NULL) {
+        bj_fail(&err, BJ_E_NO_MEMORY, "request", "out of memory");
+        bj_exchange_fail(exchange, &err);
+        return NULL;
+    }
+    call->exchange = exchange;
+    call->service = service;
+    call->caller.who = exchange->who;
+    return call;
+}
+
+void bj_call_free(struct bj_call *call)
+{
+    if (call->release != NULL)
+        call->release(call);
+    bj_free(call);
+}
+
+static void got_default(void *context, const struct bj_sandbox_answer *answer)
+{
+    struct bj_call *call = context;
+
+    if (answer->base.result < 0 ||
+        !bj_str_copy(call->sandbox, sizeof call->sandbox, answer->sandbox->id)) {
+        bj_call_refuse(call, &answer->base);
+        return;
+    }
+    call->caller.sandbox = call->sandbox;
+    call->go(call);
+}
+
+void bj_call_for(struct bj_call *call, const char *sandbox, bj_call_fn go)
+{
+    struct bj_sandbox_view view;
+    struct bj_error err;
+    int result;
+
+    call->go = go;
+    if (sandbox == NULL) {
+        result = bj_sandbox_default(call->service, call->caller.who, got_default, call, &err);
+        bj_call_check(call, result, &err);
+        return;
+    }
+    if (!bj_str_copy(call->sandbox, sizeof call->sandbox, sandbox)) {
+        bj_fail(&err, BJ_E_NOT_FOUND, "sandbox", "there is no sandbox of this identifier");
+        bj_call_fail(call, &err);
+        return;
+    }
+    call->caller.sandbox = call->sandbox;
+    if (bj_sandbox_find(call->service, &call->caller, &view, &err) < 0)
+        bj_call_fail(call, &err);
+    else
+        go(call);
+}
+
+const char *bj_path_sandbox(const struct bj_exchange *exchange)
+{
+    const char *name = exchange->parameters[0];
+
+    return name == NULL || bj_streq(name, "default") ? NULL : name;
+}
+
+void bj_call_begin(struct bj_exchange *exchange, struct bj_service *service, bj_call_fn go)
+{
+    struct bj_call *call = bj_call_new(exchange, service, sizeof *call);
+
+    if (call != NULL)
+        bj_call_for(call, bj_path_sandbox(exchange), go);
+}
+
+/* ---- answers ---- */
+
+void bj_call_json(struct bj_call *call, int status, json_t *body)
+{
+    bj_exchange_json(call->exchange, status, body);
+    bj_call_free(call);
+}
+
+void bj_call_empty(struct bj_call *call)
+{
+    bj_exchange_respond(call->exchange, 204, NULL, "", 0);
+    bj_call_free(call);
+}
+
+/*
+ * What a file system says to a path that was asked for is the request's own doing, and no failure
+ * of the service: 5xx would send an operator looking for one.
+ */
+int bj_failure_status(const struct bj_error *err)
+{
+    if (err->code != BJ_E_SYSTEM)
+        return 0;
+    switch (err->sys_errno) {
+    case ENOENT:
+    case ENXIO:
+    case ECONNREFUSED:
+        return 404;
+    case EACCES:
+    case EPERM:
+    case EROFS:
+        return 403;
+    case EEXIST:
+    case ENOTEMPTY:
+    case EBUSY:
+    case ETXTBSY:
+    case EXDEV:
+    case ESRCH:
+        return 409;
+    case EISDIR:
+    case ENOTDIR:
+    case ELOOP:
+    case ENAMETOOLONG:
+    case EINVAL:
+    case EILSEQ:
+        return 400;
+    case EFBIG:
+    case E2BIG:
+        return 413;
+    case ENOSPC:
+    case EDQUOT:
+        return 507;
+    default:
+        return 0;
+    }
+}
+
+static void fail(struct bj_exchange *exchange, const struct bj_error *err,
+                 const struct bj_answer *answer)
+{
+    struct bj_failure more = {.status = bj_failure_status(err)};
+    struct bj_buf details;
+
+    bj_buf_init(&details, BJ_RESPONSE_MAX);
+    if (answer != NULL && answer->verdict != NULL) {
+        bj_verdict_put_json(answer->verdict, &details);
+        more.details = details.failed ? NULL : bj_buf_text(&details);
+    }
+    if (answer != NULL)
+        more.retry_after_us = answer->retry_after_us;
+    bj_exchange_fail_with(exchange, err, &more);
+    bj_buf_release(&details);
+}
+
+void bj_exchange_refuse(struct bj_exchange *exchange, const struct bj_answer *answer)
+{
+    fail(exchange, &answer->error, answer);
+}
+
+void bj_call_fail(struct bj_call *call, const struct bj_error *err)
+{
+    fail(call->exchange, err, NULL);
+    bj_call_free(call);
+}
+
+void bj_call_refuse(struct bj_call *call, const struct bj_answer *answer)
+{
+    fail(call->exchange, &answer->error, answer);
+    bj_call_free(call);
+}
+
+void bj_call_done(void *context, const struct bj_answer *answer)
+{
+    if (answer->result < 0)
+        bj_call_refuse(context, answer);
+    else
+        bj_call_empty(context);
+}
+
+/* ---- fields ---- */
+
+const char *bj_field_text(const json_t *object, const char *name)
+{
+    return json_string_value(json_object_get(object, name));
+}
+
+bool bj_field_true(const json_t *object, const char *name)
+{
+    return json_is_true(json_object_get(object, name));
+}
+
+int64_t bj_field_whole(const json_t *object, const char *name, int64_t otherwise)
+{
+    const json_t *value = json_object_get(object, name);
+
+    return json_is_integer(value) ? json_integer_value(value) : otherwise;
+}
+
+int64_t bj_field_time(const json_t *object, const char *name, int64_t otherwise)
+{
+    const json_t *value = json_object_get(object, name);
+
+    return json_is_number(value) ? (int64_t)(json_number_value(value) * 1e6) : otherwise;
+}
+
+bool bj_field_list(const json_t *object, const char *name, const char ***ret)
+{
+    const json_t *list = json_object_get(object, name), *item;
+    size_t index;
+
+    *ret = NULL;
+    if (list == NULL)
+        return true;
+    *ret = bj_realloc_array(NULL, json_array_size(list) + 1, sizeof **ret);
+    if (*ret == NULL)
+        return false;
+    json_array_foreach(list, index, item)(*ret)[index] = json_string_value(item);
+    (*ret)[json_array_size(list)] = NULL;
+    return true;
+}
+
+bool bj_field_mode(const json_t *object, const char *name, uint32_t otherwise, uint32_t *ret,
+                   struct bj_error *err)
+{
+    const char *text = bj_field_text(object, name);
+    uint32_t mode = 0;
+
+    *ret = otherwise;
+    if (text == NULL)
+        return true;
+    for (const char *at = text; *at != '\0'; at++) {
+        if (*at < '0' || *at > '7' || at - text >= 4) {
+            bj_fail(err, BJ_E_INVALID, "request",
+                    "field \"%s\" must be permissions in octal, such as \"0644\"", name);
+            return false;
+        }
+        mode = mode << 3 | (uint32_t)(*at - '0');
+    }
+    *ret = mode;
+    return true;
+}
+
+uint32_t bj_parameter_number(const struct bj_exchange *exchange, int index)
+{
+    const char *text = exchange->parameters[index];
+    int64_t number;
+
+    if (text == NULL || text[0] < '1' || text[0] > '9' || !bj_parse_int64(text, &number) ||
+        number > UINT32_MAX)
+        return 0;
+    return (uint32_t)number;
+}

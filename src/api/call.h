@@ -1,0 +1,79 @@
+/*
+ * A request that is being carried out: an exchange, who asks, and for which sandbox. This folder's
+ * own. A handler makes a call, asks the service, and answers in the service's call back; answering
+ * frees the call. If the client goes away first, a handler that runs for long ends its work
+ * (bj_exchange_on_gone); others do not notice, and their answer is thrown away.
+ */
+#ifndef BJ_API_CALL_H
+#define BJ_API_CALL_H
+
+#include "api/handlers.h"
+
+struct bj_call;
+typedef void (*bj_call_fn)(struct bj_call *call);
+
+struct bj_call {
+    struct bj_exchange *exchange;
+    struct bj_service *service;
+    struct bj_caller caller;
+    char sandbox[BJ_SANDBOX_ID_MAX]; /* what caller.sandbox points to */
+    bj_call_fn go;
+    void (*release)(struct bj_call *call); /* of what is larger than this struct; may be NULL */
+};
+
+/*
+ * A zeroed call of `size` bytes, of which struct bj_call is the first member. NULL: no memory, and
+ * the exchange has been answered.
+ */
+struct bj_call *bj_call_new(struct bj_exchange *exchange, struct bj_service *service, size_t size);
+
+/* For the sandbox of this identifier, which is checked; NULL: the caller's default one, which is
+ * made if need be. Then `go` is called; otherwise the exchange is answered. */
+void bj_call_for(struct bj_call *call, const char *sandbox, bj_call_fn go);
+
+/* Both, for the sandbox that the path names; "default" is the caller's. */
+void bj_call_begin(struct bj_exchange *exchange, struct bj_service *service, bj_call_fn go);
+
+/* The sandbox that the path names; NULL: the caller's default one. */
+const char *bj_path_sandbox(const struct bj_exchange *exchange);
+
+/* Only frees: the exchange was answered. */
+void bj_call_free(struct bj_call *call);
+
+/* Answer and free. */
+void bj_call_json(struct bj_call *call, int status, json_t *body);
+void bj_call_empty(struct bj_call *call); /* 204 */
+void bj_call_fail(struct bj_call *call, const struct bj_error *err);
+void bj_call_refuse(struct bj_call *call, const struct bj_answer *answer);
+/* `result` as a service's function returned it: below 0 there will be no call back. */
+static inline void bj_call_check(struct bj_call *call, int result, const struct bj_error *err)
+{
+    if (result < 0)
+        bj_call_fail(call, err);
+}
+
+/* Call backs that are all the same. `context` is the call. */
+void bj_call_done(void *context, const struct bj_answer *answer); /* 204 */
+
+/* The error's status, as far as it is the request's own doing. */
+int bj_failure_status(const struct bj_error *err);
+/* Answers without a call. */
+void bj_exchange_refuse(struct bj_exchange *exchange, const struct bj_answer *answer);
+
+/* ---- fields of what was asked for; of objects that were checked ---- */
+
+const char *bj_field_text(const json_t *object, const char *name); /* NULL: not there */
+bool bj_field_true(const json_t *object, const char *name);
+int64_t bj_field_whole(const json_t *object, const char *name, int64_t otherwise);
+/* Seconds as microseconds. */
+int64_t bj_field_time(const json_t *object, const char *name, int64_t otherwise);
+/* A list of texts, ending with NULL, to be freed with bj_free(); its texts are the object's. NULL:
+ * not there. False: no memory. */
+bool bj_field_list(const json_t *object, const char *name, const char ***ret);
+/* Permissions in octal, "0755". False, and said, when it is none. */
+bool bj_field_mode(const json_t *object, const char *name, uint32_t otherwise, uint32_t *ret,
+                   struct bj_error *err);
+/* The number in a path's parameter; 0 if it is none. */
+uint32_t bj_parameter_number(const struct bj_exchange *exchange, int index);
+
+#endif

@@ -1,0 +1,182 @@
+/*
+ * A process's output, from an offset on: as events that say what came when from where, or as the
+ * bytes alone. Offsets count over both streams, and an event's id is the offset behind it, so that
+ * a client that comes back goes on where it stopped.
+ */
+#include "api/call.h"
+#include "api/objects.h"
+#include "api/sse.h"
+#include "base/base64.h"
+#include "base/str.h"
+
+struct output_call {
+    struct bj_call call;
+    struct bj_output *output;
+    struct bj_sse *sse; /* NULL: bytes alone */
+    int only;           /* this stream; 0 = both */
+    int64_t until;      /* no further than this offset; -1 = to the end of the process */
+};
+
+static void finish(struct output_call *wanted, bool whole)
+{
+    struct bj_exchange *exchange = wanted->call.exchange;
+
+    bj_output_close(wanted->output);
+    if (wanted->sse != NULL)
+        (whole ? bj_sse_end : bj_sse_break)(wanted->sse);
+    else
+        (whole ? bj_exchange_end : bj_exchange_reset)(exchange);
+    bj_call_free(&wanted->call);
+}
+
+static void gone(void *context)
+{
+    finish(context, false);
+}
+
+static void drain(void *context)
+{
+    bj_output_resume(((struct output_call *)context)->output);
+}
+
+/* Text where the bytes are text, else base64: a chunk may end within a character. */
+static json_t *chunk_object(int stream, int64_t offset, const void *data, size_t length)
+{
+    json_t *text = json_stringn(data, length), *object;
+    const char *name = "text";
+    struct bj_buf encoded;
+
+    if (text == NULL) {
+        name = "base64";
+        bj_buf_init(&encoded, BJ_RESPONSE_MAX);
+        bj_base64_put(&encoded, data, length);
+        text = json_stringn(bj_buf_text(&encoded), encoded.length);
+        bj_buf_release(&encoded);
+    }
+    object = json_pack("{s:s, s:I, s:o}", "stream", bj_stream_names[stream], "offset",
+                       (json_int_t)offset, name, text);
+    return object;
+}
+
+static bool chunk(void *context, int stream, int64_t offset, const void *data, size_t length)
+{
+    struct output_call *wanted = context;
+    int64_t next = offset + (int64_t)length;
+    bool last = wanted->until >= 0 && next >= wanted->until, more = true;
+
+    if (last)
+        length -= (size_t)(next - wanted->until);
+    if (stream < 1 || stream > 2 || (wanted->only != 0 && stream != wanted->only))
+        length = 0;
+    if (length > 0 && wanted->sse != NULL)
+        more = bj_sse_send(wanted->sse, "output", last ? wanted->until : next,
+                           chunk_object(stream, offset, data, length));
+    else if (length > 0)
+        more = bj_exchange_write(wanted->call.exchange, data, length);
+    if (!last)
+        return more;
+    finish(wanted, true);
+    return false;
+}
+
+static void lost(void *context, int64_t from, int64_t next)
+{
+    struct output_call *wanted = context;
+
+    if (wanted->sse != NULL)
+        bj_sse_send(wanted->sse, "lost", next,
+                    json_pack("{s:I, s:I}", "from", (json_int_t)from, "next", (json_int_t)next));
+}
+
+static void end(void *context, const struct bj_process_answer *answer)
+{
+    struct output_call *wanted = context;
+    bool whole = answer->base.result >= 0;
+
+    if (wanted->sse != NULL && whole)
+        bj_sse_send(wanted->sse, "end", -1, bj_object_process(answer->process));
+    else if (wanted->sse != NULL)
+        bj_sse_send(wanted->sse, "error", -1,
+                    json_pack("{s:s, s:o}", "code", bj_code_name(answer->base.error.code),
+                              "message", bj_object_text(answer->base.error.message)));
+    /* Events have said what is wrong; bytes cannot. */
+    finish(wanted, whole || wanted->sse != NULL);
+}
+
+static const struct bj_output_events events = {.chunk = chunk, .lost = lost, .end = end};
+
+static void begin(struct output_call *wanted)
+{
+    struct bj_exchange *exchange = wanted->call.exchange;
+
+    if (bj_sse_wanted(exchange)) {
+        wanted->sse = bj_sse_begin(exchange, bj_service_loop(wanted->call.service));
+        if (wanted->sse == NULL) {
+            bj_output_close(wanted->output);
+            bj_call_free(&wanted->call);
+            return;
+        }
+    } else {
+        bj_exchange_begin(exchange, 200, "application/octet-stream");
+    }
+    bj_exchange_on_drain(exchange, drain, wanted);
+    bj_exchange_on_gone(exchange, gone, wanted);
+}
+
+static int stream_of(const char *name)
+{
+    return name == NULL ? 0 : bj_streq(name, bj_stream_names[1]) ? 1 : 2;
+}
+
+/* From where on, and how far. */
+static int read_range(struct output_call *wanted, const struct bj_process_view *view,
+                      struct bj_output_request *request, struct bj_error *err)
+{
+    const struct bj_exchange *exchange = wanted->call.exchange;
+    bool sse = bj_sse_wanted(exchange);
+    const json_t *follow = json_object_get(exchange->query, "follow");
+    int64_t last;
+
+    if (!bj_sse_last(exchange, &last))
+        return bj_fail(err, BJ_E_INVALID, "request", "header Last-Event-ID must be an offset");
+    request->offset = sse && last >= 0 ? last : bj_field_whole(exchange->query, "offset", 0);
+    request->hold = bj_field_true(exchange->query, "hold");
+    wanted->only = stream_of(bj_field_text(exchange->query, "stream"));
+    wanted->until = (follow != NULL ? json_is_true(follow) : sse) ? -1 : view->written;
+    if (wanted->until >= 0 && view->ended)
+        wanted->until = -1; /* its end will come, and says more */
+    return 0;
+}
+
+static void open_output(struct bj_call *call)
+{
+    struct output_call *wanted = (struct output_call *)call;
+    struct bj_output_request request = {
+        .process = bj_parameter_number(call->exchange, 1), .events = &events, .context = wanted};
+    struct bj_process_view view;
+    struct bj_error err;
+    int result;
+
+    result = bj_process_find(call->service, &call->caller, request.process, &view, &err);
+    if (result == 0)
+        result = read_range(wanted, &view, &request, &err);
+    if (result == 0 && wanted->until >= 0 && request.offset >= wanted->until) {
+        bj_exchange_respond(call->exchange, 200, "application/octet-stream", "", 0);
+        bj_call_free(call);
+        return;
+    }
+    if (result == 0)
+        result = bj_output_open(call->service, &call->caller, &request, &wanted->output, &err);
+    if (result < 0)
+        bj_call_fail(call, &err);
+    else
+        begin(wanted);
+}
+
+void bj_get_process_output(struct bj_exchange *exchange, struct bj_service *service)
+{
+    struct bj_call *call = bj_call_new(exchange, service, sizeof(struct output_call));
+
+    if (call != NULL)
+        bj_call_for(call, bj_path_sandbox(exchange), open_output);
+}

@@ -1,0 +1,13 @@
+/* What a body says of a process to be started; this folder's own. */
+#ifndef BJ_API_RUN_H
+#define BJ_API_RUN_H
+
+#include "api/call.h"
+
+/* Either "command" or "argv". */
+int bj_process_request_check(const json_t *body, struct bj_error *err);
+/* Everything but the arguments, which are given. Borrows from the body. */
+void bj_process_request_read(const json_t *body, const char *const *argv,
+                             struct bj_process_request *ret);
+
+#endif
