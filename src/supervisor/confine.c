@@ -51,8 +51,8 @@ static int choose_ids(const char *user, uid_t *ret_uid, gid_t *ret_gid, struct b
 
 static int become(const char *user, struct bj_error *err)
 {
-    uid_t uid;
-    gid_t gid;
+    uid_t uid = 0;
+    gid_t gid = 0;
     int result = choose_ids(user, &uid, &gid, err);
 
     if (result < 0)
