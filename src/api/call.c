@@ -63,7 +63,7 @@ void bj_call_for(struct bj_call *call, const char *sandbox, bj_call_fn go)
         return;
     }
     call->caller.sandbox = call->sandbox;
-    if (bj_sandbox_find(call->service, &call->caller, &view, &err) < 0)
+    if (bj_sandbox_get(call->service, &call->caller, &view, &err) < 0)
         bj_call_fail(call, &err);
     else
         go(call);

@@ -157,7 +157,7 @@ static void open_output(struct bj_call *call)
     struct bj_error err;
     int result;
 
-    result = bj_process_find(call->service, &call->caller, request.process, &view, &err);
+    result = bj_process_get(call->service, &call->caller, request.process, &view, &err);
     if (result == 0)
         result = read_range(wanted, &view, &request, &err);
     if (result == 0 && wanted->until >= 0 && request.offset >= wanted->until) {

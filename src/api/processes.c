@@ -61,7 +61,7 @@ static void start(struct bj_call *call)
     }
     bj_process_request_read(call->exchange->body, argv, &request);
     bj_call_check(
-        call, bj_process_start(call->service, &call->caller, &request, started, call, &err), &err);
+        call, bj_process_launch(call->service, &call->caller, &request, started, call, &err), &err);
 }
 
 void bj_post_process(struct bj_exchange *exchange, struct bj_service *service)
@@ -107,7 +107,7 @@ static void get(struct bj_call *call)
 
     if (process == 0)
         return;
-    if (bj_process_find(call->service, &call->caller, process, &view, &err) < 0)
+    if (bj_process_get(call->service, &call->caller, process, &view, &err) < 0)
         bj_call_fail(call, &err);
     else
         bj_call_json(call, 200, bj_object_process(&view));

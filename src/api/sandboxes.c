@@ -60,7 +60,7 @@ void bj_post_sandbox(struct bj_exchange *exchange, struct bj_service *service)
         bj_call_fail(call, &err);
         return;
     }
-    bj_call_check(call, bj_sandbox_create(service, exchange->who, &request, created, call, &err),
+    bj_call_check(call, bj_sandbox_make(service, exchange->who, &request, created, call, &err),
                   &err);
 }
 
@@ -147,7 +147,7 @@ static void get(struct bj_call *call)
     struct bj_sandbox_view view;
     struct bj_error err;
 
-    if (bj_sandbox_find(call->service, &call->caller, &view, &err) < 0)
+    if (bj_sandbox_get(call->service, &call->caller, &view, &err) < 0)
         bj_call_fail(call, &err);
     else
         respond_sandbox(call, 200, &view);

@@ -125,4 +125,19 @@
 #define BJ_JUDGE_WORK_MAX      (64 << 10) /* bytes compared with rules between looks at the clock */
 #define BJ_JUDGE_TIME_US       8000 /* spent on matching one command's text; then it is asked about */
 
+/* What the front knows (service/). */
+#define BJ_METADATA_MAX      64          /* pairs of metadata of one sandbox */
+#define BJ_IDEMPOTENCY_MAX   255         /* bytes of an idempotency key */
+#define BJ_TAG_MAX           128         /* bytes of a process's tag */
+#define BJ_COMMAND_SHOWN     1024        /* bytes of a command kept to be shown; cut */
+#define BJ_SHELLS_MAX        32          /* shell sessions of one sandbox */
+#define BJ_SHELL_NAME_MAX    64          /* bytes of a shell session's name */
+#define BJ_SHELL_WAITING_MAX 64          /* commands that wait for their turn in one */
+#define BJ_SHELL_REPORT_MAX  (256 << 10) /* bytes that a shell session tells of itself */
+#define BJ_RUN_OUTPUT        (4 << 20)   /* bytes kept per stream of a run, unless said */
+#define BJ_LISTING_MAX       (32 << 20)  /* bytes that the helper for files may answer */
+#define BJ_LISTING_RECORDS   100000      /* records of it */
+#define BJ_OWNERS_MAX        65536       /* owners that a service knows of at once */
+#define BJ_EVENTS_KEPT       4096        /* events to resume from */
+
 #endif

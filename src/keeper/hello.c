@@ -13,7 +13,9 @@ static void ready(struct bj_keeper *keeper)
     keeper->saying_hello = false;
     bj_keeper_say_gap(keeper);
     bj_say_begin(&out, BJ_MESSAGE_READY, 0);
-    bj_say_to_front(keeper, &out);
+    if (!bj_message_end(&out) || bj_link_send(&keeper->front, out.data, out.length, NULL, NULL) < 0)
+        bj_keeper_drop_front(keeper);
+    bj_buf_release(&out);
 }
 
 void bj_hello_go_on(struct bj_keeper *keeper)

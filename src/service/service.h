@@ -127,9 +127,9 @@ struct bj_sandbox_answer {
 };
 typedef void (*bj_sandbox_fn)(void *context, const struct bj_sandbox_answer *answer);
 
-int bj_sandbox_create(struct bj_service *service, const struct bj_identity *who,
-                      const struct bj_sandbox_request *request, bj_sandbox_fn done, void *context,
-                      struct bj_error *err);
+int bj_sandbox_make(struct bj_service *service, const struct bj_identity *who,
+                    const struct bj_sandbox_request *request, bj_sandbox_fn done, void *context,
+                    struct bj_error *err);
 
 /* The caller's default sandbox, made if there is none. */
 int bj_sandbox_default(struct bj_service *service, const struct bj_identity *who,
@@ -137,8 +137,8 @@ int bj_sandbox_default(struct bj_service *service, const struct bj_identity *who
 
 /* BJ_E_NOT_FOUND when there is none or it is somebody else's. *ret is valid until the loop runs
  * on. caller->sandbox NULL: the default one, if it is there. */
-int bj_sandbox_find(struct bj_service *service, const struct bj_caller *caller,
-                    struct bj_sandbox_view *ret, struct bj_error *err);
+int bj_sandbox_get(struct bj_service *service, const struct bj_caller *caller,
+                   struct bj_sandbox_view *ret, struct bj_error *err);
 
 struct bj_sandbox_list {
     /* Filters; NULL or -1 = any. */
@@ -228,13 +228,13 @@ struct bj_process_answer {
 };
 typedef void (*bj_process_fn)(void *context, const struct bj_process_answer *answer);
 
-int bj_process_start(struct bj_service *service, const struct bj_caller *caller,
-                     const struct bj_process_request *request, bj_process_fn done, void *context,
-                     struct bj_error *err);
+int bj_process_launch(struct bj_service *service, const struct bj_caller *caller,
+                      const struct bj_process_request *request, bj_process_fn done, void *context,
+                      struct bj_error *err);
 
-/* As bj_sandbox_find(). */
-int bj_process_find(struct bj_service *service, const struct bj_caller *caller, uint32_t process,
-                    struct bj_process_view *ret, struct bj_error *err);
+/* As bj_sandbox_get(). */
+int bj_process_get(struct bj_service *service, const struct bj_caller *caller, uint32_t process,
+                   struct bj_process_view *ret, struct bj_error *err);
 int bj_process_list(struct bj_service *service, const struct bj_caller *caller,
                     void (*each)(void *context, const struct bj_process_view *process),
                     void *context, struct bj_error *err);

@@ -1,0 +1,43 @@
+/*
+ * The program belljar-files inside a sandbox (src/files/files.h): one process for one operation,
+ * whose output is read with suspicion, since the workload may have got at it.
+ */
+#ifndef BJ_SERVICE_HELPER_H
+#define BJ_SERVICE_HELPER_H
+
+#include "service/reading.h"
+
+struct bj_helper_request {
+    enum bj_operation operation;
+    const char *path, *second_path; /* for the policy and the record; absolute */
+    const char *pattern;            /* likewise */
+    const char *arguments;          /* JSON, for the record; NULL */
+    const char *const *words;       /* its command line from the operation on; ends with NULL */
+    const void *input;              /* its standard input; NULL = none. At most BJ_INPUT_MAX at a
+                                       time are sent */
+    size_t input_length;
+};
+
+struct bj_helper_answer {
+    struct bj_answer base;
+    const json_t *records; /* list of objects */
+    const json_t *end;     /* the last one */
+    bool truncated;
+};
+typedef void (*bj_helper_fn)(void *context, const struct bj_helper_answer *answer);
+
+int bj_helper_run(struct bj_service *service, const struct bj_caller *caller,
+                  const struct bj_helper_request *request, bj_helper_fn done, void *context,
+                  struct bj_error *err);
+
+/* The START of it: with more flags for whoever reads it otherwise. `words` has room for
+ * BJ_HELPER_WORDS + 1. */
+#define BJ_HELPER_WORDS 160
+void bj_helper_submission(struct sandbox *sandbox, const struct bj_identity *who,
+                          const struct bj_helper_request *request, const char **words,
+                          struct submission *ret);
+
+/* errno of a sandbox's kernel as a code of ours. */
+void bj_file_explain(struct bj_error *err);
+
+#endif

@@ -1,0 +1,36 @@
+/* Reading what a process writes, from an offset to its end. */
+#ifndef BJ_SERVICE_READING_H
+#define BJ_SERVICE_READING_H
+
+#include "service/service_internal.h"
+
+/*
+ * Embedded in whatever reads. Each call back may stop it, and free what it is embedded in. Nothing
+ * is called back after `end`.
+ */
+struct reading {
+    struct bj_service *service;
+    char sandbox[BJ_SANDBOX_ID_MAX];
+    uint32_t process;
+    int64_t offset; /* of the next byte; INT64_MAX = of what comes from now on */
+    bool hold;
+
+    /* False: no more until bj_reading_resume(). */
+    bool (*chunk)(struct reading *reading, int stream, int64_t offset, const void *data,
+                  size_t length);
+    void (*lost)(struct reading *reading, int64_t from, int64_t next); /* may be NULL */
+    /* `ending` when it was all; else `err` says why there is no more. */
+    void (*end)(struct reading *reading, const struct bj_ending *ending,
+                const struct bj_error *err);
+
+    uint64_t id; /* of the READ that is under way */
+    bool asked, paused;
+    bool *gone; /* of the call back that is running */
+};
+
+int bj_reading_begin(struct reading *reading, struct bj_error *err);
+void bj_reading_resume(struct reading *reading);
+/* Fine also when it was never begun, or has ended. */
+void bj_reading_stop(struct reading *reading);
+
+#endif
