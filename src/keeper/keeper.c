@@ -34,6 +34,30 @@ static void say_fault(struct bj_keeper *keeper, const char *whose)
     bj_buf_release(&out);
 }
 
+static bool say(struct bj_link *link, struct bj_buf *out)
+{
+    struct bj_error failed = {0};
+
+    if (!bj_message_end(out))
+        bj_fail(&failed, BJ_E_NO_MEMORY, "send", "out of memory");
+    else if (link->fd >= 0)
+        bj_link_send(link, out->data, out->length, NULL, &failed);
+    bj_buf_release(out);
+    return failed.code == BJ_E_OK || failed.code == BJ_E_ENDED;
+}
+
+void bj_say_to_front(struct bj_keeper *keeper, struct bj_buf *out)
+{
+    if (!say(&keeper->front, out))
+        bj_keeper_drop_front(keeper);
+}
+
+void bj_say_to_audit(struct bj_keeper *keeper, struct bj_buf *out)
+{
+    if (!say(&keeper->audit, out))
+        bj_keeper_audit_gone(keeper);
+}
+
 /* ---- the audit process ---- */
 
 static void refused(struct bj_keeper *keeper, const struct bj_message *message)
@@ -114,9 +138,7 @@ void bj_keeper_say_gap(struct bj_keeper *keeper)
     head = bj_message_head(&out);
     if (head != NULL)
         head->number = keeper->audit_number;
-    if (!bj_message_end(&out) || bj_link_send(&keeper->front, out.data, out.length, NULL, NULL) < 0)
-        bj_keeper_drop_front(keeper);
-    bj_buf_release(&out);
+    bj_say_to_front(keeper, &out);
 }
 
 static void say_begun(struct bj_keeper *keeper)
@@ -128,9 +150,7 @@ static void say_begun(struct bj_keeper *keeper)
     head = bj_message_head(&out);
     if (head != NULL)
         head->number = keeper->last_number;
-    if (!bj_message_end(&out) || bj_link_send(&keeper->audit, out.data, out.length, NULL, NULL) < 0)
-        bj_keeper_audit_gone(keeper);
-    bj_buf_release(&out);
+    bj_say_to_audit(keeper, &out);
 }
 
 /* Everything that the old one passed on is done before the new one is turned to. */
@@ -372,11 +392,14 @@ static int begin(struct bj_keeper *keeper, const struct bj_keeper_options *optio
     if (result == 0)
         result = bj_link_open(&keeper->control, &keeper->loop, options->control_fd, &control_calls,
                               keeper, err);
+    if (result == 0)
+        bj_alive_start(&keeper->alive, &keeper->loop, options->control_fd);
     return result;
 }
 
 static void end(struct bj_keeper *keeper)
 {
+    bj_alive_stop(&keeper->alive);
     bj_starter_release(keeper);
     bj_link_flush(&keeper->audit, FLUSH_MS);
     bj_link_flush(&keeper->front, FLUSH_MS);

@@ -15,6 +15,7 @@
 #include "model/host.h"
 #include "model/programs.h"
 #include "plan/plan.h"
+#include "wire/alive.h"
 #include "wire/frame.h"
 #include "wire/keeper.h"
 
@@ -28,6 +29,13 @@ static inline void bj_say_begin(struct bj_buf *out, enum bj_message_type type, u
     bj_buf_init(out, BJ_MESSAGE_MAX);
     bj_message_begin(out, type, id);
 }
+
+/*
+ * Ends a message and sends it, which releases it; in keeper.c. A peer that takes none any more is
+ * cut off; one that is gone still has to be heard out, so that is not noticed here.
+ */
+void bj_say_to_front(struct bj_keeper *keeper, struct bj_buf *out);
+void bj_say_to_audit(struct bj_keeper *keeper, struct bj_buf *out);
 
 /* ---- outcome.c: what became of recorded acts ---- */
 
@@ -379,6 +387,7 @@ struct bj_keeper {
     const struct bj_keeper_options *options;
     struct bj_deadlines deadlines;
     struct bj_link control, front, audit;
+    struct bj_alive alive;
     uint64_t highest;                  /* id of what came through the audit process */
     int64_t first_number, last_number; /* of the records that acts came with */
     int64_t audit_number;              /* of the audit process, as the supervisor counts them */

@@ -77,9 +77,7 @@ static void send_outcome(struct bj_keeper *keeper, struct bj_outcome *outcome)
     if (head != NULL)
         head->number = outcome->number;
     /* Whoever takes no outcomes is of no use as an audit process; they all go to the next one. */
-    if (!bj_message_end(&out) || bj_link_send(&keeper->audit, out.data, out.length, NULL, NULL) < 0)
-        bj_keeper_audit_gone(keeper);
-    bj_buf_release(&out);
+    bj_say_to_audit(keeper, &out);
 }
 
 void bj_outcomes_send_all(struct bj_keeper *keeper)
@@ -160,8 +158,11 @@ void bj_answer_error(struct bj_keeper *keeper, uint64_t id, int64_t number,
         .error = *failed,
     };
 
-    if (keeper->front.fd >= 0 &&
-        bj_link_send(&keeper->front, &packet, sizeof packet, NULL, NULL) < 0)
+    int result = 0;
+
+    if (keeper->front.fd >= 0)
+        result = bj_link_send(&keeper->front, &packet, sizeof packet, NULL, NULL);
+    if (result < 0 && result != -BJ_E_ENDED)
         bj_keeper_drop_front(keeper);
 }
 

@@ -85,9 +85,7 @@ void bj_process_say(struct bj_process *process)
     bj_process_state(process, &state);
     bj_say_begin(&out, BJ_MESSAGE_PROCESS, 0);
     bj_process_state_put(&out, &state);
-    if (!bj_message_end(&out) || bj_link_send(&keeper->front, out.data, out.length, NULL, NULL) < 0)
-        bj_keeper_drop_front(keeper);
-    bj_buf_release(&out);
+    bj_say_to_front(keeper, &out);
 }
 
 /* ---- its end ---- */

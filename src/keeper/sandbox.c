@@ -170,9 +170,7 @@ void bj_sandbox_say(struct bj_sandbox *sandbox)
     bj_sandbox_state(sandbox, &state);
     bj_say_begin(&out, BJ_MESSAGE_SANDBOX, 0);
     bj_sandbox_state_put(&out, &state);
-    if (!bj_message_end(&out) || bj_link_send(&keeper->front, out.data, out.length, NULL, NULL) < 0)
-        bj_keeper_drop_front(keeper);
-    bj_buf_release(&out);
+    bj_say_to_front(keeper, &out);
 }
 
 void bj_sandbox_note(struct bj_sandbox *sandbox, enum bj_layer layer, const char *text,

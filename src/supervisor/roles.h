@@ -30,11 +30,4 @@ const char *bj_role_name(enum bj_role role);
 
 #define BJ_LISTENERS_MAX 16 /* of one service */
 
-/*
- * READY on the control socket says that a process serves, and from then on, at least this often,
- * that it still does. Who has said it once and then is silent for BJ_SILENCE_US is killed.
- */
-#define BJ_ALIVE_US   5000000
-#define BJ_SILENCE_US 60000000
-
 #endif

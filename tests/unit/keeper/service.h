@@ -25,6 +25,7 @@
 #include "base/mem.h"
 #include "keeper/keeper.h"
 #include "linux/socket.h"
+#include "wire/frame.h"
 #include "wire/keeper.h"
 
 #define PATIENCE_MS 20000
@@ -250,6 +251,65 @@ static inline int start(struct service *service, const char *id, uint32_t proces
     if (!(flags & BJ_START_PIPES))
         bj_fds_close(&heard.fds);
     return result;
+}
+
+/* The children of a process, as far as they go into `ret`. */
+static inline int children_of(pid_t pid, pid_t *ret, int most)
+{
+    char path[64], text[65536], *at = text, *end;
+    ssize_t length;
+    int fd, count = 0;
+
+    snprintf(path, sizeof path, "/proc/%d/task/%d/children", pid, pid);
+    fd = open(path, O_RDONLY);
+    length = fd >= 0 ? read(fd, text, sizeof text - 1) : 0;
+    if (fd >= 0)
+        close(fd);
+    text[length > 0 ? length : 0] = '\0';
+    for (; count < most; count++, at = end) {
+        ret[count] = (pid_t)strtol(at, &end, 10);
+        if (end == at)
+            break;
+    }
+    return count;
+}
+
+static inline bool is_named(pid_t pid, const char *name)
+{
+    char path[64], text[32] = "";
+    int fd;
+
+    snprintf(path, sizeof path, "/proc/%d/comm", pid);
+    fd = open(path, O_RDONLY);
+    if (fd >= 0 && read(fd, text, sizeof text - 1) > 0)
+        text[strcspn(text, "\n")] = '\0';
+    if (fd >= 0)
+        close(fd);
+    return strcmp(text, name) == 0;
+}
+
+/* The inits that the keeper's launcher has as children; the oldest first. */
+static inline int inits_of(const struct service *service, pid_t *ret, int most)
+{
+    pid_t launcher[8], all[512];
+    int count = 0, children;
+
+    if (children_of(service->pid, launcher, 8) < 1)
+        return 0;
+    children = children_of(launcher[0], all, 512);
+    for (int i = 0; i < children && count < most; i++) {
+        if (is_named(all[i], "belljar-init"))
+            ret[count++] = all[i];
+    }
+    return count;
+}
+
+static inline void kill_first_init(const struct service *service)
+{
+    pid_t init;
+
+    assert_int_equal(inits_of(service, &init, 1), 1);
+    assert_int_equal(kill(init, SIGKILL), 0);
 }
 
 /* What it wrote on a stream (0 = all), until its end. */
