@@ -234,6 +234,8 @@ int bj_files_copy(struct bj_files *files, struct bj_error *err)
         return result;
     if (BJ_SYS(fstatat(AT_FDCWD, from, &status, AT_SYMLINK_NOFOLLOW)) < 0)
         return bj_files_fail(err, "copy", "cannot copy %s", from);
+    if (!S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode) && !S_ISLNK(status.st_mode))
+        return bj_fail(err, BJ_E_INVALID, "copy", "%s is a special file", from);
     if (files->options.keep && fstatat(AT_FDCWD, to, &status, AT_SYMLINK_NOFOLLOW) == 0) {
         errno = EEXIST;
         return bj_files_fail(err, "copy", "cannot copy to %s", to);

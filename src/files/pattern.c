@@ -189,7 +189,7 @@ bool bj_files_pattern_is_plain(const char *segment, char *ret, size_t size)
             return false;
         if (*segment == '\\')
             segment++;
-        if (used + 1 >= size)
+        if (*segment == '\0' || used + 1 >= size)
             return false;
         ret[used++] = *segment;
     }

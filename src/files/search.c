@@ -16,10 +16,10 @@
 static int compile(struct bj_files_search *search, const char *pattern, struct bj_error *err)
 {
     const struct bj_files_options *options = &search->files->options;
-    uint32_t flags = PCRE2_UTF | PCRE2_MATCH_INVALID_UTF | PCRE2_NEVER_BACKSLASH_C |
-                     (options->ignore_case ? PCRE2_CASELESS : 0) |
-                     (options->fixed ? PCRE2_LITERAL : PCRE2_UCP | PCRE2_MULTILINE) |
-                     (options->multiline && !options->fixed ? PCRE2_DOTALL : 0);
+    uint32_t flags =
+        PCRE2_UTF | PCRE2_MATCH_INVALID_UTF | (options->ignore_case ? PCRE2_CASELESS : 0) |
+        (options->fixed ? PCRE2_LITERAL : PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C) |
+        (options->multiline && !options->fixed ? PCRE2_DOTALL : 0);
     PCRE2_SIZE at;
     int number;
 

@@ -12,7 +12,7 @@
 #include "base/fault.h"
 #include "files/search.h"
 
-#define LOOK_AT_CLOCK 1024 /* lines */
+#define LOOK_AT_CLOCK 64 /* lines */
 
 struct scan {
     struct bj_files_search *search;
