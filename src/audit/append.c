@@ -446,6 +446,25 @@ static int find_verdict(struct bj_audit *audit, int64_t number, struct bj_error 
     return bj_fail(err, BJ_E_INVALID, "audit", "record %lld is not a verdict", (long long)number);
 }
 
+int bj_audit_has_outcome(struct bj_audit *audit, int64_t verdict_number, bool *ret,
+                         struct bj_error *err)
+{
+    struct bj_error own;
+    sqlite3_stmt *row = bj_audit_statement(audit, BJ_SQL_OUTCOME);
+    int result;
+
+    err = err != NULL ? err : &own;
+    if (row == NULL)
+        return bj_audit_fail(audit, "read", err);
+    sqlite3_bind_int64(row, 1, verdict_number);
+    result = sqlite3_step(row);
+    if (result != SQLITE_ROW && result != SQLITE_DONE)
+        return bj_audit_fail(audit, "read", err);
+    sqlite3_reset(row);
+    *ret = result == SQLITE_ROW;
+    return 0;
+}
+
 int bj_audit_append_outcome(struct bj_audit *audit, int64_t verdict_number,
                             const struct bj_audit_outcome *outcome, struct bj_error *err)
 {

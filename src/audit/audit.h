@@ -94,6 +94,10 @@ int bj_audit_append_verdict(struct bj_audit *audit, const struct bj_request *req
 int bj_audit_append_outcome(struct bj_audit *audit, int64_t verdict_number,
                             const struct bj_audit_outcome *outcome, struct bj_error *err);
 
+/* Does the verdict have one? */
+int bj_audit_has_outcome(struct bj_audit *audit, int64_t verdict_number, bool *ret,
+                         struct bj_error *err);
+
 /*
  * Group commit: what is appended between the two is accepted, together, when commit returns 0.
  * Other writers wait meanwhile, so a batch is to be short. After an error in between nothing of the
@@ -101,6 +105,8 @@ int bj_audit_append_outcome(struct bj_audit *audit, int64_t verdict_number,
  */
 int bj_audit_begin(struct bj_audit *audit, struct bj_error *err);
 int bj_audit_commit(struct bj_audit *audit, struct bj_error *err);
+/* Ends it with nothing of it recorded. Fine when there is none. */
+void bj_audit_abandon(struct bj_audit *audit);
 
 /* What is kept at most; 0 = no limit. */
 struct bj_audit_retention {
@@ -155,6 +161,8 @@ struct bj_audit_filter {
     int decision;                     /* enum bj_decision; -1 = any */
     enum bj_risk risk;                /* at least */
     int64_t after;                    /* behind this number only */
+    int64_t before;                   /* in front of this number only; 0 = no bound */
+    bool open_acts;                   /* only those with an act that has no outcome */
     bool ended_too;                   /* also calls from before it that have ended since */
     int64_t newest;                   /* only so many, the newest; 0 = all */
 };
@@ -229,6 +237,14 @@ struct bj_audit_check {
  */
 int bj_audit_verify(struct bj_audit *audit, const struct bj_audit_head *anchor,
                     struct bj_audit_check *ret, struct bj_error *err);
+
+/*
+ * For other programs, the same wherever records are shown: {"verdict": …, "outcome": …|null} and a
+ * line's end; figures as an object of several lines.
+ */
+void bj_audit_put_call(const struct bj_audit_record *verdict, const struct bj_audit_record *outcome,
+                       struct bj_buf *out);
+void bj_audit_put_stats(const struct bj_audit_stats *stats, struct bj_buf *out);
 
 /* A time as records have it: 2026-11-22T22:04:14.123456789Z. */
 void bj_audit_put_time(int64_t time_ns, struct bj_buf *out);

@@ -17,6 +17,7 @@ enum bj_audit_sql {
     BJ_SQL_BASE,
     BJ_SQL_INSERT,
     BJ_SQL_FIND,
+    BJ_SQL_OUTCOME,
     BJ_SQL_COUNT
 };
 
@@ -64,7 +65,6 @@ sqlite3_stmt *bj_audit_statement(struct bj_audit *audit, enum bj_audit_sql which
 /* One transaction for writing. begin also reads the head. After a failure none is open. */
 int bj_audit_transaction(struct bj_audit *audit, struct bj_error *err);
 int bj_audit_accept(struct bj_audit *audit, struct bj_error *err);
-void bj_audit_abandon(struct bj_audit *audit);
 
 /* The head as it stands, within whatever transaction there is. */
 int bj_audit_read_head(struct bj_audit *audit, struct bj_audit_head *ret, struct bj_error *err);

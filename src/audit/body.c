@@ -134,11 +134,11 @@ void bj_audit_body_head(const struct bj_audit_record *record, struct bj_buf *out
     }
 }
 
-/* ---- a tool's arguments ---- */
+/* ---- a tool's arguments, and the act ---- */
 
-static void put_value(struct bj_audit *audit, const json_t *value);
+static void put_value(struct bj_audit *audit, const json_t *value, size_t maximum);
 
-static void put_object(struct bj_audit *audit, json_t *object)
+static void put_object(struct bj_audit *audit, json_t *object, size_t maximum)
 {
     const char *name, *comma = "";
     json_t *value;
@@ -147,20 +147,20 @@ static void put_object(struct bj_audit *audit, json_t *object)
     json_object_foreach(object, name, value)
     {
         bj_buf_puts(&audit->body, comma);
-        put_masked(audit, name, strlen(name), BJ_AUDIT_VALUE_MAX);
+        put_masked(audit, name, strlen(name), maximum);
         bj_buf_puts(&audit->body, ":");
         if (bj_mask_secret_name(name, strlen(name)) && !json_is_null(value) &&
             !json_is_boolean(value))
             bj_buf_puts(&audit->body, "\"" BJ_MASKED "\"");
         else
-            put_value(audit, value);
+            put_value(audit, value, maximum);
         comma = ",";
     }
     bj_buf_puts(&audit->body, "}");
 }
 
 /* A command may come as a list of words here too. */
-static void put_array(struct bj_audit *audit, const json_t *array)
+static void put_array(struct bj_audit *audit, const json_t *array, size_t maximum)
 {
     bool secret = false;
 
@@ -173,24 +173,25 @@ static void put_array(struct bj_audit *audit, const json_t *array)
         if (secret && json_is_string(item))
             bj_buf_puts(&audit->body, "\"" BJ_MASKED "\"");
         else
-            put_value(audit, item);
+            put_value(audit, item, maximum);
         secret = !secret && json_is_string(item) && bj_mask_takes_next(json_string_value(item));
     }
     bj_buf_puts(&audit->body, "]");
 }
 
-static void put_value(struct bj_audit *audit, const json_t *value)
+/* Of a string so many bytes are kept at most. */
+static void put_value(struct bj_audit *audit, const json_t *value, size_t maximum)
 {
     switch (json_typeof(value)) {
     case JSON_OBJECT:
-        put_object(audit,
-                   (json_t *)value); /* jansson's loop wants it writable; it is not written */
+        /* jansson's loop wants it writable; it is not written */
+        put_object(audit, (json_t *)value, maximum);
         break;
     case JSON_ARRAY:
-        put_array(audit, value);
+        put_array(audit, value, maximum);
         break;
     case JSON_STRING:
-        put_masked(audit, json_string_value(value), json_string_length(value), BJ_AUDIT_VALUE_MAX);
+        put_masked(audit, json_string_value(value), json_string_length(value), maximum);
         break;
     case JSON_INTEGER:
         bj_buf_printf(&audit->body, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
@@ -221,26 +222,69 @@ static int depth_of(const char *text)
     return deepest;
 }
 
-/*
- * As JSON if that is what it is, each string masked by itself; otherwise as a text. Not as JSON
- * either if it says a name twice or is deep: nothing is to get lost on the way into the record.
- */
-static void put_arguments(struct bj_audit *audit, const char *text)
+/* NULL if it is no JSON, says a name twice or is deep: nothing is to get lost on the way. */
+static json_t *load(const char *text, size_t length)
 {
-    size_t length = text != NULL ? strnlen(text, BJ_AUDIT_ARGS_MAX + 1) : 0;
     json_error_t ignored;
+
+    return length <= BJ_AUDIT_ARGS_MAX && depth_of(text) <= BJ_JSON_DEPTH_MAX
+               ? json_loadb(text, length, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &ignored)
+               : NULL;
+}
+
+/* The beginning of a text of `size` bytes: what it ends with may be the beginning of a secret. */
+static void put_beginning(struct bj_audit *audit, const char *name, const char *text, size_t size)
+{
+    struct bj_buf *scratch = &audit->scratch;
+
+    scratch->length = 0;
+    bj_mask_rest(audit->mask, text, strlen(text), scratch);
+    if (scratch->length > BJ_AUDIT_TEXT_MAX) /* the writer of JSON mends half a character */
+        scratch->length = BJ_AUDIT_TEXT_MAX;
+    bj_buf_printf(scratch, "[cut: %zu bytes in all]", size);
+    bj_buf_printf(&audit->body, ",\"%s\":", name);
+    if (scratch->failed)
+        audit->body.failed = audit->body.no_memory = true;
+    else
+        bj_json_put_string(&audit->body, bj_buf_text(scratch), scratch->length);
+    scratch->failed = scratch->no_memory = false;
+}
+
+/* As JSON if that is what it is, each string masked by itself; otherwise as a text. */
+static void put_arguments(struct bj_audit *audit, const struct bj_request *request)
+{
+    const char *text = request->arguments;
+    size_t length = text != NULL ? strnlen(text, BJ_AUDIT_ARGS_MAX + 1) : 0;
     json_t *value = NULL;
 
     if (length == 0)
         return;
-    if (length <= BJ_AUDIT_ARGS_MAX && depth_of(text) <= BJ_JSON_DEPTH_MAX)
-        value = json_loadb(text, length, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &ignored);
+    if (request->arguments_cut > 0) {
+        put_beginning(audit, "arguments_text", text, request->arguments_cut);
+        return;
+    }
+    value = load(text, length);
     if (value == NULL) {
         put_text(audit, "arguments_text", text);
         return;
     }
     bj_buf_puts(&audit->body, ",\"arguments\":");
-    put_value(audit, value);
+    put_value(audit, value, BJ_AUDIT_VALUE_MAX);
+    json_decref(value);
+}
+
+/* What is done is kept longer than what was asked for. */
+static void put_act(struct bj_audit *audit, const char *act)
+{
+    json_t *value = act != NULL ? load(act, strlen(act)) : NULL;
+
+    if (act == NULL)
+        return;
+    bj_buf_puts(&audit->body, ",\"act\":");
+    if (value != NULL)
+        put_value(audit, value, BJ_AUDIT_TEXT_MAX);
+    else
+        audit->body.failed = audit->body.no_memory = true; /* we wrote it, so memory has ended */
     json_decref(value);
 }
 
@@ -289,7 +333,8 @@ void bj_audit_body_verdict(struct bj_audit *audit, const struct bj_audit_record 
     put_text(audit, "path", request->path);
     put_text(audit, "pattern", request->pattern);
     put_text(audit, "url", request->url);
-    put_arguments(audit, request->arguments);
+    put_arguments(audit, request);
+    put_act(audit, request->act);
     if (verdict->count > 0)
         bj_buf_puts(&audit->body, ",\"reasons\":[");
     for (int i = 0; i < verdict->count; i++) {

@@ -53,6 +53,7 @@ static const char *const sql_texts[BJ_SQL_COUNT] = {
     [BJ_SQL_BASE] = "SELECT id,number,hash FROM base",
     [BJ_SQL_INSERT] = "INSERT INTO record VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
     [BJ_SQL_FIND] = "SELECT kind FROM record WHERE number=?",
+    [BJ_SQL_OUTCOME] = "SELECT number FROM record WHERE verdict=?",
 };
 
 int bj_audit_fail_damaged(struct bj_audit *audit, const char *what, struct bj_error *err)
@@ -78,7 +79,7 @@ int bj_audit_fail(struct bj_audit *audit, const char *doing, struct bj_error *er
     if (code == SQLITE_NOMEM)
         return bj_fail(err, BJ_E_NO_MEMORY, "audit", "cannot %s %s: out of memory", doing, path);
     if (code == SQLITE_BUSY || code == SQLITE_LOCKED)
-        return bj_fail(err, BJ_E_SYSTEM, "audit",
+        return bj_fail(err, BJ_E_BUSY, "audit",
                        "cannot %s %s: another process has kept it locked for %d ms; fuser -v %s "
                        "tells which",
                        doing, path, audit->busy_ms, path);
@@ -87,8 +88,9 @@ int bj_audit_fail(struct bj_audit *audit, const char *doing, struct bj_error *er
         bj_error_append(err, DAMAGED_ADVICE, path, path);
         return -BJ_E_SYSTEM;
     }
-    if (code == SQLITE_FULL || (code == SQLITE_IOERR && refused == ENOSPC))
-        return bj_fail(err, BJ_E_SYSTEM, "audit",
+    if (code == SQLITE_FULL ||
+        (code == SQLITE_IOERR && (refused == ENOSPC || refused == EDQUOT || refused == EFBIG)))
+        return bj_fail(err, BJ_E_FULL, "audit",
                        "cannot %s %s: no room on its file system; free some, or let belljar audit "
                        "prune remove old records",
                        doing, path);

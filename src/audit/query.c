@@ -13,7 +13,7 @@
 #define WHERE_CALL                                                                                 \
     "(?2=0 OR v.time>=?2) AND (?3=0 OR v.time<?3) AND (?4 IS NULL OR v.key=?4) "                   \
     "AND (?5 IS NULL OR v.sandbox=?5) AND (?6 IS NULL OR v.tool=?6) "                              \
-    "AND (?7<0 OR v.decision=?7) AND (?8=0 OR v.risk>=?8)"
+    "AND (?7<0 OR v.decision=?7) AND (?8=0 OR v.risk>=?8) AND v.number<?10"
 
 #define CALLS_FROM " FROM record v LEFT JOIN record o ON o.verdict=v.number WHERE v.kind=1 AND "
 /* A range of the numbers themselves, so that a query can go on behind what is damaged. */
@@ -26,6 +26,10 @@
 #define CALL_COLUMNS BJ_AUDIT_COLUMNS("v") "," BJ_AUDIT_COLUMNS("o")
 
 static const char calls_sql[] = "SELECT " CALL_COLUMNS CALLS_BEHIND WHERE_CALL " ORDER BY v.number";
+/* What may have an act; that it does is seen in the body (open.c has no column for it). */
+static const char open_sql[] =
+    "SELECT " CALL_COLUMNS CALLS_BEHIND WHERE_CALL
+    " AND v.decision<2 AND o.number IS NULL AND instr(v.body,',\"act\":{')>0 ORDER BY v.number";
 static const char calls_since_sql[] =
     "SELECT " CALL_COLUMNS CALLS_SINCE WHERE_CALL " ORDER BY v.number";
 static const char records_sql[] =
@@ -155,6 +159,7 @@ static void bind_filter(sqlite3_stmt *query, const struct bj_audit_filter *filte
     sqlite3_bind_int(query, 7, filter->decision);
     sqlite3_bind_int(query, 8, (int)filter->risk);
     sqlite3_bind_int64(query, 9, filter->newest);
+    sqlite3_bind_int64(query, 10, filter->before > 0 ? filter->before : INT64_MAX);
 }
 
 /* Gives the row. 0, or what the call back says. */
@@ -179,6 +184,7 @@ static int run(struct walk *walk, int *ret_stop)
 {
     sqlite3_stmt *query = NULL;
     const char *sql = walk->call == NULL        ? records_sql
+                      : walk->filter->open_acts ? open_sql
                       : walk->filter->ended_too ? calls_since_sql
                                                 : calls_sql;
     int result = sqlite3_prepare_v2(walk->audit->db, sql, -1, &query, NULL);

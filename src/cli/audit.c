@@ -14,7 +14,6 @@
 #include "base/str.h"
 #include "cli/cli.h"
 #include "cli/completion.h"
-#include "wire/json.h"
 
 static const char usage[] =
     "Usage: belljar audit list   [FILTER] [--limit N] [--json] [-f]\n"
@@ -136,19 +135,6 @@ void bj_audit_put_what(const json_t *body, struct bj_buf *out)
         bj_buf_puts(out, out->length > before ? " " : "");
         bj_buf_puts(out, text);
     }
-}
-
-void bj_audit_put_call(const struct bj_audit_record *verdict, const struct bj_audit_record *outcome,
-                       struct bj_buf *out)
-{
-    bj_buf_puts(out, "{\"verdict\":");
-    bj_json_put_clean(out, verdict->body, verdict->body_length);
-    bj_buf_puts(out, ",\"outcome\":");
-    if (outcome != NULL)
-        bj_json_put_clean(out, outcome->body, outcome->body_length);
-    else
-        bj_buf_puts(out, "null");
-    bj_buf_puts(out, "}\n");
 }
 
 /* ---- the command ---- */

@@ -54,8 +54,4 @@ const char *bj_audit_member(const json_t *body, const char *name);
 /* What was asked for, as one line to read: command, words, path, pattern or URL. */
 void bj_audit_put_what(const json_t *body, struct bj_buf *out);
 
-/* {"verdict": …, "outcome": …|null} and a line's end. */
-void bj_audit_put_call(const struct bj_audit_record *verdict, const struct bj_audit_record *outcome,
-                       struct bj_buf *out);
-
 #endif

@@ -176,26 +176,6 @@ int bj_audit_do_show(struct bj_audit *audit, const struct bj_audit_command *comm
 
 /* ---- stats ---- */
 
-static void put_stats_json(struct bj_buf *out, const struct bj_audit_stats *stats)
-{
-    bj_buf_printf(out,
-                  "{\n  \"first\": %" PRId64 ",\n  \"last\": %" PRId64 ",\n  \"bytes\": %" PRId64
-                  ",\n  \"calls\": %" PRId64 ",\n  \"tools\": %" PRId64 ",\n",
-                  stats->first, stats->last, stats->bytes, stats->calls, stats->tools);
-    bj_buf_puts(out, "  \"verdicts\": {");
-    for (int i = BJ_ALLOW; i <= BJ_DENY; i++)
-        bj_buf_printf(out, "%s\"%s\": %" PRId64, i > 0 ? ", " : "",
-                      bj_decision_name((enum bj_decision)i), stats->decisions[i]);
-    bj_buf_puts(out, "},\n  \"risks\": {");
-    for (int i = BJ_RISK_NONE; i <= BJ_RISK_CRITICAL; i++)
-        bj_buf_printf(out, "%s\"%s\": %" PRId64, i > 0 ? ", " : "", bj_risk_name((enum bj_risk)i),
-                      stats->risks[i]);
-    bj_buf_printf(out,
-                  "},\n  \"outcomes\": %" PRId64 ",\n  \"failed\": %" PRId64
-                  ",\n  \"without_outcome\": %" PRId64 ",\n  \"duration_us\": %" PRId64 "\n}\n",
-                  stats->outcomes, stats->failed, stats->open, stats->duration_us);
-}
-
 static void put_stats(struct bj_buf *out, const struct bj_audit_stats *stats)
 {
     if (stats->last == 0) {
@@ -233,7 +213,7 @@ int bj_audit_do_stats(struct bj_audit *audit, const struct bj_audit_command *com
         return bj_audit_print_error(&err);
     bj_buf_init(&out, OUT_MAX);
     if (command->json)
-        put_stats_json(&out, &stats);
+        bj_audit_put_stats(&stats, &out);
     else
         put_stats(&out, &stats);
     return print_out(&out);

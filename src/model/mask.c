@@ -52,6 +52,14 @@ static int make_room(struct bj_mask *mask, struct bj_error *err)
     return 0;
 }
 
+/* What is known of all values together. */
+static void take_note(struct bj_mask *mask, const struct bj_mask_value *value)
+{
+    mask->longest = value->length > mask->longest ? value->length : mask->longest;
+    mask->first[(unsigned char)value->text[0]] = true;
+    mask->first['\\'] = mask->first['%'] = true;
+}
+
 int bj_mask_add(struct bj_mask *mask, const char *value, struct bj_error *err)
 {
     size_t length = value != NULL ? strlen(value) : 0;
@@ -68,9 +76,7 @@ int bj_mask_add(struct bj_mask *mask, const char *value, struct bj_error *err)
         return no_memory(err);
     memcpy(copy, value, length);
     mask->values[mask->count++] = (struct bj_mask_value){copy, length};
-    mask->longest = length > mask->longest ? length : mask->longest;
-    mask->first[(unsigned char)value[0]] = true;
-    mask->first['\\'] = mask->first['%'] = true;
+    take_note(mask, &mask->values[mask->count - 1]);
     return 0;
 }
 
@@ -88,10 +94,24 @@ int bj_mask_add_environment(struct bj_mask *mask, const char *const *environment
     return result;
 }
 
+void bj_mask_trim(struct bj_mask *mask, size_t count)
+{
+    if (mask->count <= count)
+        return;
+    while (mask->count > count) {
+        const struct bj_mask_value *last = &mask->values[--mask->count];
+
+        bj_secret_free((char *)last->text, last->length);
+    }
+    mask->longest = 0;
+    memset(mask->first, 0, sizeof mask->first);
+    for (size_t i = 0; i < count; i++)
+        take_note(mask, &mask->values[i]);
+}
+
 void bj_mask_release(struct bj_mask *mask)
 {
-    for (size_t i = 0; i < mask->count; i++)
-        bj_secret_free((char *)mask->values[i].text, mask->values[i].length);
+    bj_mask_trim(mask, 0);
     bj_free(mask->values);
     *mask = (struct bj_mask){0};
 }

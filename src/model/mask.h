@@ -38,6 +38,8 @@ struct bj_mask {
 int bj_mask_add(struct bj_mask *mask, const char *value, struct bj_error *err);
 int bj_mask_add_environment(struct bj_mask *mask, const char *const *environment,
                             struct bj_error *err);
+/* Wipes the values that were added last, all but `count`. */
+void bj_mask_trim(struct bj_mask *mask, size_t count);
 /* Wipes the values; the mask is as a zeroed one. */
 void bj_mask_release(struct bj_mask *mask);
 

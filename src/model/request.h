@@ -25,6 +25,7 @@ struct bj_request {
     const char *url;         /* WebFetch */
     const char *arguments;   /* all of them as a JSON object, for the record */
     size_t arguments_cut;    /* bytes that `arguments` had before it was cut; 0: it is whole */
+    const char *act;         /* what is done for it, as a JSON object: only who does it says this */
     const char *invalid;     /* what is wrong with the arguments; NULL: nothing is */
 };
 
