@@ -58,6 +58,10 @@
 #define BJ_PROCESS_READERS    64          /* READs that wait for one process */
 #define BJ_PROCESS_ATTACHES   64          /* ATTACHes to one process */
 #define BJ_INPUT_QUEUE_MAX    (256 << 10) /* bytes that wait to be read by one process */
+#define BJ_QUESTION_RECORDS   1000        /* calls in one answer about records */
+#define BJ_QUESTION_USUAL     100         /* where a question says nothing */
+#define BJ_QUESTION_SECONDS   10          /* that answering one may take */
+#define BJ_ANSWER_TEXT        (16 << 20)  /* bytes of one answer, and one call more */
 #define BJ_SANDBOX_OPTIONS    64          /* options that a client sets for one */
 #define BJ_CALLS_MAX          65536       /* that wait for the keeper's answer */
 #define BJ_ENTRIES_MAX        (32 << 20) /* bytes of those that the audit process may not have yet */

@@ -8,13 +8,17 @@
 
 #include <stdbool.h>
 
+#include "base/log.h"
 #include "model/config.h"
 #include "model/mask.h"
 
 struct bj_recorder_options {
     int control_fd;                 /* of the supervisor: PEER and STOP come in */
-    const struct bj_config *config; /* audit_path, audit_durable, audit_max_…, audit */
-    const struct bj_mask *mask;     /* the service's own secrets */
+    const struct bj_config *config; /* audit_path, audit_durable, audit_max_…; unless audit is off
+                                       the record is required */
+    struct bj_mask *mask;           /* the service's own secrets; those of an entry are added while
+                                       it is recorded */
+    const struct bj_log *log;       /* NULL = none */
 };
 
 /* Runs until STOP or until the supervisor is gone; returns its exit status. */

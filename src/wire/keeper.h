@@ -156,16 +156,22 @@ void bj_outcome_note_put(struct bj_buf *out, const struct bj_outcome_note *note)
 int bj_outcome_note_get(const struct bj_message *message, struct bj_outcome_note *ret,
                         struct bj_error *err);
 
-/* QUERY: which records. The reply on the socket is an ANSWER with a memfd of JSON: an object with
- * "records" (as `belljar audit list --json` has them) and "next"; or with a struct bj_error. */
+/*
+ * QUERY: which records. The reply on the socket is an ANSWER with a memfd of JSON, or with a struct
+ * bj_error; the end of the socket without one means that it took longer than BJ_QUESTION_SECONDS.
+ * The JSON is an object with "records" (calls as `belljar audit list --json` has them, in order of
+ * number) and "next". With `after` they are the oldest behind it, and next is the `after` of the
+ * next page; otherwise they are the newest, and next is the `before` of the page in front. It is
+ * null when there is no such page. With `stats`, the object of `belljar audit stats --json`.
+ */
 struct bj_audit_question {
     const char *key;     /* only this key's; NULL = all */
     const char *sandbox; /* NULL = any, likewise below */
     const char *tool, *decision, *risk;
     int64_t before, after; /* by number; 0 = no bound */
     int64_t since_ns, until_ns;
-    uint32_t limit;
-    bool stats; /* the figures of those records instead of the records */
+    uint32_t limit; /* at most BJ_QUESTION_RECORDS; 0 = BJ_QUESTION_USUAL */
+    bool stats;     /* the figures of those records instead of the records */
 };
 void bj_audit_question_put(struct bj_buf *out, const struct bj_audit_question *question);
 int bj_audit_question_get(const struct bj_message *message, struct bj_audit_question *ret,

@@ -240,7 +240,7 @@ int bj_outcome_note_get(const struct bj_message *message, struct bj_outcome_note
     struct bj_outcome_note note = {0};
 
     bj_fields_get(&in, BJ_FIELDS(outcome_fields), NULL, &note);
-    if (!bj_unpack_end(&in))
+    if (!bj_unpack_end(&in) || note.exit_code < 0 || note.signal < 0 || note.duration_us < 0)
         return bj_message_fail(message, err);
     *ret = note;
     return 0;

@@ -68,7 +68,7 @@ static void put_outcome(struct bj_buf *out)
 {
     bj_outcome_note_put(out, &(struct bj_outcome_note){.ran = true,
                                                        .oom_killed = true,
-                                                       .exit_code = -1,
+                                                       .exit_code = 255,
                                                        .signal = 9,
                                                        .duration_us = INT64_MAX,
                                                        .output_bytes = {1, 2},

@@ -1,0 +1,321 @@
+/*
+ * The audit process: its beginning and end, its sockets and its clock.
+ *
+ * Theory of operation. The supervisor introduces the others (PEER), and again whenever one of them
+ * is replaced. Being killed at any moment is as good as any other end: what was recorded is in the
+ * database, what came through is known to the keeper, and what did not is sent again. So whatever
+ * leaves this process unable to go on ends it, and the supervisor starts the next.
+ */
+#include "recorder/recorder.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fault.h"
+#include "base/fd.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "recorder/recorder_internal.h"
+
+#define TICK_MS     1000
+#define ALIVE_TICKS 4       /* between telling the supervisor that this process is well */
+#define TRY_US      1000000 /* between attempts to open the database */
+#define BUSY_MS     2000    /* waited for another process that keeps the database */
+#define LOG_PAGES   2000    /* of SQLite's log, before it is carried over */
+#define CONTROL_MAX 4096    /* bytes of a message of the supervisor's */
+
+/* ---- the database ---- */
+
+/* Another service that kept its record in the same place would end our calls as left behind. */
+static int lock_place(struct bj_recorder *recorder, const char *path, struct bj_error *err)
+{
+    char name[BJ_PATH_MAX];
+
+    if (recorder->lock >= 0)
+        return 0;
+    if ((size_t)snprintf(name, sizeof name, "%s-service", path) >= sizeof name)
+        return bj_fail(err, BJ_E_LIMIT, "audit", "the path of the audit database is too long");
+    recorder->lock = BJ_SYS(open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (recorder->lock < 0)
+        return bj_fail_errno(err, "audit", "cannot open %s", name);
+    if (BJ_SYS(flock(recorder->lock, LOCK_EX | LOCK_NB)) == 0)
+        return 0;
+    bj_fd_close(&recorder->lock);
+    return errno == EWOULDBLOCK
+               ? bj_fail(err, BJ_E_CONFLICT, "audit",
+                         "another service keeps its record in %s; give this one another place with "
+                         "audit_path",
+                         path)
+               : bj_fail_errno(err, "audit", "cannot lock %s", name);
+}
+
+static int open_audit(struct bj_recorder *recorder, struct bj_error *err)
+{
+    const struct bj_config *config = recorder->options->config;
+    BJ_CLEANUP_FREE char *usual = NULL;
+    struct bj_audit_options options = {
+        .path = config->audit_path,
+        .access = BJ_AUDIT_WRITE,
+        .durable = config->audit_durable,
+        .busy_ms = BUSY_MS,
+        .log_pages = LOG_PAGES,
+        .mask = recorder->options->mask,
+    };
+    int result = 0;
+
+    if (options.path == NULL)
+        result = bj_audit_default_path(&usual, err);
+    if (usual != NULL)
+        options.path = usual;
+    if (result == 0)
+        result = bj_audit_open(&options, &recorder->audit, err);
+    if (result == 0)
+        result = lock_place(recorder, options.path, err);
+    if (result < 0) {
+        bj_audit_close(recorder->audit);
+        recorder->audit = NULL;
+    }
+    return result;
+}
+
+int bj_recorder_open(struct bj_recorder *recorder, struct bj_error *err)
+{
+    int64_t now = bj_clock_us();
+
+    if (recorder->audit != NULL)
+        return 0;
+    if (recorder->tried_us == 0 || now - recorder->tried_us >= TRY_US) {
+        if (open_audit(recorder, &recorder->failure) == 0)
+            return 0;
+        recorder->tried_us = now;
+    }
+    *err = recorder->failure;
+    return -err->code;
+}
+
+static void maintain(struct bj_recorder *recorder)
+{
+    const struct bj_config *config = recorder->options->config;
+    const struct bj_audit_retention retention = {
+        .age_ns = config->audit_max_days * 86400 * 1000000000,
+        .bytes = config->audit_max_mb << 20,
+    };
+    struct bj_error err = {0};
+
+    if (recorder->audit != NULL && bj_audit_maintain(recorder->audit, &retention, &err) < 0)
+        BJ_LOG(recorder->log, AUDIT, WARNING, "the records are not kept in bounds: %s",
+               err.message);
+}
+
+/* ---- the supervisor ---- */
+
+static void tell_supervisor(struct bj_recorder *recorder, enum bj_message_type type,
+                            const char *text)
+{
+    struct bj_buf out;
+
+    bj_buf_init(&out, CONTROL_MAX);
+    bj_message_begin(&out, type, 0);
+    if (text != NULL)
+        bj_pack_text(&out, text);
+    if (recorder->control != NULL && bj_message_end(&out))
+        bj_socket_send(recorder->control->fd, out.data, out.length, NULL);
+    bj_buf_release(&out);
+}
+
+void bj_recorder_fault(struct bj_recorder *recorder, struct bj_peer **peer,
+                       const struct bj_error *why)
+{
+    const char *who = peer == &recorder->front ? "front" : "keeper";
+
+    if (*peer == NULL)
+        return;
+    BJ_LOG(recorder->log, SERVER, ERROR, "the %s process broke the protocol: %s", who,
+           why->message);
+    tell_supervisor(recorder, BJ_MESSAGE_FAULT, who);
+    bj_peer_close(peer);
+}
+
+void bj_recorder_end(struct bj_recorder *recorder, int status)
+{
+    if (recorder->status < status)
+        recorder->status = status;
+    uv_stop(&recorder->loop);
+}
+
+/* A new front: what the one before it sent comes first. */
+static void meet_front(struct bj_recorder *recorder, struct bj_peer *peer)
+{
+    bj_recorder_turn(recorder);
+    bj_peer_close(&recorder->front);
+    recorder->front = peer;
+}
+
+/* A new keeper: what the one before it said comes first, and what was for that one is dropped. */
+static void meet_keeper(struct bj_recorder *recorder, struct bj_peer *peer)
+{
+    struct bj_audit_head head = {0};
+    struct bj_error err = {0};
+
+    bj_recorder_hear_keeper(recorder);
+    bj_peer_close(&recorder->keeper);
+    bj_outbox_drop(&recorder->outbox);
+    if (recorder->audit != NULL && bj_audit_head(recorder->audit, &head, &err) < 0)
+        BJ_LOG(recorder->log, AUDIT, WARNING, "open calls are not looked for: %s", err.message);
+    recorder->inherited = head.number;
+    recorder->keeper = peer;
+}
+
+static void meet(struct bj_recorder *recorder, const struct bj_message *message, struct bj_fds *fds)
+{
+    struct bj_unpack in = bj_message_body(message);
+    const char *who = bj_unpack_string(&in);
+    struct bj_peer *peer = NULL;
+    struct bj_error err = {0};
+
+    if (!bj_unpack_end(&in) || fds->count != 1 ||
+        !(bj_streq(who, "front") || bj_streq(who, "keeper")))
+        return;
+    fds->count = 0;
+    if (bj_peer_new(recorder, fds->fd[0], &peer, &err) < 0) {
+        BJ_LOG(recorder->log, SERVER, ERROR, "%s", err.message);
+        bj_recorder_end(recorder, 1);
+        return;
+    }
+    peer->number = message->head.number;
+    if (bj_streq(who, "front"))
+        meet_front(recorder, peer);
+    else
+        meet_keeper(recorder, peer);
+    bj_recorder_turn(recorder);
+}
+
+/* False: there is nothing more now. */
+static bool hear_supervisor(struct bj_recorder *recorder)
+{
+    char packet[CONTROL_MAX];
+    struct bj_message message;
+    struct bj_fds fds;
+    ssize_t length =
+        bj_socket_receive(recorder->control->fd, packet, sizeof packet, &fds, MSG_DONTWAIT);
+
+    if (length < 0 && (errno == EAGAIN || errno == ENOMEM || errno == ENOBUFS))
+        return false;
+    if (length <= 0 || bj_message_get(packet, (size_t)length, &message, NULL) < 0 ||
+        message.head.type == BJ_MESSAGE_STOP) {
+        bj_recorder_end(recorder, 0);
+        return false;
+    }
+    if (message.head.type == BJ_MESSAGE_PEER)
+        meet(recorder, &message, &fds);
+    bj_fds_close(&fds);
+    return true;
+}
+
+/* ---- the loop ---- */
+
+void bj_recorder_ready(struct bj_recorder *recorder, struct bj_peer *peer)
+{
+    if (peer == recorder->control) {
+        while (hear_supervisor(recorder))
+            continue;
+    } else if (peer == recorder->reader) {
+        BJ_LOG(recorder->log, AUDIT, ERROR, "the process for questions has ended");
+        bj_recorder_end(recorder, 1);
+    } else {
+        bj_recorder_turn(recorder);
+    }
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+    struct bj_recorder *recorder = timer->data;
+
+    if (recorder->ticks++ % ALIVE_TICKS == 0)
+        tell_supervisor(recorder, BJ_MESSAGE_READY, NULL);
+    bj_recorder_retry(recorder);
+    bj_sweep_resume(recorder);
+    maintain(recorder);
+}
+
+static int begin(struct bj_recorder *recorder, struct bj_error *err)
+{
+    const struct bj_recorder_options *options = recorder->options;
+    int reader = -1, result = bj_reader_start(options, &reader, err);
+
+    if (result < 0)
+        return result;
+    recorder->batch = bj_batch_new();
+    if (recorder->batch == NULL || uv_loop_init(&recorder->loop) < 0) {
+        bj_fd_close(&reader);
+        return bj_fail(err, BJ_E_INTERNAL, "audit", "no memory to begin with");
+    }
+    uv_timer_init(&recorder->loop, &recorder->tick);
+    uv_idle_init(&recorder->loop, &recorder->idle);
+    recorder->tick.data = recorder->idle.data = recorder;
+    result = bj_peer_new(recorder, reader, &recorder->reader, err);
+    if (result == 0)
+        result = bj_peer_new(recorder, options->control_fd, &recorder->control, err);
+    if (result == 0 && bj_recorder_is_on(recorder))
+        result = bj_recorder_open(recorder, err);
+    /* A full disk is emptied again, and another process lets the database go: what does not need
+     * anybody to change the configuration is waited for, and refused meanwhile. */
+    return result == -BJ_E_FULL || result == -BJ_E_BUSY || result == -BJ_E_NO_MEMORY ? 0 : result;
+}
+
+static void close_all(uv_handle_t *handle, void *context)
+{
+    (void)context;
+    if (!uv_is_closing(handle))
+        uv_close(handle, NULL);
+}
+
+static void end(struct bj_recorder *recorder)
+{
+    maintain(recorder);
+    bj_audit_close(recorder->audit);
+    bj_peer_close(&recorder->front);
+    bj_peer_close(&recorder->keeper);
+    bj_peer_close(&recorder->control);
+    bj_peer_close(&recorder->reader);
+    bj_outbox_drop(&recorder->outbox);
+    bj_pending_drop(recorder);
+    bj_buf_release(&recorder->held);
+    bj_batch_free(recorder->batch);
+    bj_fd_close(&recorder->lock);
+    if (recorder->tick.loop == NULL)
+        return;
+    uv_walk(&recorder->loop, close_all, NULL);
+    uv_run(&recorder->loop, UV_RUN_DEFAULT);
+    uv_loop_close(&recorder->loop);
+}
+
+int bj_recorder_main(const struct bj_recorder_options *options)
+{
+    struct bj_recorder recorder = {
+        .options = options, .log = options->log, .lock = -1, .secrets = options->mask->count};
+    struct bj_error err = {0};
+
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is a full disk */
+    bj_buf_init(&recorder.held, BJ_MESSAGE_MAX);
+    if (begin(&recorder, &err) < 0) {
+        BJ_LOG(options->log, AUDIT, ERROR, "%s", err.message);
+        recorder.status = bj_code_exit_status(err.code);
+    } else {
+        bj_peer_wait(recorder.control, UV_READABLE);
+        bj_peer_wait(recorder.reader, UV_READABLE);
+        uv_timer_start(&recorder.tick, on_tick, 0, TICK_MS);
+        uv_run(&recorder.loop, UV_RUN_DEFAULT);
+        bj_recorder_hear_keeper(&recorder); /* the last outcomes */
+        bj_recorder_retry(&recorder);
+    }
+    end(&recorder);
+    return recorder.status;
+}
