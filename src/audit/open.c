@@ -3,7 +3,7 @@
  * owns the file and its directory, that it is no link, and that an empty or strange file is never
  * taken for a new database.
  *
- * A new database is made under another name and linked into place when it is whole, so that a file
+ * A new database is made under another name and moved into place when it is whole, so that a file
  * at its place always has been whole once, and an empty one is damage.
  */
 #include <dirent.h>
@@ -193,7 +193,7 @@ static int check_directory(int dir_fd, const char *path, struct bj_error *err)
     return 0;
 }
 
-/* A new database has two names for the moment in which it is put in its place. */
+/* Where a file system cannot move without replacing, a new database has two names for a moment. */
 static int look_at(int dir_fd, const char *name, struct stat *ret)
 {
     const struct timespec moment = {.tv_nsec = 1000000};
@@ -334,10 +334,14 @@ static int place(int dir_fd, const char *new_name, const char *name, const char 
 {
     BJ_CLEANUP_CLOSE int fd = BJ_SYS(openat(dir_fd, new_name, O_RDONLY | O_CLOEXEC));
     BJ_CLEANUP_CLOSE int dir = -1;
+    int result;
 
     if (fd < 0 || BJ_SYS(fsync(fd)) < 0)
         return bj_fail_errno(err, "audit", "cannot create %s", path);
-    if (BJ_SYS(linkat(dir_fd, new_name, dir_fd, name, 0)) < 0 && errno != EEXIST)
+    result = BJ_SYS(renameat2(dir_fd, new_name, dir_fd, name, RENAME_NOREPLACE));
+    if (result < 0 && (errno == EINVAL || errno == ENOSYS)) /* not on this file system */
+        result = BJ_SYS(linkat(dir_fd, new_name, dir_fd, name, 0));
+    if (result < 0 && errno != EEXIST)
         return bj_fail_errno(err, "audit", "cannot create %s", path);
     dir = BJ_SYS(openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     /* EINVAL: a file system that has nothing to write for a directory. */

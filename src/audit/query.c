@@ -13,16 +13,17 @@
 #define WHERE_CALL                                                                                 \
     "(?2=0 OR v.time>=?2) AND (?3=0 OR v.time<?3) AND (?4 IS NULL OR v.key=?4) "                   \
     "AND (?5 IS NULL OR v.sandbox=?5) AND (?6 IS NULL OR v.tool=?6) "                              \
-    "AND (?7<0 OR v.decision=?7) AND (?8=0 OR v.risk>=?8) AND v.number<?10"
+    "AND (?7<0 OR v.decision=?7) AND (?8=0 OR v.risk>=?8)"
 
 #define CALLS_FROM " FROM record v LEFT JOIN record o ON o.verdict=v.number WHERE v.kind=1 AND "
 /* A range of the numbers themselves, so that a query can go on behind what is damaged. */
-#define CALLS_BEHIND CALLS_FROM "v.number>?1 AND "
+#define CALLS_BEHIND CALLS_FROM "v.number>?1 AND v.number<?10 AND "
 #define CALLS_SINCE                                                                                \
-    CALLS_FROM "v.number IN (SELECT ifnull(verdict,number) FROM record WHERE number>?1) AND "
+    CALLS_FROM "v.number IN (SELECT ifnull(verdict,number) FROM record WHERE number>?1) AND "      \
+               "v.number<?10 AND "
 #define RECORDS                                                                                    \
     " FROM record r LEFT JOIN record v ON v.number=ifnull(r.verdict,r.number) "                    \
-    "WHERE r.number>?1 AND "
+    "WHERE r.number>?1 AND ifnull(v.number,0)<?10 AND " /* an outcome's may be gone */
 #define CALL_COLUMNS BJ_AUDIT_COLUMNS("v") "," BJ_AUDIT_COLUMNS("o")
 
 static const char calls_sql[] = "SELECT " CALL_COLUMNS CALLS_BEHIND WHERE_CALL " ORDER BY v.number";

@@ -176,7 +176,7 @@ static void locked_by_another(void **state)
     assert_int_equal(bj_audit_open(&options, &audit, &err), 0);
     assert_int_equal(sqlite3_open(place->path, &other), SQLITE_OK);
     assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
-    assert_int_equal(bj_audit_begin(audit, &err), -BJ_E_SYSTEM);
+    assert_int_equal(bj_audit_begin(audit, &err), -BJ_E_BUSY);
     assert_non_null(strstr(err.message, "another process"));
     assert_int_equal(sqlite3_exec(other, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
     sqlite3_close(other);
