@@ -12,15 +12,12 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "bin/front.h"
 #include "keeper/keeper.h"
 #include "recorder/recorder.h"
 #include "supervisor/keys_command.h"
 #include "supervisor/roles.h"
 #include "supervisor/serve.h"
-
-/* What is not there yet is said so when it is to begin. */
-#pragma weak bj_recorder_main
-#pragma weak bj_keeper_main
 
 #define BESIDE "/belljar-%s"
 
@@ -71,8 +68,6 @@ static int run_audit(const struct bj_settings *settings, const struct bj_log *lo
     }
     if (result == 0 && settings->api_key != NULL)
         result = bj_mask_add(&mask, settings->api_key, err);
-    if (result == 0 && bj_recorder_main == NULL)
-        result = bj_fail(err, BJ_E_UNSUPPORTED, "audit", "there is no audit process yet");
     if (result == 0)
         result = bj_recorder_main(&options);
     bj_mask_release(&mask);
@@ -106,24 +101,14 @@ static int run_keeper(const struct bj_settings *settings, const struct bj_log *l
         return result;
     options.launcher = launcher;
     options.files_program = files;
-    if (bj_keeper_main == NULL)
-        return bj_fail(err, BJ_E_UNSUPPORTED, "keeper", "there is no keeper yet");
     return bj_keeper_main(&options);
-}
-
-static int run_front(const struct bj_settings *settings, const struct bj_log *log,
-                     struct bj_error *err)
-{
-    (void)settings;
-    (void)log;
-    return bj_fail(err, BJ_E_UNSUPPORTED, "front", "there is no front yet");
 }
 
 static int (*const runs[BJ_ROLE_COUNT])(const struct bj_settings *, const struct bj_log *,
                                         struct bj_error *) = {
     [BJ_ROLE_AUDIT] = run_audit,
     [BJ_ROLE_KEEPER] = run_keeper,
-    [BJ_ROLE_FRONT] = run_front,
+    [BJ_ROLE_FRONT] = bj_front_run,
 };
 
 /* argv[1] is "@ROLE"; the service's own arguments are behind it. */
@@ -155,6 +140,19 @@ static int run_role(int argc, char **argv)
     return bj_code_exit_status(error.code);
 }
 
+/* The table of docs/SERVICE.md. */
+static int print_options(void)
+{
+    struct bj_buf text;
+    bool failed;
+
+    bj_buf_init(&text, 1 << 16);
+    bj_settings_markdown(&text);
+    failed = text.failed || fputs(bj_buf_text(&text), stdout) == EOF;
+    bj_buf_release(&text);
+    return failed ? 1 : 0;
+}
+
 int main(int argc, char **argv)
 {
     static char program[BJ_PATH_MAX];
@@ -163,6 +161,8 @@ int main(int argc, char **argv)
         fprintf(stderr, "belljar serve: cannot tell where the program is: %s\n", strerror(errno));
         return bj_code_exit_status(BJ_E_SYSTEM);
     }
+    if (argc == 2 && bj_streq(argv[1], "@options"))
+        return print_options();
     if (argc > 1 && argv[1][0] == '@')
         return run_role(argc, argv);
     if (argc > 1 && bj_streq(argv[1], "keys"))
