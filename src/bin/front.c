@@ -40,6 +40,7 @@ struct front {
     struct bj_service *service;
     struct bj_server *server;
     struct bj_tls *tls;
+    int listeners; /* how many descriptors */
     int tries;
     bool stopping;
     struct bj_alive alive;
@@ -50,11 +51,9 @@ struct front {
 
 static void listen_on_all(struct front *front)
 {
-    for (int fd = BJ_ROLE_LISTEN; fd < BJ_ROLE_LISTEN + BJ_LISTENERS_MAX; fd++) {
+    for (int fd = BJ_ROLE_LISTEN; fd < BJ_ROLE_LISTEN + front->listeners; fd++) {
         struct bj_error error;
 
-        if (fcntl(fd, F_GETFD) < 0)
-            break;
         if (bj_server_listen(front->server, fd, front->tls, &error) < 0)
             BJ_LOG(front->log, SERVER, ERROR, "%s", error.message);
     }
@@ -195,9 +194,19 @@ static int open_all(struct front *front, struct bj_error *err)
     return make_server(front, err);
 }
 
+/* Counted before anything else is opened: the first that is not open is behind the last. */
+static int count_listeners(void)
+{
+    int count = 0;
+
+    while (count < BJ_LISTENERS_MAX && fcntl(BJ_ROLE_LISTEN + count, F_GETFD) >= 0)
+        count++;
+    return count;
+}
+
 int bj_front_run(const struct bj_settings *settings, const struct bj_log *log, struct bj_error *err)
 {
-    struct front front = {.settings = settings, .log = log};
+    struct front front = {.settings = settings, .log = log, .listeners = count_listeners()};
     int result = open_all(&front, err);
 
     if (result == 0)

@@ -33,7 +33,7 @@ static void lose_keeper(struct bj_keeper_client *client)
 static int take_answer(struct bj_keeper_client *client, const struct bj_message *message,
                        struct bj_fds *fds, struct bj_error *err)
 {
-    struct bj_call *call = bj_call_find(client, message->head.id);
+    struct bj_asked *call = bj_asked_find(client, message->head.id);
     struct bj_error error = {0};
     struct bj_keeper_answer how = {.result = message->head.result,
                                    .number = message->head.number,
@@ -54,12 +54,12 @@ static int take_answer(struct bj_keeper_client *client, const struct bj_message 
     }
     if (call == NULL)
         return 0; /* it was cancelled, or asked for by a front before this one */
-    bj_call_take(client, call);
+    bj_asked_take(client, call);
     if (call->detach && how.result == 0)
         bj_keeper_send_detach(client, call->id);
     if (call->done != NULL)
         call->done(call->context, &how);
-    bj_call_free(call);
+    bj_asked_free(call);
     return 0;
 }
 
@@ -67,7 +67,7 @@ static int take_answer(struct bj_keeper_client *client, const struct bj_message 
  * news of the first. */
 static void take_gap(struct bj_keeper_client *client, const struct bj_message_head *head)
 {
-    struct bj_call *call = client->entries.first;
+    struct bj_asked *call = client->entries.first;
 
     if (head->number <= client->listens)
         return;

@@ -64,9 +64,9 @@ int bj_keeper_act(struct bj_keeper_client *client, const struct bj_entry *entry,
                   const struct bj_act *act, bj_keeper_fn done, void *context, uint64_t *ret_id,
                   struct bj_error *err)
 {
-    struct bj_call *call;
+    struct bj_asked *call;
     struct bj_buf packet;
-    int result = bj_call_new(client, done, context, &call, err);
+    int result = bj_asked_new(client, done, context, &call, err);
 
     if (result < 0)
         return result;
@@ -76,12 +76,12 @@ int bj_keeper_act(struct bj_keeper_client *client, const struct bj_entry *entry,
         result = bj_fail(err, BJ_E_LIMIT, "keeper", "too much waits to be done; try again later");
     if (result < 0) {
         bj_buf_release(&packet);
-        bj_call_free(call);
+        bj_asked_free(call);
         return result;
     }
     call->packet = packet.data; /* handed over */
     call->length = packet.length;
-    bj_call_insert(client, call);
+    bj_asked_insert(client, call);
     if (client->unsent == NULL)
         client->unsent = call;
     if (ret_id != NULL)
@@ -93,7 +93,7 @@ int bj_keeper_act(struct bj_keeper_client *client, const struct bj_entry *entry,
 /* ---- questions to the keeper ---- */
 
 /* Ends a packed message and sends it to the keeper as a call, which it takes over. */
-static int ask(struct bj_keeper_client *client, struct bj_call *call, struct bj_buf *packet,
+static int ask(struct bj_keeper_client *client, struct bj_asked *call, struct bj_buf *packet,
                uint64_t *ret_id, struct bj_error *err)
 {
     int result = bj_message_end(packet) ? 0 : packing_failed(packet, err);
@@ -102,21 +102,21 @@ static int ask(struct bj_keeper_client *client, struct bj_call *call, struct bj_
         result = bj_port_send(client->keeper, packet->data, packet->length, NULL, err);
     bj_buf_release(packet);
     if (result < 0) {
-        bj_call_free(call);
+        bj_asked_free(call);
         return result;
     }
     if (ret_id != NULL)
         *ret_id = call->id;
-    bj_call_insert(client, call);
+    bj_asked_insert(client, call);
     return 0;
 }
 
 int bj_keeper_read(struct bj_keeper_client *client, const struct bj_read *read, bj_keeper_fn done,
                    void *context, uint64_t *ret_id, struct bj_error *err)
 {
-    struct bj_call *call;
+    struct bj_asked *call;
     struct bj_buf packet;
-    int result = bj_call_new(client, done, context, &call, err);
+    int result = bj_asked_new(client, done, context, &call, err);
 
     if (result < 0)
         return result;
@@ -131,15 +131,15 @@ int bj_keeper_input(struct bj_keeper_client *client, uint64_t attach, const stru
 {
     enum bj_message_type type = act->kind == BJ_ACT_RESIZE ? BJ_MESSAGE_SIZE : BJ_MESSAGE_INPUT;
     struct bj_message_head *head;
-    struct bj_call *call;
+    struct bj_asked *call;
     struct bj_buf packet;
     int result;
 
     if (act->kind != BJ_ACT_INPUT && act->kind != BJ_ACT_RESIZE)
         return bj_fail(err, BJ_E_INVALID, "input", "only input and sizes go under an attachment");
-    if (bj_call_find(client, attach) != NULL)
+    if (bj_asked_find(client, attach) != NULL)
         return bj_fail(err, BJ_E_CONFLICT, "input", "not attached yet");
-    result = bj_call_new(client, done, context, &call, err);
+    result = bj_asked_new(client, done, context, &call, err);
     if (result < 0)
         return result;
     bj_buf_init(&packet, BJ_MESSAGE_MAX);
@@ -155,9 +155,9 @@ int bj_keeper_input(struct bj_keeper_client *client, uint64_t attach, const stru
 static int ask_about(struct bj_keeper_client *client, enum bj_message_type type,
                      const char *sandbox, bj_keeper_fn done, void *context, struct bj_error *err)
 {
-    struct bj_call *call;
+    struct bj_asked *call;
     struct bj_buf packet;
-    int result = bj_call_new(client, done, context, &call, err);
+    int result = bj_asked_new(client, done, context, &call, err);
 
     if (result < 0)
         return result;
@@ -196,20 +196,20 @@ void bj_keeper_send_detach(struct bj_keeper_client *client, uint64_t id)
 
 void bj_keeper_cancel(struct bj_keeper_client *client, uint64_t id)
 {
-    struct bj_call *call = bj_call_find(client, id);
+    struct bj_asked *call = bj_asked_find(client, id);
 
     if (call != NULL && call->packet != NULL)
         return; /* acts are done once they were asked for */
     if (call != NULL) {
-        bj_call_take(client, call);
-        bj_call_free(call);
+        bj_asked_take(client, call);
+        bj_asked_free(call);
     }
     bj_keeper_send_detach(client, id);
 }
 
 void bj_keeper_detach(struct bj_keeper_client *client, uint64_t attach)
 {
-    struct bj_call *call = bj_call_find(client, attach);
+    struct bj_asked *call = bj_asked_find(client, attach);
 
     /* The ATTACH takes the longer way, so its end must not overtake it. */
     if (call != NULL)

@@ -17,7 +17,7 @@ int bj_calls_init(struct bj_keeper_client *client, struct bj_error *err)
     return 0;
 }
 
-static struct bj_call **bucket_of(struct bj_keeper_client *client, uint64_t id)
+static struct bj_asked **bucket_of(struct bj_keeper_client *client, uint64_t id)
 {
     return &client->buckets[id & (client->bucket_count - 1)];
 }
@@ -26,7 +26,7 @@ static struct bj_call **bucket_of(struct bj_keeper_client *client, uint64_t id)
 static void grow_table(struct bj_keeper_client *client)
 {
     uint32_t old_count = client->bucket_count;
-    struct bj_call **old = client->buckets, **larger = bj_alloc(2 * old_count * sizeof *larger);
+    struct bj_asked **old = client->buckets, **larger = bj_alloc(2 * old_count * sizeof *larger);
 
     if (larger == NULL)
         return;
@@ -34,7 +34,7 @@ static void grow_table(struct bj_keeper_client *client)
     client->bucket_count = 2 * old_count;
     for (uint32_t i = 0; i < old_count; i++) {
         while (old[i] != NULL) {
-            struct bj_call *call = old[i], **bucket = bucket_of(client, call->id);
+            struct bj_asked *call = old[i], **bucket = bucket_of(client, call->id);
 
             old[i] = call->next_in_bucket;
             call->next_in_bucket = *bucket;
@@ -44,15 +44,15 @@ static void grow_table(struct bj_keeper_client *client)
     bj_free(old);
 }
 
-static struct bj_call_list *list_of(struct bj_keeper_client *client, const struct bj_call *call)
+static struct bj_asked_list *list_of(struct bj_keeper_client *client, const struct bj_asked *call)
 {
     return call->packet != NULL ? &client->entries : &client->asks;
 }
 
-void bj_call_insert(struct bj_keeper_client *client, struct bj_call *call)
+void bj_asked_insert(struct bj_keeper_client *client, struct bj_asked *call)
 {
-    struct bj_call_list *list = list_of(client, call);
-    struct bj_call **bucket;
+    struct bj_asked_list *list = list_of(client, call);
+    struct bj_asked **bucket;
 
     if (client->call_count >= client->bucket_count)
         grow_table(client);
@@ -66,19 +66,19 @@ void bj_call_insert(struct bj_keeper_client *client, struct bj_call *call)
     list->last = call;
 }
 
-struct bj_call *bj_call_find(struct bj_keeper_client *client, uint64_t id)
+struct bj_asked *bj_asked_find(struct bj_keeper_client *client, uint64_t id)
 {
-    struct bj_call *call = *bucket_of(client, id);
+    struct bj_asked *call = *bucket_of(client, id);
 
     while (call != NULL && call->id != id)
         call = call->next_in_bucket;
     return call;
 }
 
-void bj_call_take(struct bj_keeper_client *client, struct bj_call *call)
+void bj_asked_take(struct bj_keeper_client *client, struct bj_asked *call)
 {
-    struct bj_call_list *list = list_of(client, call);
-    struct bj_call **bucket = bucket_of(client, call->id);
+    struct bj_asked_list *list = list_of(client, call);
+    struct bj_asked **bucket = bucket_of(client, call->id);
 
     while (*bucket != call)
         bucket = &(*bucket)->next_in_bucket;
@@ -91,16 +91,16 @@ void bj_call_take(struct bj_keeper_client *client, struct bj_call *call)
     client->entry_bytes -= call->length;
 }
 
-void bj_call_free(struct bj_call *call)
+void bj_asked_free(struct bj_asked *call)
 {
     bj_free(call->packet);
     bj_free(call);
 }
 
-int bj_call_new(struct bj_keeper_client *client, bj_keeper_fn done, void *context,
-                struct bj_call **ret, struct bj_error *err)
+int bj_asked_new(struct bj_keeper_client *client, bj_keeper_fn done, void *context,
+                 struct bj_asked **ret, struct bj_error *err)
 {
-    struct bj_call *call;
+    struct bj_asked *call;
 
     if (client->freed || client->keeper == NULL)
         return bj_fail(err, BJ_E_BUSY, "keeper", "the service is starting; try again");
@@ -117,18 +117,18 @@ int bj_call_new(struct bj_keeper_client *client, bj_keeper_fn done, void *contex
     return 0;
 }
 
-static void fail_list(struct bj_keeper_client *client, struct bj_call_list *list, uint64_t last,
+static void fail_list(struct bj_keeper_client *client, struct bj_asked_list *list, uint64_t last,
                       const struct bj_error *why)
 {
     while (list->first != NULL && list->first->id <= last) {
-        struct bj_call *call = list->first;
+        struct bj_asked *call = list->first;
         struct bj_fds fds = {.count = 0};
         struct bj_keeper_answer how = {.result = -why->code, .error = why, .fds = &fds};
 
-        bj_call_take(client, call);
+        bj_asked_take(client, call);
         if (call->done != NULL)
             call->done(call->context, &how);
-        bj_call_free(call);
+        bj_asked_free(call);
     }
 }
 

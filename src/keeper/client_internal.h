@@ -8,19 +8,19 @@
 #include "linux/port.h"
 
 /* What was asked and is not answered yet. */
-struct bj_call {
+struct bj_asked {
     uint64_t id;
     bj_keeper_fn done; /* NULL: nobody wants to know any more */
     void *context;
     bool detach;  /* an ATTACH whose end was asked for before its answer came */
     char *packet; /* of an entry, which may have to be sent again; owned */
     size_t length;
-    struct bj_call *next_in_bucket;
-    struct bj_call *previous, *next;
+    struct bj_asked *next_in_bucket;
+    struct bj_asked *previous, *next;
 };
 
-struct bj_call_list {
-    struct bj_call *first, *last; /* by rising ids */
+struct bj_asked_list {
+    struct bj_asked *first, *last; /* by rising ids */
 };
 
 /* A question about records; the reply comes over a socket of its own. */
@@ -42,10 +42,10 @@ struct bj_keeper_client {
     int64_t audit_number;           /* of the process at `audit` */
     int64_t listens;                /* of the one that the keeper takes acts from; 0 = not said */
     uint64_t last_id;
-    struct bj_call **buckets;
+    struct bj_asked **buckets;
     uint32_t bucket_count, call_count;
-    struct bj_call_list entries, asks;
-    struct bj_call *unsent; /* of the entries the first that is to be sent; all later ones too */
+    struct bj_asked_list entries, asks;
+    struct bj_asked *unsent; /* of the entries the first that is to be sent; all later ones too */
     size_t entry_bytes;
     struct bj_question *questions; /* to the audit process */
 };
@@ -53,13 +53,13 @@ struct bj_keeper_client {
 /* The table (client_calls.c). */
 int bj_calls_init(struct bj_keeper_client *client, struct bj_error *err);
 /* A call with the next id, not yet in the table. BJ_E_BUSY while there is no keeper. */
-int bj_call_new(struct bj_keeper_client *client, bj_keeper_fn done, void *context,
-                struct bj_call **ret, struct bj_error *err);
-void bj_call_free(struct bj_call *call);
-void bj_call_insert(struct bj_keeper_client *client, struct bj_call *call);
-struct bj_call *bj_call_find(struct bj_keeper_client *client, uint64_t id);
+int bj_asked_new(struct bj_keeper_client *client, bj_keeper_fn done, void *context,
+                 struct bj_asked **ret, struct bj_error *err);
+void bj_asked_free(struct bj_asked *call);
+void bj_asked_insert(struct bj_keeper_client *client, struct bj_asked *call);
+struct bj_asked *bj_asked_find(struct bj_keeper_client *client, uint64_t id);
 /* Takes it out of the table; to be freed. */
-void bj_call_take(struct bj_keeper_client *client, struct bj_call *call);
+void bj_asked_take(struct bj_keeper_client *client, struct bj_asked *call);
 /* Answers everything with one error; what call backs ask meanwhile is left alone. */
 void bj_calls_fail(struct bj_keeper_client *client, const struct bj_error *why);
 

@@ -40,7 +40,7 @@ uint32_t bj_scope_parse(const char *name)
     return 0;
 }
 
-const char *bj_scope_name(unsigned bit)
+const char *bj_key_scope_name(unsigned bit)
 {
     return bit < sizeof scope_names / sizeof *scope_names ? scope_names[bit] : NULL;
 }
@@ -426,9 +426,9 @@ static json_t *entry_json(const struct bj_key *key)
     char digest[2 * BJ_KEY_DIGEST + 1];
     json_t *scopes = json_array(), *quota = json_object(), *entry;
 
-    for (unsigned bit = 0; bj_scope_name(bit) != NULL; bit++) {
+    for (unsigned bit = 0; bj_key_scope_name(bit) != NULL; bit++) {
         if ((key->identity.scopes & (1u << bit)) != 0)
-            json_array_append_new(scopes, json_string(bj_scope_name(bit)));
+            json_array_append_new(scopes, json_string(bj_key_scope_name(bit)));
     }
     for (size_t i = 0; i < QUOTA_ROWS; i++) {
         int64_t value = *quota_field(&key->identity.quota, i) / quota_rows[i].unit;

@@ -74,7 +74,7 @@ const struct bj_identity *bj_keys_find_peer(const struct bj_keys *keys, uid_t ui
 /* Names of scopes as in the file: "files_read". 0 when there is none of that name. */
 uint32_t bj_scope_parse(const char *name);
 /* By bit; NULL beyond the last. */
-const char *bj_scope_name(unsigned bit);
+const char *bj_key_scope_name(unsigned bit);
 
 /* Sets what a quota is called in the file: "sandboxes", "memory_mb" …; false: there is none. */
 bool bj_quota_set(struct bj_quota *quota, const char *name, int64_t value);

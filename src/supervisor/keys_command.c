@@ -153,10 +153,10 @@ static void print_scopes(uint32_t scopes, const char *quote, const char *between
 {
     const char *before = "";
 
-    for (unsigned bit = 0; bj_scope_name(bit) != NULL; bit++) {
+    for (unsigned bit = 0; bj_key_scope_name(bit) != NULL; bit++) {
         if ((scopes & (1u << bit)) == 0)
             continue;
-        printf("%s%s%s%s", before, quote, bj_scope_name(bit), quote);
+        printf("%s%s%s%s", before, quote, bj_key_scope_name(bit), quote);
         before = between;
     }
 }
