@@ -162,7 +162,9 @@ static inline void bj_exchange_close_frames(struct bj_exchange *exchange, int co
 
 /*
  * Joins the connection, from the request's head on as it came, with a connected socket, both ways,
- * until both have ended. The descriptor is the server's from then on. Ends the exchange.
+ * until both have ended, but for the key and for Connection: see server/splice.c. After begin with
+ * status 101 nothing of the head goes there, and both ways are open at once. The descriptor is the
+ * server's from then on. Ends the exchange.
  */
 static inline void bj_exchange_splice(struct bj_exchange *exchange, int fd)
 {

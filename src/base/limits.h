@@ -80,6 +80,7 @@
 #define BJ_HTTP_PENDING         (256 << 10) /* bytes that wait for a client: its handler should too */
 #define BJ_HTTP_PENDING_MAX     (192 << 20) /* and before it is given up */
 #define BJ_HTTP_PIECE           (256 << 10) /* bytes of a body on their way to or from a file */
+#define BJ_HTTP_MESSAGE_MAX     (1 << 20)   /* bytes of a message of a WebSocket */
 #define BJ_HTTP_HOST_MAX        256         /* bytes of a Host */
 #define BJ_HTTP_LISTENERS_MAX   32          /* addresses that a server listens on */
 #define BJ_HTTP_ACCEPT_MAX      16          /* connections taken from one of them at one turn */

@@ -16,6 +16,8 @@ bool bj_body_add(struct bj_connection *connection, const char *data, size_t leng
 {
     struct bj_server *server = connection->server;
 
+    if (connection->splice != NULL)
+        return true; /* it goes on as it came */
     if (connection->transfer != NULL)
         return bj_transfer_add(connection, data, length);
     if (connection->body.length + length > BJ_REQUEST_MAX) {

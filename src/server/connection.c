@@ -14,8 +14,10 @@
 
 #include "base/fault.h"
 #include "base/mem.h"
+#include "server/splice.h"
 #include "server/tls.h"
 #include "server/transfer.h"
+#include "server/websocket.h"
 
 #define KEEP_OUT  (16 << 10) /* bytes of an empty buffer that a connection keeps */
 #define LINGER_MS 2000
@@ -211,6 +213,12 @@ static void on_readable(struct bj_connection *connection)
     case BJ_PHASE_TRANSFER:
         bj_transfer_readable(connection);
         break;
+    case BJ_PHASE_WEBSOCKET:
+        bj_websocket_readable(connection);
+        break;
+    case BJ_PHASE_SPLICE:
+        bj_splice_readable(connection);
+        break;
     case BJ_PHASE_LINGER:
         read_nothing(connection);
         break;
@@ -224,6 +232,10 @@ void bj_connection_kick(struct bj_connection *connection)
     while (connection->ssl != NULL && connection->events & UV_READABLE &&
            connection->phase != BJ_PHASE_CLOSED && SSL_pending(connection->ssl) > 0) {
         on_readable(connection);
+        bj_connection_watch(connection);
+    }
+    if (connection->phase == BJ_PHASE_WEBSOCKET && bj_websocket_waits(connection)) {
+        bj_websocket_readable(connection);
         bj_connection_watch(connection);
     }
 }
@@ -368,6 +380,14 @@ static int wanted_events(const struct bj_connection *connection)
     case BJ_PHASE_HANDLER:
         events |= connection->in_end < BJ_IN_SIZE ? UV_READABLE : UV_DISCONNECT;
         break;
+    case BJ_PHASE_WEBSOCKET:
+        events |= bj_websocket_reads(connection) ? UV_READABLE : UV_DISCONNECT;
+        break;
+    case BJ_PHASE_SPLICE:
+        events |= bj_splice_reads(connection)        ? UV_READABLE
+                  : bj_splice_only_waits(connection) ? UV_DISCONNECT
+                                                     : 0;
+        break;
     case BJ_PHASE_TRANSFER:
         events |= bj_transfer_events(connection);
         break;
@@ -386,7 +406,8 @@ void bj_connection_watch(struct bj_connection *connection)
     if (!connection->handle_open || connection->phase == BJ_PHASE_CLOSED)
         return;
     events = wanted_events(connection);
-    if (events & UV_READABLE && connection->ssl != NULL && SSL_pending(connection->ssl) > 0)
+    if ((events & UV_READABLE && connection->ssl != NULL && SSL_pending(connection->ssl) > 0) ||
+        bj_websocket_waits(connection))
         mark_dirty(connection);
     if (events == connection->events)
         return;
@@ -439,6 +460,9 @@ void bj_connection_renew(struct bj_connection *connection)
     case BJ_PHASE_BODY:
     case BJ_PHASE_TRANSFER:
         wait = options->progress_ms;
+        break;
+    case BJ_PHASE_WEBSOCKET:
+        wait = options->idle_ms / 2;
         break;
     case BJ_PHASE_LINGER:
         wait = LINGER_MS;
@@ -502,6 +526,11 @@ void bj_connection_check(struct bj_connection *connection, uint64_t now)
         bj_connection_close(connection);
         return;
     }
+    if (connection->phase == BJ_PHASE_WEBSOCKET &&
+        (connection->received > connection->progress_mark || bj_websocket_ping(connection))) {
+        bj_connection_renew(connection);
+        return;
+    }
     /* It is not the client who is slow when nothing is asked of it. */
     if (connection->phase == BJ_PHASE_TRANSFER &&
         (!(bj_transfer_events(connection) & UV_READABLE) ||
@@ -562,6 +591,7 @@ void bj_connection_close(struct bj_connection *connection)
         connection->fd = -1;
     }
     bj_transfer_stop(connection, BJ_E_ENDED);
+    bj_splice_stop(connection);
     bj_response_gone(connection);
 }
 
@@ -569,7 +599,8 @@ void bj_connection_leave(struct bj_connection *connection)
 {
     connection->busy--;
     if (connection->busy > 0 || connection->handle_open || connection->exchange_open ||
-        connection->transfer != NULL || connection->dirty || connection->dead)
+        connection->transfer != NULL || connection->splice != NULL || connection->dirty ||
+        connection->dead)
         return;
     connection->dead = true;
     bj_server_forget(connection);

@@ -107,38 +107,42 @@ static bool is_configured(const struct bj_server *server, const char *name)
     return server->options.domain != NULL && strcasecmp(name, server->options.domain) == 0;
 }
 
-/*
- * "<port>-<sandbox>.<domain>": the two go to the exchange's parameters. What is shaped so but
- * wrong is no host of this server's.
- */
-static bool take_port(struct bj_connection *connection, const char *name)
+/* "<port>-<sandbox>": the two go to the exchange's parameters. */
+static bool take_port(struct bj_connection *connection, const char *name, size_t length)
 {
-    const struct bj_server_options *options = &connection->server->options;
     struct bj_exchange *exchange = &connection->exchange;
-    const char *dash = strchr(name, '-'), *dot = strchr(name, '.');
-    size_t length = strlen(name);
+    const char *dash = memchr(name, '-', length);
+    size_t digits = dash != NULL ? (size_t)(dash - name) : 0;
     char *text = exchange->parameter_text;
     int64_t port;
 
-    if (options->port_route == NULL || options->domain == NULL || dash == NULL || dot == NULL ||
-        dash > dot || strcasecmp(dot + 1, options->domain) != 0 ||
-        length >= sizeof exchange->parameter_text || dot - dash - 1 < 1 ||
-        dot - dash - 1 >= BJ_SANDBOX_ID_MAX || dash - name < 1 || dash - name > 5)
+    if (connection->server->options.port_route == NULL || digits < 1 || digits > 5 ||
+        length - digits - 1 < 1 || length - digits - 1 >= BJ_SANDBOX_ID_MAX)
         return false;
-    memcpy(text, name, length + 1);
-    text[dash - name] = text[dot - name] = '\0';
+    memcpy(text, name, length);
+    text[digits] = text[length] = '\0';
     if (!bj_parse_int64(text, &port) || port < 1 || port > 65535)
         return false;
     memset(exchange->parameters, 0, sizeof exchange->parameters);
     exchange->parameters[0] = text;
-    exchange->parameters[1] = text + (dash - name) + 1;
+    exchange->parameters[1] = text + digits + 1;
     connection->is_port = true;
     return true;
+}
+
+/* "<port>-<sandbox>.<domain>". What is shaped so but wrong is no host of this server's. */
+static bool is_port_host(struct bj_connection *connection, const char *name)
+{
+    const char *domain = connection->server->options.domain, *dot = strchr(name, '.');
+
+    return domain != NULL && dot != NULL && strcasecmp(dot + 1, domain) == 0 &&
+           take_port(connection, name, (size_t)(dot - name));
 }
 
 bool bj_gate_host(struct bj_connection *connection)
 {
     struct bj_text host = bj_head_text(connection, BJ_HEADER_HOST);
+    struct bj_text port;
     char name[BJ_HTTP_HOST_MAX];
     bool is_v6;
 
@@ -146,9 +150,16 @@ bool bj_gate_host(struct bj_connection *connection)
         connection->keep_alive = false;
         return refuse_gate(connection, BJ_E_INVALID, "a request needs one valid Host");
     }
-    if (take_port(connection, name) || connection->is_unix ||
-        is_configured(connection->server, name) || is_local_address(connection, name, is_v6))
+    if (is_port_host(connection, name))
         return true;
+    if (connection->is_unix || is_configured(connection->server, name) ||
+        is_local_address(connection, name, is_v6)) {
+        port = bj_head_text(connection, BJ_HEADER_X_BELLJAR_PORT);
+        if (port.at == NULL || take_port(connection, port.at, port.length))
+            return true;
+        return refuse_gate(connection, BJ_E_INVALID,
+                           "X-Belljar-Port must be a port and a sandbox: 8080-abc");
+    }
     connection->keep_alive = false;
     return refuse_gate(connection, BJ_E_DENIED,
                        "this service does not go by the name in Host; names are allowed with "

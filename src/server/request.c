@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/siphash.h"
+#include "server/websocket.h"
 
 static struct bj_connection *of_parser(llhttp_t *parser)
 {
@@ -81,7 +82,7 @@ static int on_head(llhttp_t *parser)
         return bj_head_has_body(connection) ? -1 : 0;
     if (!bj_head_has_body(connection))
         return 0;
-    if (connection->exchange.route->body == BJ_BODY_RAW)
+    if (connection->is_port || connection->exchange.route->body == BJ_BODY_RAW)
         return HPE_PAUSED;
     return bj_body_begin(connection) ? 0 : -1;
 }
@@ -192,7 +193,7 @@ static void dispatch(struct bj_connection *connection)
 {
     struct bj_exchange *exchange = &connection->exchange;
 
-    if (!connection->refused && exchange->route->body == BJ_BODY_JSON &&
+    if (!connection->refused && !connection->is_port && exchange->route->body == BJ_BODY_JSON &&
         !bj_body_finish(connection))
         connection->refused = true;
     if (connection->refused) {
@@ -302,6 +303,11 @@ bool bj_request_feed(struct bj_connection *connection, char *data, size_t length
     return !connection->refused;
 }
 
+size_t bj_request_follow(struct bj_connection *connection, const char *data, size_t length)
+{
+    return parse(connection, data, length);
+}
+
 void bj_request_feed_rest(struct bj_connection *connection)
 {
     connection->parsed += parse(connection, connection->in + connection->parsed,
@@ -316,6 +322,7 @@ void bj_request_release(struct bj_connection *connection)
     json_decref(connection->exchange.body);
     connection->exchange.query = connection->exchange.body = NULL;
     bj_body_release(connection);
+    bj_websocket_free(connection);
 }
 
 void bj_request_over(struct bj_connection *connection)
@@ -331,7 +338,8 @@ void bj_request_over(struct bj_connection *connection)
         connection->server->counts.active--;
     connection->exchange_open = connection->handled = false;
     if (connection->phase != BJ_PHASE_CLOSED) {
-        if (!connection->keep_alive || !connection->message_done || connection->input_ended) {
+        if (!connection->keep_alive || connection->status == 101 || !connection->message_done ||
+            connection->input_ended) {
             bj_connection_linger(connection);
         } else {
             if (rest > 0)

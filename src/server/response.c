@@ -11,7 +11,9 @@
 
 #include "base/str.h"
 #include "server/access.h"
+#include "server/splice.h"
 #include "server/transfer.h"
+#include "server/websocket.h"
 
 #define HEAD_LINE_MAX 512
 
@@ -184,7 +186,7 @@ static const char *header(const struct bj_exchange *exchange, const char *name)
 /* ---- Ends ---- */
 
 /* The exchange is the server's again. */
-static void finish(struct bj_connection *connection)
+void bj_response_over(struct bj_connection *connection)
 {
     bj_connection_enter(connection);
     connection->ended = true;
@@ -214,7 +216,7 @@ static void respond(struct bj_exchange *exchange, int status, const char *type, 
     } else {
         connection->status = status;
     }
-    finish(connection);
+    bj_response_over(connection);
     bj_connection_leave(connection);
 }
 
@@ -260,13 +262,14 @@ static void end(struct bj_exchange *exchange)
     struct bj_connection *connection = bj_connection_of(exchange);
 
     bj_connection_enter(connection);
+    bj_websocket_close(exchange, 1000, NULL);
     if (connection->chunked && !connection->head_only)
         bj_connection_put(connection, "0\r\n\r\n", 5);
     if (connection->length_left > 0 && !connection->head_only) {
         bj_connection_flush(connection);
         bj_connection_close(connection); /* less than was said: no client may take it for all */
     }
-    finish(connection);
+    bj_response_over(connection);
     bj_connection_leave(connection);
 }
 
@@ -277,7 +280,7 @@ static void reset(struct bj_exchange *exchange)
     bj_connection_enter(connection);
     connection->gone_told = true;
     bj_connection_close(connection);
-    finish(connection);
+    bj_response_over(connection);
     bj_connection_leave(connection);
 }
 
@@ -302,12 +305,14 @@ void bj_response_gone(struct bj_connection *connection)
     if (!connection->handled || connection->gone_told)
         return;
     connection->gone_told = true;
-    if (connection->gone != NULL)
+    bj_websocket_gone(connection);
+    if (connection->handled && connection->gone != NULL)
         connection->gone(connection->gone_context);
 }
 
 void bj_response_drained(struct bj_connection *connection)
 {
+    bj_splice_drained(connection);
     if (connection->phase == BJ_PHASE_HEAD && !connection->processing && connection->in_end > 0)
         bj_request_process(connection);
     if (!connection->draining || connection->transfer != NULL ||
@@ -355,6 +360,11 @@ const struct bj_exchange_server bj_exchange_functions = {
     .end = end,
     .reset = reset,
     .on_gone = on_gone,
+    .upgrade = bj_websocket_upgrade,
+    .send_frame = bj_websocket_send,
+    .pause_frames = bj_websocket_pause,
+    .close_frames = bj_websocket_close,
+    .splice = bj_splice_begin,
     .send_file = bj_transfer_send,
     .receive_file = bj_transfer_receive,
 };

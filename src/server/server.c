@@ -17,6 +17,7 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "server/transfer.h"
+#include "server/websocket.h"
 
 #define TICK_MS 250
 
@@ -318,6 +319,8 @@ void bj_server_stop(struct bj_server *server, uint32_t grace_ms, void (*stopped)
             bj_connection_close(at);
         else
             at->keep_alive = false;
+        if (at->phase == BJ_PHASE_WEBSOCKET)
+            bj_websocket_close(&at->exchange, 1001, "the service is being restarted");
     }
 }
 

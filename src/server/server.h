@@ -43,7 +43,9 @@ struct bj_server_options {
     const char *const *hosts; /* names and addresses that Host may have, beside this machine's own;
                                  NULL-terminated */
     const char *domain;       /* of ports: "<port>-<sandbox>.<domain>"; NULL: there are none */
-    const struct bj_route *port_route; /* what such a Host leads to, whatever the path */
+    /* What such a Host, or X-Belljar-Port: <port>-<sandbox>, leads to, whatever the path: its
+     * parameters are the two. For bj_exchange_splice(). */
+    const struct bj_route *port_route;
     const struct bj_log *log;
     /* 0 = the default */
     uint32_t max_connections; /* 1024 */

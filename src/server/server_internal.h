@@ -50,6 +50,7 @@ enum bj_phase {
     X(CONTENT_ENCODING, "content-encoding")                                                        \
     X(ORIGIN, "origin")                                                                            \
     X(SEC_FETCH_SITE, "sec-fetch-site")                                                            \
+    X(X_BELLJAR_PORT, "x-belljar-port")                                                            \
     X(X_API_KEY, "x-api-key")                                                                      \
     X(AUTHORIZATION, "authorization")                                                              \
     X(EXPECT, "expect")                                                                            \
@@ -239,6 +240,8 @@ void bj_request_over(struct bj_connection *connection);
 bool bj_request_feed(struct bj_connection *connection, char *data, size_t length);
 /* The same of those that came with the head. */
 void bj_request_feed_rest(struct bj_connection *connection);
+/* Only looks where the request ends: how many of these bytes are its own. */
+size_t bj_request_follow(struct bj_connection *connection, const char *data, size_t length);
 
 /* ---- head.c ---- */
 /* Checks the head and finds its route; false: connection->refusal says why not. */
@@ -262,6 +265,8 @@ bool bj_address_query(struct bj_connection *connection, struct bj_text target);
 /* ---- response.c ---- */
 extern const struct bj_exchange_server bj_exchange_functions;
 void bj_response_refuse(struct bj_connection *connection);
+/* The exchange has ended: logged, counted, and the next may begin. */
+void bj_response_over(struct bj_connection *connection);
 void bj_response_continue(struct bj_connection *connection);
 /* The client is gone; tells the handler. */
 void bj_response_gone(struct bj_connection *connection);

@@ -1,5 +1,7 @@
 """Fixtures of the tests that drive the real program."""
 
+import subprocess
+
 import pytest
 from program import Program
 from service import Service
@@ -34,3 +36,15 @@ def make_service(tmp_path):
     for each in made:
         if each.process is not None:
             each.stop()
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory):
+    """Paths of a certificate for localhost, signed by itself, and of its key."""
+    directory = tmp_path_factory.mktemp("certificate")
+    paths = [str(directory / "certificate.pem"), str(directory / "key.pem")]
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                    "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj",
+                    "/CN=localhost", "-out", paths[0], "-keyout", paths[1]],
+                   check=True, capture_output=True)
+    return paths

@@ -228,6 +228,75 @@ static void handle_upload(struct bj_exchange *exchange, struct bj_service *servi
         bj_exchange_receive_file(exchange, copy->fd, 2ll << 30, on_received, copy);
 }
 
+/* ---- A WebSocket that says what it hears, and "bye" to "bye" ---- */
+
+static void on_frame(void *context, bool binary, const void *data, size_t length)
+{
+    struct bj_exchange *exchange = context;
+
+    if (data == NULL) {
+        bj_exchange_end(exchange);
+    } else if (length == 3 && memcmp(data, "bye", 3) == 0) {
+        bj_exchange_close_frames(exchange, 4000, "bye");
+        bj_exchange_end(exchange);
+    } else {
+        bj_exchange_send_frame(exchange, binary, data, length);
+    }
+}
+
+static void handle_websocket(struct bj_exchange *exchange, struct bj_service *service)
+{
+    (void)service;
+    bj_exchange_upgrade(exchange, on_frame, exchange);
+}
+
+/* ---- Ports of this machine: by Host, or raw ---- */
+
+static int connect_port(const char *text)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+                                  .sin_port = htons((uint16_t)strtol(text, NULL, 10))};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    if (connect(fd, (struct sockaddr *)&address, sizeof address) == 0)
+        return fd;
+    close(fd);
+    return -1;
+}
+
+static void handle_port(struct bj_exchange *exchange, struct bj_service *service)
+{
+    int fd = connect_port(exchange->parameters[0]);
+    struct bj_error err;
+
+    (void)service;
+    if (fd >= 0) {
+        bj_exchange_splice(exchange, fd);
+        return;
+    }
+    bj_fail(&err, BJ_E_PROTOCOL, "port", "nothing listens there");
+    bj_exchange_fail(exchange, &err);
+}
+
+static void handle_raw(struct bj_exchange *exchange, struct bj_service *service)
+{
+    int fd = connect_port(exchange->parameters[0]);
+
+    (void)service;
+    if (fd < 0) {
+        bj_exchange_reset(exchange);
+        return;
+    }
+    bj_exchange_set_header(exchange, "Upgrade", "raw");
+    bj_exchange_set_header(exchange, "Connection", "Upgrade");
+    bj_exchange_begin(exchange, 101, NULL);
+    bj_exchange_splice(exchange, fd);
+}
+
+static const struct bj_route port_route = {
+    .method = "*", .path = "*", .handler = handle_port, .scope = BJ_SCOPE_EXECUTE};
+
 static void handle_counts(struct bj_exchange *exchange, struct bj_service *service)
 {
     struct bj_server_counts counts;
@@ -261,6 +330,8 @@ static const struct bj_route routes[] = {
      .request = &value_schema},
     {.method = "GET", .path = "/file/", .handler = handle_download},
     {.method = "PUT", .path = "/file/", .handler = handle_upload, .body = BJ_BODY_RAW},
+    {.method = "GET", .path = "/ws", .handler = handle_websocket, .scope = BJ_SCOPE_READ},
+    {.method = "GET", .path = "/raw/", .handler = handle_raw},
     {.method = "PUT", .path = "/ignored", .handler = handle_echo, .body = BJ_BODY_RAW},
 };
 
@@ -399,8 +470,11 @@ int main(int argc, char **argv)
 {
     static const char *const hosts[] = {"service.example", NULL};
     static struct bj_log log;
-    struct bj_server_options options = {
-        .find = find, .gate = {.key = find_key}, .hosts = hosts, .domain = "box.example"};
+    struct bj_server_options options = {.find = find,
+                                        .gate = {.key = find_key},
+                                        .hosts = hosts,
+                                        .domain = "box.example",
+                                        .port_route = &port_route};
     const char *unix_path = NULL;
     bool tcp = false;
     struct bj_tls *tls = NULL;
