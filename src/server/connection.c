@@ -334,6 +334,13 @@ void bj_connection_flush(struct bj_connection *connection)
     }
     if (connection->phase == BJ_PHASE_CLOSED)
         return;
+    if (connection->phase == BJ_PHASE_LINGER && !connection->told_end &&
+        bj_connection_pending(connection) == 0) {
+        connection->told_end = true;
+        if (connection->ssl != NULL)
+            SSL_shutdown(connection->ssl);
+        shutdown(connection->fd, SHUT_WR);
+    }
     bj_connection_watch(connection);
     bj_response_drained(connection);
 }

@@ -53,10 +53,12 @@ static bool check_lines(struct bj_connection *connection)
             return refuse_malformed(connection, "the head of the request has a NUL byte");
         if (*at == ' ' || *at == '\t')
             return refuse_malformed(connection, "headers must not be folded");
-        if (length == 1 && begun)
-            return true;
-        begun = begun || length > 1;
         at = line_feed + 1;
+        if (length == 1 && begun) {
+            connection->head_length = (size_t)(at - connection->in);
+            return true;
+        }
+        begun = begun || length > 1;
     }
     return refuse_malformed(connection, "the head of the request does not end");
 }

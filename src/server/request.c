@@ -263,8 +263,8 @@ static bool process_one(struct bj_connection *connection)
         return !connection->exchange_open;
     }
     if (connection->head_done) {
-        /* All that was in the buffer was its body's. */
-        connection->in_end = connection->parsed;
+        /* All that was in the buffer behind the head was its body's. */
+        connection->in_end = connection->parsed = connection->head_length;
         bj_connection_set_phase(connection, BJ_PHASE_BODY);
         bj_response_continue(connection);
     }
@@ -313,7 +313,7 @@ void bj_request_feed_rest(struct bj_connection *connection)
     connection->parsed += parse(connection, connection->in + connection->parsed,
                                 connection->in_end - connection->parsed);
     if (connection->refused || !connection->message_done)
-        connection->in_end = connection->parsed;
+        connection->in_end = connection->parsed = connection->head_length;
 }
 
 void bj_request_release(struct bj_connection *connection)

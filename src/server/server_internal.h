@@ -99,7 +99,8 @@ struct bj_connection {
     uv_poll_t poll;
     int fd, events;
     SSL *ssl;
-    bool tls, ssl_wants_write, is_unix, dirty, handle_open, input_ended, was_pending, dead;
+    bool tls, ssl_wants_write, is_unix, dirty, handle_open, input_ended, told_end, was_pending,
+        dead;
     unsigned busy; /* calls on the stack that go on using it */
     struct bj_peer_address peer;
     char peer_text[INET6_ADDRSTRLEN];
@@ -113,6 +114,7 @@ struct bj_connection {
     /* in */
     char *in;
     size_t parsed, in_end; /* the head begins at 0 */
+    size_t head_length;
     llhttp_t parser;
     bool head_done, message_done, in_field;
     uint32_t header_count, extension_bytes;

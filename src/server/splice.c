@@ -398,7 +398,7 @@ void bj_splice_begin(struct bj_exchange *exchange, int fd)
     }
     if (rest > 0 && (splice->open || !connection->message_done)) {
         memcpy(splice->piece, connection->in + connection->parsed, rest);
-        connection->in_end = connection->parsed;
+        connection->in_end = connection->parsed = connection->head_length;
         take_from_client(splice, rest);
     } else {
         write_program(splice);
