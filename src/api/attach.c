@@ -17,6 +17,7 @@
 #include "api/objects.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include "api/schemas.h"
 #include "base/str.h"
@@ -233,10 +234,36 @@ static void open_attach(struct bj_call *call)
     bj_exchange_on_gone(call->exchange, gone, wanted);
 }
 
+/* Asked before anything is done: an ATTACH is an act, and recorded. */
+static bool asks_for_websocket(const struct bj_exchange *exchange)
+{
+    const char *upgrade = bj_exchange_header(exchange, "Upgrade");
+
+    return upgrade != NULL && strcasecmp(upgrade, "websocket") == 0 &&
+           bj_streq(exchange->method, "GET");
+}
+
+static void fail_upgrade(struct bj_exchange *exchange)
+{
+    struct bj_error err;
+
+    bj_exchange_set_header(exchange, "Upgrade", "websocket");
+    bj_fail(&err, BJ_E_INVALID, "request", "this address is a WebSocket");
+    bj_exchange_fail_with(exchange, &err,
+                          &(struct bj_failure){.status = 426,
+                                               .code = "UPGRADE_REQUIRED",
+                                               .advice = "connect with a WebSocket client"});
+}
+
 void bj_get_process_attach(struct bj_exchange *exchange, struct bj_service *service)
 {
-    struct bj_call *call = bj_call_new(exchange, service, sizeof(struct attach_call));
+    struct bj_call *call;
 
+    if (!asks_for_websocket(exchange)) {
+        fail_upgrade(exchange);
+        return;
+    }
+    call = bj_call_new(exchange, service, sizeof(struct attach_call));
     if (call != NULL)
         bj_call_for(call, bj_path_sandbox(exchange), open_attach);
 }

@@ -9,6 +9,12 @@
 #include "base/str.h"
 #include "wire/verdict_json.h"
 
+/* Handlers that have something to end then take this over. */
+static void note_gone(void *context)
+{
+    ((struct bj_call *)context)->gone = true;
+}
+
 struct bj_call *bj_call_new(struct bj_exchange *exchange, struct bj_service *service, size_t size)
 {
     struct bj_call *call = bj_alloc(size);
@@ -22,6 +28,7 @@ struct bj_call *bj_call_new(struct bj_exchange *exchange, struct bj_service *ser
     call->exchange = exchange;
     call->service = service;
     call->caller.who = exchange->who;
+    bj_exchange_on_gone(exchange, note_gone, call);
     return call;
 }
 
@@ -39,6 +46,11 @@ static void got_default(void *context, const struct bj_sandbox_answer *answer)
     if (answer->base.result < 0 ||
         !bj_str_copy(call->sandbox, sizeof call->sandbox, answer->sandbox->id)) {
         bj_call_refuse(call, &answer->base);
+        return;
+    }
+    if (call->gone) { /* nothing was done for it yet, and nothing need be */
+        bj_exchange_reset(call->exchange);
+        bj_call_free(call);
         return;
     }
     call->caller.sandbox = call->sandbox;

@@ -18,6 +18,7 @@ struct bj_call {
     struct bj_caller caller;
     char sandbox[BJ_SANDBOX_ID_MAX]; /* what caller.sandbox points to */
     bj_call_fn go;
+    bool gone;                             /* the client went away before the work began */
     void (*release)(struct bj_call *call); /* of what is larger than this struct; may be NULL */
 };
 

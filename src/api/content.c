@@ -123,7 +123,6 @@ static void send_content(struct content_call *content, int64_t size, bool part)
     bj_exchange_set_header(exchange, "Accept-Ranges", "bytes");
     /* What a workload wrote is never to be taken for a page of this service's. */
     bj_exchange_set_header(exchange, "Content-Disposition", "attachment");
-    bj_exchange_set_header(exchange, "X-Content-Type-Options", "nosniff");
     if (part) {
         snprintf(text, sizeof text, "bytes %" PRId64 "-%" PRId64 "/%" PRId64, content->from,
                  content->from + content->length - 1, size);
@@ -312,7 +311,6 @@ static void down_ready(void *context, int *fd)
     content->fd = bj_fd_take(fd);
     content->ready = true;
     bj_exchange_set_header(exchange, "Content-Disposition", "attachment");
-    bj_exchange_set_header(exchange, "X-Content-Type-Options", "nosniff");
     bj_exchange_begin(exchange, 200, gzip ? "application/gzip" : "application/x-tar");
     bj_exchange_send_file(exchange, content->fd, 0, -1, archive_sent, content);
 }

@@ -45,7 +45,6 @@ void bj_get_sandbox_metrics(struct bj_exchange *exchange, struct bj_service *ser
 void bj_post_process(struct bj_exchange *exchange, struct bj_service *service);
 void bj_get_processes(struct bj_exchange *exchange, struct bj_service *service);
 void bj_get_process(struct bj_exchange *exchange, struct bj_service *service);
-void bj_get_process_wait(struct bj_exchange *exchange, struct bj_service *service);
 void bj_post_process_signal(struct bj_exchange *exchange, struct bj_service *service);
 void bj_post_process_stdin(struct bj_exchange *exchange, struct bj_service *service);
 void bj_post_process_resize(struct bj_exchange *exchange, struct bj_service *service);
@@ -72,6 +71,9 @@ void bj_post_file_move(struct bj_exchange *exchange, struct bj_service *service)
 void bj_delete_file(struct bj_exchange *exchange, struct bj_service *service);
 void bj_post_file_mode(struct bj_exchange *exchange, struct bj_service *service);
 void bj_post_file_edit(struct bj_exchange *exchange, struct bj_service *service);
+
+/* wait.c */
+void bj_get_process_wait(struct bj_exchange *exchange, struct bj_service *service);
 
 /* watch.c */
 void bj_get_watch(struct bj_exchange *exchange, struct bj_service *service);

@@ -134,6 +134,7 @@ static int read_range(struct output_call *wanted, const struct bj_process_view *
 {
     const struct bj_exchange *exchange = wanted->call.exchange;
     bool sse = bj_sse_wanted(exchange);
+    bool head = bj_streq(exchange->method, "HEAD"); /* what would follow may not end */
     const json_t *follow = json_object_get(exchange->query, "follow");
     int64_t last;
 
@@ -142,7 +143,7 @@ static int read_range(struct output_call *wanted, const struct bj_process_view *
     request->offset = sse && last >= 0 ? last : bj_field_whole(exchange->query, "offset", 0);
     request->hold = bj_field_true(exchange->query, "hold");
     wanted->only = stream_of(bj_field_text(exchange->query, "stream"));
-    wanted->until = (follow != NULL ? json_is_true(follow) : sse) ? -1 : view->written;
+    wanted->until = !head && (follow != NULL ? json_is_true(follow) : sse) ? -1 : view->written;
     if (wanted->until >= 0 && view->ended)
         wanted->until = -1; /* its end will come, and says more */
     return 0;

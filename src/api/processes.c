@@ -1,4 +1,4 @@
-/* Processes: start, list, get, write to, signal, wait for, resize. Their output is in output.c. */
+/* Processes: start, list, get, write to, signal, resize. Their output is in output.c. */
 #include "api/objects.h"
 #include "api/run.h"
 
@@ -9,14 +9,6 @@
 #include "base/base64.h"
 #include "base/mem.h"
 #include "base/str.h"
-
-static void has_process(void *context, const struct bj_process_answer *answer)
-{
-    if (answer->base.result < 0)
-        bj_call_refuse(context, &answer->base);
-    else
-        bj_call_json(context, 200, bj_object_process(answer->process));
-}
 
 /* The identifier in the path; 0, and answered, when there can be none such. */
 static uint32_t process_of(struct bj_call *call)
@@ -116,22 +108,6 @@ static void get(struct bj_call *call)
 void bj_get_process(struct bj_exchange *exchange, struct bj_service *service)
 {
     bj_call_begin(exchange, service, get);
-}
-
-static void wait_for(struct bj_call *call)
-{
-    uint32_t process = process_of(call);
-    struct bj_error err;
-
-    if (process != 0)
-        bj_call_check(
-            call, bj_process_wait(call->service, &call->caller, process, has_process, call, &err),
-            &err);
-}
-
-void bj_get_process_wait(struct bj_exchange *exchange, struct bj_service *service)
-{
-    bj_call_begin(exchange, service, wait_for);
 }
 
 /* ---- touch ---- */

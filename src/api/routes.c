@@ -305,7 +305,8 @@ const struct bj_route bj_routes[] = {
         NEEDS(EXECUTE),
         ACTS,
         QUERY(bj_attach_query_schema),
-        ANSWERS({101, NULL, NULL, "Messages follow."}),
+        ANSWERS({101, NULL, NULL, "Messages follow."},
+                {426, JSON, NULL, "It was not asked for as a WebSocket."}),
     },
 
     /* ---- Files ---- */

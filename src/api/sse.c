@@ -41,7 +41,6 @@ struct bj_sse *bj_sse_begin(struct bj_exchange *exchange, uv_loop_t *loop)
     sse->timer.data = sse;
     uv_timer_start(&sse->timer, keep_alive, KEEP_ALIVE_MS, KEEP_ALIVE_MS);
     uv_unref((uv_handle_t *)&sse->timer);
-    bj_exchange_set_header(exchange, "Cache-Control", "no-store");
     /* nginx and its like would gather events otherwise. */
     bj_exchange_set_header(exchange, "X-Accel-Buffering", "no");
     bj_exchange_begin(exchange, 200, "text/event-stream");
@@ -110,5 +109,7 @@ bool bj_sse_wanted(const struct bj_exchange *exchange)
 {
     const char *accept = bj_exchange_header(exchange, "Accept");
 
-    return accept != NULL && strstr(accept, "text/event-stream") != NULL;
+    /* To HEAD nothing would follow, and it would not end. */
+    return !bj_streq(exchange->method, "HEAD") && accept != NULL &&
+           strstr(accept, "text/event-stream") != NULL;
 }

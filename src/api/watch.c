@@ -2,6 +2,7 @@
 #include "api/call.h"
 #include "api/objects.h"
 #include "api/sse.h"
+#include "base/str.h"
 
 struct watch_call {
     struct bj_call call;
@@ -101,8 +102,13 @@ static void open_watch(struct bj_call *call)
 
 void bj_get_watch(struct bj_exchange *exchange, struct bj_service *service)
 {
-    struct bj_call *call = bj_call_new(exchange, service, sizeof(struct watch_call));
+    struct bj_call *call;
 
+    if (bj_streq(exchange->method, "HEAD")) { /* what would follow does not end */
+        bj_exchange_respond(exchange, 200, "text/event-stream", "", 0);
+        return;
+    }
+    call = bj_call_new(exchange, service, sizeof(struct watch_call));
     if (call != NULL)
         bj_call_for(call, bj_path_sandbox(exchange), open_watch);
 }
