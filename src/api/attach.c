@@ -13,7 +13,7 @@
  *                    {"type": "input", "data"}              as text
  *                    {"type": "close"}                      of standard input
  */
-#include "api/call.h"
+#include "api/handling.h"
 #include "api/objects.h"
 
 #include <string.h>
@@ -24,7 +24,7 @@
 #include "model/json_read.h"
 
 struct attach_call {
-    struct bj_call call;
+    struct bj_handling call;
     struct bj_attach *attach;
     bool upgraded, finished;
     int stream; /* that was announced last */
@@ -33,7 +33,7 @@ struct attach_call {
 static void finish(struct attach_call *wanted)
 {
     bj_attach_close(wanted->attach);
-    bj_call_free(&wanted->call);
+    bj_handling_free(&wanted->call);
 }
 
 static int collect(const char *text, size_t length, void *context)
@@ -192,7 +192,7 @@ static void end(void *context, const struct bj_process_answer *answer)
 
     if (!wanted->upgraded) {
         bj_attach_close(wanted->attach);
-        bj_call_refuse(&wanted->call, &answer->base);
+        bj_handling_refuse(&wanted->call, &answer->base);
         return;
     }
     if (answer->base.result < 0)
@@ -214,7 +214,7 @@ static const struct bj_attach_events events = {.ready = ready,
                                                .drain = drain_input,
                                                .end = end};
 
-static void open_attach(struct bj_call *call)
+static void open_attach(struct bj_handling *call)
 {
     struct attach_call *wanted = (struct attach_call *)call;
     const json_t *query = call->exchange->query;
@@ -228,7 +228,7 @@ static void open_attach(struct bj_call *call)
     struct bj_error err;
 
     if (bj_attach_open(call->service, &call->caller, &request, &wanted->attach, &err) < 0) {
-        bj_call_fail(call, &err);
+        bj_handling_fail(call, &err);
         return;
     }
     bj_exchange_on_gone(call->exchange, gone, wanted);
@@ -257,13 +257,13 @@ static void fail_upgrade(struct bj_exchange *exchange)
 
 void bj_get_process_attach(struct bj_exchange *exchange, struct bj_service *service)
 {
-    struct bj_call *call;
+    struct bj_handling *call;
 
     if (!asks_for_websocket(exchange)) {
         fail_upgrade(exchange);
         return;
     }
-    call = bj_call_new(exchange, service, sizeof(struct attach_call));
+    call = bj_handling_new(exchange, service, sizeof(struct attach_call));
     if (call != NULL)
-        bj_call_for(call, bj_path_sandbox(exchange), open_attach);
+        bj_handling_for(call, bj_path_sandbox(exchange), open_attach);
 }

@@ -2,7 +2,7 @@
  * The content of files, of any size: out of and into a descriptor that the service hands over. And
  * directories as tar, through a pipe.
  */
-#include "api/call.h"
+#include "api/handling.h"
 #include "api/objects.h"
 
 #include <fcntl.h>
@@ -16,7 +16,7 @@
 #include "base/str.h"
 
 struct content_call {
-    struct bj_call call;
+    struct bj_handling call;
     int fd;
     int64_t from, length;
     char path[BJ_PATH_MAX];
@@ -26,21 +26,21 @@ struct content_call {
     struct bj_error err;
 };
 
-static void release(struct bj_call *call)
+static void release(struct bj_handling *call)
 {
     bj_fd_close(&((struct content_call *)call)->fd);
 }
 
-static void begin_call(struct bj_exchange *exchange, struct bj_service *service, bj_call_fn go)
+static void begin_call(struct bj_exchange *exchange, struct bj_service *service, bj_handling_fn go)
 {
     struct content_call *content =
-        (struct content_call *)bj_call_new(exchange, service, sizeof *content);
+        (struct content_call *)bj_handling_new(exchange, service, sizeof *content);
 
     if (content == NULL)
         return;
     content->fd = -1;
     content->call.release = release;
-    bj_call_for(&content->call, bj_path_sandbox(exchange), go);
+    bj_handling_for(&content->call, bj_path_sandbox(exchange), go);
 }
 
 /* ---- one file, out ---- */
@@ -96,7 +96,7 @@ static void was_sent(void *context, int result, int64_t bytes, const struct bj_e
         bj_exchange_reset(content->call.exchange);
     else
         bj_exchange_end(content->call.exchange);
-    bj_call_free(&content->call);
+    bj_handling_free(&content->call);
 }
 
 static void fail_range(struct content_call *content, int64_t size)
@@ -110,7 +110,7 @@ static void fail_range(struct content_call *content, int64_t size)
             size);
     bj_exchange_fail_with(content->call.exchange, &err,
                           &(struct bj_failure){.status = 416, .code = "RANGE"});
-    bj_call_free(&content->call);
+    bj_handling_free(&content->call);
 }
 
 static void send_content(struct content_call *content, int64_t size, bool part)
@@ -139,7 +139,7 @@ static void opened_to_read(void *context, struct bj_file_answer *answer)
     bool part;
 
     if (answer->base.result < 0) {
-        bj_call_refuse(&content->call, &answer->base);
+        bj_handling_refuse(&content->call, &answer->base);
         return;
     }
     content->fd = bj_fd_take(&answer->fd);
@@ -149,16 +149,16 @@ static void opened_to_read(void *context, struct bj_file_answer *answer)
         send_content(content, answer->size, part);
 }
 
-static void open_to_read(struct bj_call *call)
+static void open_to_read(struct bj_handling *call)
 {
     struct bj_file_open_request request = {
         .path = bj_field_text(call->exchange->query, "path"),
     };
     struct bj_error err;
 
-    bj_call_check(call,
-                  bj_file_open(call->service, &call->caller, &request, opened_to_read, call, &err),
-                  &err);
+    bj_handling_check(
+        call, bj_file_open(call->service, &call->caller, &request, opened_to_read, call, &err),
+        &err);
 }
 
 void bj_get_content(struct bj_exchange *exchange, struct bj_service *service)
@@ -173,11 +173,11 @@ static void was_received(void *context, int result, int64_t bytes, const struct 
     struct content_call *content = context;
 
     if (result < 0)
-        bj_call_fail(&content->call, err);
+        bj_handling_fail(&content->call, err);
     else
-        bj_call_json(&content->call, 200,
-                     json_pack("{s:o, s:I}", "path", bj_object_text(content->path), "size",
-                               (json_int_t)bytes));
+        bj_handling_json(&content->call, 200,
+                         json_pack("{s:o, s:I}", "path", bj_object_text(content->path), "size",
+                                   (json_int_t)bytes));
 }
 
 static void opened_to_write(void *context, struct bj_file_answer *answer)
@@ -185,7 +185,7 @@ static void opened_to_write(void *context, struct bj_file_answer *answer)
     struct content_call *content = context;
 
     if (answer->base.result < 0) {
-        bj_call_refuse(&content->call, &answer->base);
+        bj_handling_refuse(&content->call, &answer->base);
         return;
     }
     content->fd = bj_fd_take(&answer->fd);
@@ -193,7 +193,7 @@ static void opened_to_write(void *context, struct bj_file_answer *answer)
     bj_exchange_receive_file(content->call.exchange, content->fd, INT64_MAX, was_received, content);
 }
 
-static void open_to_write(struct bj_call *call)
+static void open_to_write(struct bj_handling *call)
 {
     const json_t *query = call->exchange->query;
     struct bj_file_open_request request = {
@@ -206,12 +206,12 @@ static void open_to_write(struct bj_call *call)
     struct bj_error err;
 
     if (!bj_field_mode(query, "mode", 0, &request.mode, &err)) {
-        bj_call_fail(call, &err);
+        bj_handling_fail(call, &err);
         return;
     }
-    bj_call_check(call,
-                  bj_file_open(call->service, &call->caller, &request, opened_to_write, call, &err),
-                  &err);
+    bj_handling_check(
+        call, bj_file_open(call->service, &call->caller, &request, opened_to_write, call, &err),
+        &err);
 }
 
 void bj_put_content(struct bj_exchange *exchange, struct bj_service *service)
@@ -230,16 +230,16 @@ static void finish_archive(struct content_call *content, bool down)
         return;
     if (!down) {
         if (content->result < 0)
-            bj_call_fail(&content->call, &content->err);
+            bj_handling_fail(&content->call, &content->err);
         else
-            bj_call_empty(&content->call);
+            bj_handling_empty(&content->call);
         return;
     }
     if (content->result < 0)
         bj_exchange_reset(exchange);
     else
         bj_exchange_end(exchange);
-    bj_call_free(&content->call);
+    bj_handling_free(&content->call);
 }
 
 static void note_failure(struct content_call *content, const struct bj_error *err)
@@ -278,9 +278,9 @@ static void archive_ended(struct content_call *content, const struct bj_answer *
 {
     if (!content->ready) {
         if (answer->result < 0)
-            bj_call_refuse(&content->call, answer);
+            bj_handling_refuse(&content->call, answer);
         else
-            bj_call_empty(&content->call);
+            bj_handling_empty(&content->call);
         return;
     }
     content->done = true;
@@ -325,7 +325,7 @@ static void up_ready(void *context, int *fd)
                              content);
 }
 
-static void archive(struct bj_call *call, bool up)
+static void archive(struct bj_handling *call, bool up)
 {
     struct bj_files_tar_request request = {
         .path = bj_field_text(call->exchange->query, "path"),
@@ -339,15 +339,15 @@ static void archive(struct bj_call *call, bool up)
 
     if (request.path == NULL)
         request.path = ".";
-    bj_call_check(call, bj_files_tar(call->service, &call->caller, &request, &err), &err);
+    bj_handling_check(call, bj_files_tar(call->service, &call->caller, &request, &err), &err);
 }
 
-static void download(struct bj_call *call)
+static void download(struct bj_handling *call)
 {
     archive(call, false);
 }
 
-static void upload(struct bj_call *call)
+static void upload(struct bj_handling *call)
 {
     archive(call, true);
 }

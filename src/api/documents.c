@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "service/keys.h"
 
 const char bj_api_introduction[] =
     "Sandboxes for the tools of AI agents. Requests carry a key of the service, as "
@@ -97,17 +98,14 @@ bool bj_common_answer(const struct bj_route *route, int index, struct bj_answer_
     return false;
 }
 
-const char *bj_scope_name(uint32_t scope)
+/* The one scope that a route needs, as keys have it. */
+static const char *scope_text(uint32_t scope)
 {
-    switch (scope) {
-#define SCOPE_NAME(name, bit, text)                                                                \
-    case BJ_SCOPE_##name:                                                                          \
-        return #name;
-        BJ_SCOPES(SCOPE_NAME)
-#undef SCOPE_NAME
-    default:
-        return "none";
-    }
+    unsigned bit = 0;
+
+    while (bj_key_scope_name(bit) != NULL && (scope & (1u << bit)) == 0)
+        bit++;
+    return bj_key_scope_name(bit);
 }
 
 void bj_route_describe(const struct bj_route *route, struct bj_buf *out)
@@ -116,7 +114,7 @@ void bj_route_describe(const struct bj_route *route, struct bj_buf *out)
     if (route->scope == 0)
         bj_buf_puts(out, " Needs no key.");
     else
-        bj_buf_printf(out, " Needs the scope `%s`.", bj_scope_name(route->scope));
+        bj_buf_printf(out, " Needs the scope `%s`.", scope_text(route->scope));
     if (route->acts)
         bj_buf_puts(out, " Judged and recorded.");
 }

@@ -19,9 +19,6 @@ bool bj_common_answer(const struct bj_route *route, int index, struct bj_answer_
 /* Summary and help, what key it needs, whether it is recorded; Markdown. */
 void bj_route_describe(const struct bj_route *route, struct bj_buf *out);
 
-/* "READ" … */
-const char *bj_scope_name(uint32_t scope);
-
 /* Three digits. */
 void bj_status_text(int status, char ret[4]);
 

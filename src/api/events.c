@@ -1,10 +1,10 @@
 /* What happens to the caller's sandboxes: as events while it happens, or those that are kept. */
-#include "api/call.h"
+#include "api/handling.h"
 #include "api/objects.h"
 #include "api/sse.h"
 
 struct event_call {
-    struct bj_call call;
+    struct bj_handling call;
     struct bj_event_feed *feed;
     struct bj_sse *sse;
 };
@@ -15,7 +15,7 @@ static void gone(void *context)
 
     bj_event_close(watching->feed);
     bj_sse_break(watching->sse);
-    bj_call_free(&watching->call);
+    bj_handling_free(&watching->call);
 }
 
 static void drain(void *context)
@@ -74,7 +74,7 @@ static void stream_events(struct bj_exchange *exchange, struct bj_service *servi
                           struct bj_event_request *request)
 {
     struct event_call *watching =
-        (struct event_call *)bj_call_new(exchange, service, sizeof *watching);
+        (struct event_call *)bj_handling_new(exchange, service, sizeof *watching);
     struct bj_error err;
 
     if (watching == NULL)
@@ -82,13 +82,13 @@ static void stream_events(struct bj_exchange *exchange, struct bj_service *servi
     request->event = event;
     request->context = watching;
     if (bj_event_open(service, exchange->who, request, &watching->feed, &err) < 0) {
-        bj_call_fail(&watching->call, &err);
+        bj_handling_fail(&watching->call, &err);
         return;
     }
     watching->sse = bj_sse_begin(exchange, bj_service_loop(service));
     if (watching->sse == NULL) {
         bj_event_close(watching->feed);
-        bj_call_free(&watching->call);
+        bj_handling_free(&watching->call);
         return;
     }
     bj_exchange_on_drain(exchange, drain, watching);

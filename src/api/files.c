@@ -1,5 +1,5 @@
 /* Files without their content: list, stat, make, move, remove, permissions, edit, glob, search. */
-#include "api/call.h"
+#include "api/handling.h"
 #include "api/objects.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -16,9 +16,9 @@ static json_t *file_list(const struct bj_files_answer *answer)
 static void has_files(void *context, const struct bj_files_answer *answer)
 {
     if (answer->base.result < 0)
-        bj_call_refuse(context, &answer->base);
+        bj_handling_refuse(context, &answer->base);
     else
-        bj_call_json(
+        bj_handling_json(
             context, 200,
             json_pack("{s:o, s:b}", "files", file_list(answer), "truncated", answer->truncated));
 }
@@ -26,11 +26,11 @@ static void has_files(void *context, const struct bj_files_answer *answer)
 static void has_file(void *context, const struct bj_files_answer *answer)
 {
     if (answer->base.result < 0)
-        bj_call_refuse(context, &answer->base);
+        bj_handling_refuse(context, &answer->base);
     else if (answer->count == 0)
-        bj_call_empty(context);
+        bj_handling_empty(context);
     else
-        bj_call_json(context, 200, bj_object_file(&answer->files[0]));
+        bj_handling_json(context, 200, bj_object_file(&answer->files[0]));
 }
 
 /* ---- looking ---- */
@@ -42,7 +42,7 @@ static const char *path_or_workspace(const json_t *query)
     return path != NULL ? path : ".";
 }
 
-static void list(struct bj_call *call)
+static void list(struct bj_handling *call)
 {
     const json_t *query = call->exchange->query;
     struct bj_files_list_request request = {
@@ -52,30 +52,30 @@ static void list(struct bj_call *call)
     };
     struct bj_error err;
 
-    bj_call_check(
+    bj_handling_check(
         call, bj_files_list(call->service, &call->caller, &request, has_files, call, &err), &err);
 }
 
 void bj_get_files(struct bj_exchange *exchange, struct bj_service *service)
 {
-    bj_call_begin(exchange, service, list);
+    bj_handling_begin(exchange, service, list);
 }
 
-static void stat_file(struct bj_call *call)
+static void stat_file(struct bj_handling *call)
 {
     const char *path = bj_field_text(call->exchange->query, "path");
     struct bj_error err;
 
-    bj_call_check(call, bj_files_stat(call->service, &call->caller, path, has_file, call, &err),
-                  &err);
+    bj_handling_check(call, bj_files_stat(call->service, &call->caller, path, has_file, call, &err),
+                      &err);
 }
 
 void bj_get_file(struct bj_exchange *exchange, struct bj_service *service)
 {
-    bj_call_begin(exchange, service, stat_file);
+    bj_handling_begin(exchange, service, stat_file);
 }
 
-static void glob(struct bj_call *call)
+static void glob(struct bj_handling *call)
 {
     const json_t *query = call->exchange->query;
     struct bj_files_glob_request request = {
@@ -85,13 +85,13 @@ static void glob(struct bj_call *call)
     };
     struct bj_error err;
 
-    bj_call_check(
+    bj_handling_check(
         call, bj_files_glob(call->service, &call->caller, &request, has_files, call, &err), &err);
 }
 
 void bj_get_files_glob(struct bj_exchange *exchange, struct bj_service *service)
 {
-    bj_call_begin(exchange, service, glob);
+    bj_handling_begin(exchange, service, glob);
 }
 
 static void found(void *context, const struct bj_files_search_answer *answer)
@@ -99,17 +99,17 @@ static void found(void *context, const struct bj_files_search_answer *answer)
     json_t *matches;
 
     if (answer->base.result < 0) {
-        bj_call_refuse(context, &answer->base);
+        bj_handling_refuse(context, &answer->base);
         return;
     }
     matches = json_array();
     for (size_t i = 0; i < answer->count; i++)
         json_array_append_new(matches, bj_object_match(&answer->matches[i]));
-    bj_call_json(context, 200,
-                 json_pack("{s:o, s:b}", "matches", matches, "truncated", answer->truncated));
+    bj_handling_json(context, 200,
+                     json_pack("{s:o, s:b}", "matches", matches, "truncated", answer->truncated));
 }
 
-static void search(struct bj_call *call)
+static void search(struct bj_handling *call)
 {
     const json_t *query = call->exchange->query;
     int64_t around = bj_field_whole(query, "context", 0);
@@ -125,43 +125,43 @@ static void search(struct bj_call *call)
     };
     struct bj_error err;
 
-    bj_call_check(call, bj_files_search(call->service, &call->caller, &request, found, call, &err),
-                  &err);
+    bj_handling_check(
+        call, bj_files_search(call->service, &call->caller, &request, found, call, &err), &err);
 }
 
 void bj_get_files_search(struct bj_exchange *exchange, struct bj_service *service)
 {
-    bj_call_begin(exchange, service, search);
+    bj_handling_begin(exchange, service, search);
 }
 
 /* ---- changing ---- */
 
-static void change(struct bj_call *call, const struct bj_files_change *wanted)
+static void change(struct bj_handling *call, const struct bj_files_change *wanted)
 {
     struct bj_error err;
 
-    bj_call_check(call, bj_files_change(call->service, &call->caller, wanted, has_file, call, &err),
-                  &err);
+    bj_handling_check(
+        call, bj_files_change(call->service, &call->caller, wanted, has_file, call, &err), &err);
 }
 
-static void make_directory(struct bj_call *call)
+static void make_directory(struct bj_handling *call)
 {
     const json_t *body = call->exchange->body;
     struct bj_files_change wanted = {.verb = BJ_FILES_MKDIR, .path = bj_field_text(body, "path")};
     struct bj_error err;
 
     if (!bj_field_mode(body, "mode", 0, &wanted.mode, &err))
-        bj_call_fail(call, &err);
+        bj_handling_fail(call, &err);
     else
         change(call, &wanted);
 }
 
 void bj_post_directory(struct bj_exchange *exchange, struct bj_service *service)
 {
-    bj_call_begin(exchange, service, make_directory);
+    bj_handling_begin(exchange, service, make_directory);
 }
 
-static void move(struct bj_call *call)
+static void move(struct bj_handling *call)
 {
     const json_t *body = call->exchange->body;
 
@@ -173,10 +173,10 @@ static void move(struct bj_call *call)
 
 void bj_post_file_move(struct bj_exchange *exchange, struct bj_service *service)
 {
-    bj_call_begin(exchange, service, move);
+    bj_handling_begin(exchange, service, move);
 }
 
-static void remove_file(struct bj_call *call)
+static void remove_file(struct bj_handling *call)
 {
     const json_t *query = call->exchange->query;
 
@@ -187,10 +187,10 @@ static void remove_file(struct bj_call *call)
 
 void bj_delete_file(struct bj_exchange *exchange, struct bj_service *service)
 {
-    bj_call_begin(exchange, service, remove_file);
+    bj_handling_begin(exchange, service, remove_file);
 }
 
-static void change_mode(struct bj_call *call)
+static void change_mode(struct bj_handling *call)
 {
     const json_t *body = call->exchange->body;
     struct bj_files_change wanted = {.verb = BJ_FILES_CHMOD,
@@ -199,27 +199,27 @@ static void change_mode(struct bj_call *call)
     struct bj_error err;
 
     if (!bj_field_mode(body, "mode", 0, &wanted.mode, &err))
-        bj_call_fail(call, &err);
+        bj_handling_fail(call, &err);
     else
         change(call, &wanted);
 }
 
 void bj_post_file_mode(struct bj_exchange *exchange, struct bj_service *service)
 {
-    bj_call_begin(exchange, service, change_mode);
+    bj_handling_begin(exchange, service, change_mode);
 }
 
 static void edited(void *context, const struct bj_files_edit_answer *answer)
 {
     if (answer->base.result < 0)
-        bj_call_refuse(context, &answer->base);
+        bj_handling_refuse(context, &answer->base);
     else
-        bj_call_json(context, 200,
-                     json_pack("{s:o, s:I}", "path", bj_object_text(answer->path), "replaced",
-                               (json_int_t)answer->replaced));
+        bj_handling_json(context, 200,
+                         json_pack("{s:o, s:I}", "path", bj_object_text(answer->path), "replaced",
+                                   (json_int_t)answer->replaced));
 }
 
-static void edit(struct bj_call *call)
+static void edit(struct bj_handling *call)
 {
     const json_t *body = call->exchange->body;
     struct bj_files_edit_request request = {
@@ -230,11 +230,11 @@ static void edit(struct bj_call *call)
     };
     struct bj_error err;
 
-    bj_call_check(call, bj_files_edit(call->service, &call->caller, &request, edited, call, &err),
-                  &err);
+    bj_handling_check(
+        call, bj_files_edit(call->service, &call->caller, &request, edited, call, &err), &err);
 }
 
 void bj_post_file_edit(struct bj_exchange *exchange, struct bj_service *service)
 {
-    bj_call_begin(exchange, service, edit);
+    bj_handling_begin(exchange, service, edit);
 }

@@ -1,5 +1,5 @@
 /* /metrics, in the OpenMetrics text format 1.0. */
-#include "api/call.h"
+#include "api/handling.h"
 
 #include <inttypes.h>
 
@@ -57,12 +57,12 @@ static void put_usage(struct bj_buf *out, const struct bj_usage_answer *usage)
 
 static void has_usage(void *context, const struct bj_usage_report *report)
 {
-    struct bj_call *call = context;
+    struct bj_handling *call = context;
     struct bj_service_figures figures;
     struct bj_buf text;
 
     if (report->base.result < 0) {
-        bj_call_refuse(call, &report->base);
+        bj_handling_refuse(call, &report->base);
         return;
     }
     bj_service_figures(call->service, &figures);
@@ -72,14 +72,15 @@ static void has_usage(void *context, const struct bj_usage_report *report)
     bj_buf_puts(&text, "# EOF\n");
     bj_exchange_respond(call->exchange, 200, METRICS_TYPE, bj_buf_text(&text), text.length);
     bj_buf_release(&text);
-    bj_call_free(call);
+    bj_handling_free(call);
 }
 
 void bj_get_metrics(struct bj_exchange *exchange, struct bj_service *service)
 {
-    struct bj_call *call = bj_call_new(exchange, service, sizeof *call);
+    struct bj_handling *call = bj_handling_new(exchange, service, sizeof *call);
     struct bj_error err;
 
     if (call != NULL)
-        bj_call_check(call, bj_service_usage(service, exchange->who, has_usage, call, &err), &err);
+        bj_handling_check(call, bj_service_usage(service, exchange->who, has_usage, call, &err),
+                          &err);
 }

@@ -3,14 +3,14 @@
  * bytes alone. Offsets count over both streams, and an event's id is the offset behind it, so that
  * a client that comes back goes on where it stopped.
  */
-#include "api/call.h"
+#include "api/handling.h"
 #include "api/objects.h"
 #include "api/sse.h"
 #include "base/base64.h"
 #include "base/str.h"
 
 struct output_call {
-    struct bj_call call;
+    struct bj_handling call;
     struct bj_output *output;
     struct bj_sse *sse; /* NULL: bytes alone */
     int only;           /* this stream; 0 = both */
@@ -26,7 +26,7 @@ static void finish(struct output_call *wanted, bool whole)
         (whole ? bj_sse_end : bj_sse_break)(wanted->sse);
     else
         (whole ? bj_exchange_end : bj_exchange_reset)(exchange);
-    bj_call_free(&wanted->call);
+    bj_handling_free(&wanted->call);
 }
 
 static void gone(void *context)
@@ -113,7 +113,7 @@ static void begin(struct output_call *wanted)
         wanted->sse = bj_sse_begin(exchange, bj_service_loop(wanted->call.service));
         if (wanted->sse == NULL) {
             bj_output_close(wanted->output);
-            bj_call_free(&wanted->call);
+            bj_handling_free(&wanted->call);
             return;
         }
     } else {
@@ -149,7 +149,7 @@ static int read_range(struct output_call *wanted, const struct bj_process_view *
     return 0;
 }
 
-static void open_output(struct bj_call *call)
+static void open_output(struct bj_handling *call)
 {
     struct output_call *wanted = (struct output_call *)call;
     struct bj_output_request request = {
@@ -163,21 +163,21 @@ static void open_output(struct bj_call *call)
         result = read_range(wanted, &view, &request, &err);
     if (result == 0 && wanted->until >= 0 && request.offset >= wanted->until) {
         bj_exchange_respond(call->exchange, 200, "application/octet-stream", "", 0);
-        bj_call_free(call);
+        bj_handling_free(call);
         return;
     }
     if (result == 0)
         result = bj_output_open(call->service, &call->caller, &request, &wanted->output, &err);
     if (result < 0)
-        bj_call_fail(call, &err);
+        bj_handling_fail(call, &err);
     else
         begin(wanted);
 }
 
 void bj_get_process_output(struct bj_exchange *exchange, struct bj_service *service)
 {
-    struct bj_call *call = bj_call_new(exchange, service, sizeof(struct output_call));
+    struct bj_handling *call = bj_handling_new(exchange, service, sizeof(struct output_call));
 
     if (call != NULL)
-        bj_call_for(call, bj_path_sandbox(exchange), open_output);
+        bj_handling_for(call, bj_path_sandbox(exchange), open_output);
 }

@@ -11,14 +11,14 @@
 #include "base/str.h"
 
 /* The identifier in the path; 0, and answered, when there can be none such. */
-static uint32_t process_of(struct bj_call *call)
+static uint32_t process_of(struct bj_handling *call)
 {
     uint32_t process = bj_parameter_number(call->exchange, 1);
     struct bj_error err;
 
     if (process == 0) {
         bj_fail(&err, BJ_E_NOT_FOUND, "process", "there is no process of this identifier");
-        bj_call_fail(call, &err);
+        bj_handling_fail(call, &err);
     }
     return process;
 }
@@ -27,20 +27,20 @@ static uint32_t process_of(struct bj_call *call)
 
 static void started(void *context, const struct bj_process_answer *answer)
 {
-    struct bj_call *call = context;
+    struct bj_handling *call = context;
     char place[96];
 
     if (answer->base.result < 0) {
-        bj_call_refuse(call, &answer->base);
+        bj_handling_refuse(call, &answer->base);
         return;
     }
     snprintf(place, sizeof place, "/v1/sandboxes/%s/processes/%u", answer->process->sandbox,
              answer->process->process);
     bj_exchange_set_header(call->exchange, "Location", place);
-    bj_call_json(call, 201, bj_object_process(answer->process));
+    bj_handling_json(call, 201, bj_object_process(answer->process));
 }
 
-static void start(struct bj_call *call)
+static void start(struct bj_handling *call)
 {
     struct bj_process_request request;
     BJ_CLEANUP_FREE const char **argv = NULL;
@@ -48,11 +48,11 @@ static void start(struct bj_call *call)
 
     if (!bj_field_list(call->exchange->body, "argv", &argv)) {
         bj_fail(&err, BJ_E_NO_MEMORY, "request", "out of memory");
-        bj_call_fail(call, &err);
+        bj_handling_fail(call, &err);
         return;
     }
     bj_process_request_read(call->exchange->body, argv, &request);
-    bj_call_check(
+    bj_handling_check(
         call, bj_process_launch(call->service, &call->caller, &request, started, call, &err), &err);
 }
 
@@ -63,7 +63,7 @@ void bj_post_process(struct bj_exchange *exchange, struct bj_service *service)
     if (bj_process_request_check(exchange->body, &err) < 0)
         bj_exchange_fail(exchange, &err);
     else
-        bj_call_begin(exchange, service, start);
+        bj_handling_begin(exchange, service, start);
 }
 
 /* ---- look ---- */
@@ -73,25 +73,25 @@ static void add_process(void *context, const struct bj_process_view *view)
     json_array_append_new(context, bj_object_process(view));
 }
 
-static void list(struct bj_call *call)
+static void list(struct bj_handling *call)
 {
     json_t *processes = json_array();
     struct bj_error err;
 
     if (bj_process_list(call->service, &call->caller, add_process, processes, &err) < 0) {
         json_decref(processes);
-        bj_call_fail(call, &err);
+        bj_handling_fail(call, &err);
         return;
     }
-    bj_call_json(call, 200, json_pack("{s:o}", "processes", processes));
+    bj_handling_json(call, 200, json_pack("{s:o}", "processes", processes));
 }
 
 void bj_get_processes(struct bj_exchange *exchange, struct bj_service *service)
 {
-    bj_call_begin(exchange, service, list);
+    bj_handling_begin(exchange, service, list);
 }
 
-static void get(struct bj_call *call)
+static void get(struct bj_handling *call)
 {
     uint32_t process = process_of(call);
     struct bj_process_view view;
@@ -100,14 +100,14 @@ static void get(struct bj_call *call)
     if (process == 0)
         return;
     if (bj_process_get(call->service, &call->caller, process, &view, &err) < 0)
-        bj_call_fail(call, &err);
+        bj_handling_fail(call, &err);
     else
-        bj_call_json(call, 200, bj_object_process(&view));
+        bj_handling_json(call, 200, bj_object_process(&view));
 }
 
 void bj_get_process(struct bj_exchange *exchange, struct bj_service *service)
 {
-    bj_call_begin(exchange, service, get);
+    bj_handling_begin(exchange, service, get);
 }
 
 /* ---- touch ---- */
@@ -141,7 +141,7 @@ static int signal_of(const json_t *value)
     return 0;
 }
 
-static void send_signal(struct bj_call *call)
+static void send_signal(struct bj_handling *call)
 {
     const json_t *body = call->exchange->body;
     struct bj_signal_request request = {
@@ -156,17 +156,18 @@ static void send_signal(struct bj_call *call)
     if (request.signal == 0) {
         bj_fail(&err, BJ_E_INVALID, "request",
                 "field \"signal\" must be a signal's name, such as \"TERM\", or number");
-        bj_call_fail(call, &err);
+        bj_handling_fail(call, &err);
         return;
     }
-    bj_call_check(
-        call, bj_process_signal(call->service, &call->caller, &request, bj_call_done, call, &err),
+    bj_handling_check(
+        call,
+        bj_process_signal(call->service, &call->caller, &request, bj_handling_done, call, &err),
         &err);
 }
 
 void bj_post_process_signal(struct bj_exchange *exchange, struct bj_service *service)
 {
-    bj_call_begin(exchange, service, send_signal);
+    bj_handling_begin(exchange, service, send_signal);
 }
 
 static int read_input(const json_t *body, struct bj_buf *decoded, struct bj_input_request *ret,
@@ -195,7 +196,7 @@ static int read_input(const json_t *body, struct bj_buf *decoded, struct bj_inpu
     return 0;
 }
 
-static void write_input(struct bj_call *call)
+static void write_input(struct bj_handling *call)
 {
     struct bj_input_request request = {.process = process_of(call)};
     struct bj_error err;
@@ -207,17 +208,18 @@ static void write_input(struct bj_call *call)
     bj_buf_init(&decoded, 2 * BJ_INPUT_MAX);
     result = read_input(call->exchange->body, &decoded, &request, &err);
     if (result == 0)
-        result = bj_process_input(call->service, &call->caller, &request, bj_call_done, call, &err);
+        result =
+            bj_process_input(call->service, &call->caller, &request, bj_handling_done, call, &err);
     bj_buf_release(&decoded);
-    bj_call_check(call, result, &err);
+    bj_handling_check(call, result, &err);
 }
 
 void bj_post_process_stdin(struct bj_exchange *exchange, struct bj_service *service)
 {
-    bj_call_begin(exchange, service, write_input);
+    bj_handling_begin(exchange, service, write_input);
 }
 
-static void resize(struct bj_call *call)
+static void resize(struct bj_handling *call)
 {
     const json_t *body = call->exchange->body;
     uint16_t size[2] = {(uint16_t)bj_field_whole(body, "rows", 0),
@@ -226,13 +228,13 @@ static void resize(struct bj_call *call)
     struct bj_error err;
 
     if (process != 0)
-        bj_call_check(call,
-                      bj_process_resize(call->service, &call->caller, process, size, bj_call_done,
-                                        call, &err),
-                      &err);
+        bj_handling_check(call,
+                          bj_process_resize(call->service, &call->caller, process, size,
+                                            bj_handling_done, call, &err),
+                          &err);
 }
 
 void bj_post_process_resize(struct bj_exchange *exchange, struct bj_service *service)
 {
-    bj_call_begin(exchange, service, resize);
+    bj_handling_begin(exchange, service, resize);
 }

@@ -1,10 +1,11 @@
 /* Audit records and figures, keys and presets. */
-#include "api/call.h"
+#include "api/handling.h"
 #include "api/objects.h"
 
 #include <string.h>
 
 #include "base/str.h"
+#include "service/keys.h"
 
 /* ---- audit ---- */
 
@@ -17,7 +18,7 @@ static void ask(struct bj_exchange *exchange, struct bj_service *service, bool s
                 bj_json_fn done)
 {
     const json_t *query = exchange->query;
-    struct bj_call *call = bj_call_new(exchange, service, sizeof *call);
+    struct bj_handling *call = bj_handling_new(exchange, service, sizeof *call);
     struct bj_audit_question question = {
         .key = bj_field_text(query, "key"),
         .sandbox = bj_field_text(query, "sandbox"),
@@ -34,16 +35,16 @@ static void ask(struct bj_exchange *exchange, struct bj_service *service, bool s
     struct bj_error err;
 
     if (call != NULL)
-        bj_call_check(call, bj_service_audit(service, exchange->who, &question, done, call, &err),
-                      &err);
+        bj_handling_check(
+            call, bj_service_audit(service, exchange->who, &question, done, call, &err), &err);
 }
 
 static void has_json(void *context, const struct bj_json_answer *answer)
 {
     if (answer->base.result < 0)
-        bj_call_refuse(context, &answer->base);
+        bj_handling_refuse(context, &answer->base);
     else
-        bj_call_json(context, 200, json_incref(answer->json));
+        bj_handling_json(context, 200, json_incref(answer->json));
 }
 
 void bj_get_records(struct bj_exchange *exchange, struct bj_service *service)
@@ -83,15 +84,15 @@ static void has_logs(void *context, const struct bj_json_answer *answer)
     size_t index;
 
     if (answer->base.result < 0) {
-        bj_call_refuse(context, &answer->base);
+        bj_handling_refuse(context, &answer->base);
         return;
     }
     logs = json_array();
     json_array_foreach(json_object_get(answer->json, "records"), index, record)
         json_array_append_new(logs, log_entry(record));
-    bj_call_json(context, 200,
-                 json_pack("{s:o, s:I, s:O?}", "logs", logs, "count",
-                           (json_int_t)json_array_size(logs), "next", next));
+    bj_handling_json(context, 200,
+                     json_pack("{s:o, s:I, s:O?}", "logs", logs, "count",
+                               (json_int_t)json_array_size(logs), "next", next));
 }
 
 void bj_get_audit_logs(struct bj_exchange *exchange, struct bj_service *service)
@@ -117,11 +118,10 @@ static json_t *scope_list(uint32_t scopes)
 {
     json_t *list = json_array();
 
-#define ADD_SCOPE(name, bit, text)                                                                 \
-    if (scopes & BJ_SCOPE_##name)                                                                  \
-        json_array_append_new(list, json_string(#name));
-    BJ_SCOPES(ADD_SCOPE)
-#undef ADD_SCOPE
+    for (unsigned bit = 0; bj_key_scope_name(bit) != NULL; bit++) {
+        if (scopes & (1u << bit))
+            json_array_append_new(list, json_string(bj_key_scope_name(bit)));
+    }
     return list;
 }
 

@@ -74,7 +74,7 @@ static void put_result(struct bj_buf *out, const struct bj_tool_result *result)
     bj_buf_puts(out, "}\n");
 }
 
-void bj_call_result(struct bj_call *call, const struct bj_tool_result *result)
+void bj_handling_result(struct bj_handling *call, const struct bj_tool_result *result)
 {
     struct bj_error err;
     struct bj_buf text;
@@ -88,7 +88,7 @@ void bj_call_result(struct bj_call *call, const struct bj_tool_result *result)
         bj_exchange_respond(call->exchange, 200, "application/json", text.data, text.length);
     }
     bj_buf_release(&text);
-    bj_call_free(call);
+    bj_handling_free(call);
 }
 
 /*
@@ -113,7 +113,7 @@ static bool is_result(const struct bj_error *err)
     }
 }
 
-void bj_call_result_refuse(struct bj_call *call, const struct bj_answer *answer)
+void bj_handling_result_refuse(struct bj_handling *call, const struct bj_answer *answer)
 {
     struct bj_tool_result result = {
         .error = answer->error.message,
@@ -123,16 +123,16 @@ void bj_call_result_refuse(struct bj_call *call, const struct bj_answer *answer)
     };
 
     if (is_result(&answer->error))
-        bj_call_result(call, &result);
+        bj_handling_result(call, &result);
     else
-        bj_call_refuse(call, answer);
+        bj_handling_refuse(call, answer);
 }
 
-void bj_call_result_fail(struct bj_call *call, const struct bj_error *err)
+void bj_handling_result_fail(struct bj_handling *call, const struct bj_error *err)
 {
     struct bj_answer answer = {.result = -err->code, .error = *err};
 
-    bj_call_result_refuse(call, &answer);
+    bj_handling_result_refuse(call, &answer);
 }
 
 /* What a person reads as the error: what the command wrote there, or why it failed. */
@@ -154,9 +154,9 @@ static void put_reason(const struct bj_run_answer *answer, char *reason, size_t 
         reason[0] = '\0';
 }
 
-void bj_call_ran(void *context, const struct bj_run_answer *answer)
+void bj_handling_ran(void *context, const struct bj_run_answer *answer)
 {
-    struct bj_call *call = context;
+    struct bj_handling *call = context;
     struct bj_tool_result result = {
         .output = answer->output,
         .output_length = answer->output_length,
@@ -171,7 +171,7 @@ void bj_call_ran(void *context, const struct bj_run_answer *answer)
     char reason[128];
 
     if (answer->base.result < 0) {
-        bj_call_result_refuse(call, &answer->base);
+        bj_handling_result_refuse(call, &answer->base);
         return;
     }
     put_reason(answer, reason, sizeof reason);
@@ -183,5 +183,5 @@ void bj_call_ran(void *context, const struct bj_run_answer *answer)
         result.error = reason;
         result.error_length = strlen(reason);
     }
-    bj_call_result(call, &result);
+    bj_handling_result(call, &result);
 }

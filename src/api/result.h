@@ -7,7 +7,7 @@
 #ifndef BJ_API_RESULT_H
 #define BJ_API_RESULT_H
 
-#include "api/call.h"
+#include "api/handling.h"
 
 struct bj_tool_result {
     bool success;
@@ -25,11 +25,11 @@ struct bj_tool_result {
 };
 
 /* Answer and free. */
-void bj_call_result(struct bj_call *call, const struct bj_tool_result *result);
+void bj_handling_result(struct bj_handling *call, const struct bj_tool_result *result);
 /* What was not carried out: as a result when the tool call itself is to blame, else as an error. */
-void bj_call_result_refuse(struct bj_call *call, const struct bj_answer *answer);
-void bj_call_result_fail(struct bj_call *call, const struct bj_error *err);
+void bj_handling_result_refuse(struct bj_handling *call, const struct bj_answer *answer);
+void bj_handling_result_fail(struct bj_handling *call, const struct bj_error *err);
 /* A command that was run to its end, or was not. `context` is the call. */
-void bj_call_ran(void *context, const struct bj_run_answer *answer);
+void bj_handling_ran(void *context, const struct bj_run_answer *answer);
 
 #endif

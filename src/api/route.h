@@ -103,4 +103,8 @@ json_t *bj_routes_openapi(void);
 /* docs/API.md. */
 void bj_routes_markdown(struct bj_buf *out);
 
+/* `belljar-serve print WHAT`: writes the one or the other to standard output; argv[0] is "print".
+ * Returns the exit status. */
+int bj_routes_print(int argc, char **argv);
+
 #endif

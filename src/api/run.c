@@ -10,13 +10,13 @@
 #include "base/str.h"
 
 struct run_call {
-    struct bj_call call;
+    struct bj_handling call;
     struct bj_run *run; /* while it runs */
     const char **argv;
     const char *shell; /* NULL: in none */
 };
 
-static void release(struct bj_call *call)
+static void release(struct bj_handling *call)
 {
     bj_free(((struct run_call *)call)->argv);
 }
@@ -24,7 +24,7 @@ static void release(struct bj_call *call)
 static void ran(void *context, const struct bj_run_answer *answer)
 {
     ((struct run_call *)context)->run = NULL;
-    bj_call_ran(context, answer);
+    bj_handling_ran(context, answer);
 }
 
 /* Nobody reads the answer any more, but the exchange is to be ended. */
@@ -36,7 +36,7 @@ static void gone(void *context)
         return;
     bj_run_cancel(run->run);
     bj_exchange_reset(run->call.exchange);
-    bj_call_free(&run->call);
+    bj_handling_free(&run->call);
 }
 
 void bj_process_request_read(const json_t *body, const char *const *argv,
@@ -68,7 +68,7 @@ int bj_process_request_check(const json_t *body, struct bj_error *err)
     return 0;
 }
 
-static void start(struct bj_call *call)
+static void start(struct bj_handling *call)
 {
     struct run_call *run = (struct run_call *)call;
     const json_t *body = call->exchange->body;
@@ -84,7 +84,7 @@ static void start(struct bj_call *call)
         request.input_length = json_string_length(json_object_get(body, "input"));
     }
     if (bj_run_start(call->service, &call->caller, &request, ran, run, &run->run, &err) < 0) {
-        bj_call_result_fail(call, &err);
+        bj_handling_result_fail(call, &err);
         return;
     }
     bj_exchange_on_gone(call->exchange, gone, run);
@@ -93,7 +93,7 @@ static void start(struct bj_call *call)
 static void run_in(struct bj_exchange *exchange, struct bj_service *service, const char *sandbox,
                    const char *shell)
 {
-    struct run_call *run = (struct run_call *)bj_call_new(exchange, service, sizeof *run);
+    struct run_call *run = (struct run_call *)bj_handling_new(exchange, service, sizeof *run);
     struct bj_error err = {0};
 
     if (run == NULL)
@@ -101,12 +101,12 @@ static void run_in(struct bj_exchange *exchange, struct bj_service *service, con
     run->call.release = release;
     run->shell = shell;
     if (bj_process_request_check(exchange->body, &err) < 0)
-        bj_call_fail(&run->call, &err);
+        bj_handling_fail(&run->call, &err);
     else if (!bj_field_list(exchange->body, "argv", &run->argv)) {
         bj_fail(&err, BJ_E_NO_MEMORY, "request", "out of memory");
-        bj_call_fail(&run->call, &err);
+        bj_handling_fail(&run->call, &err);
     } else {
-        bj_call_for(&run->call, sandbox, start);
+        bj_handling_for(&run->call, sandbox, start);
     }
 }
 

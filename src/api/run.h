@@ -2,7 +2,7 @@
 #ifndef BJ_API_RUN_H
 #define BJ_API_RUN_H
 
-#include "api/call.h"
+#include "api/handling.h"
 
 /* Either "command" or "argv". */
 int bj_process_request_check(const json_t *body, struct bj_error *err);

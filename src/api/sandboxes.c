@@ -1,5 +1,5 @@
 /* Sandboxes: create, list, get, change, pause, resume, end, figures. */
-#include "api/call.h"
+#include "api/handling.h"
 #include "api/objects.h"
 
 #include <stdio.h>
@@ -7,15 +7,16 @@
 
 #include "base/str.h"
 
-static void respond_sandbox(struct bj_call *call, int status, const struct bj_sandbox_view *view)
+static void respond_sandbox(struct bj_handling *call, int status,
+                            const struct bj_sandbox_view *view)
 {
-    bj_call_json(call, status, bj_object_sandbox(view));
+    bj_handling_json(call, status, bj_object_sandbox(view));
 }
 
 static void has_sandbox(void *context, const struct bj_sandbox_answer *answer)
 {
     if (answer->base.result < 0)
-        bj_call_refuse(context, &answer->base);
+        bj_handling_refuse(context, &answer->base);
     else
         respond_sandbox(context, 200, answer->sandbox);
 }
@@ -24,11 +25,11 @@ static void has_sandbox(void *context, const struct bj_sandbox_answer *answer)
 
 static void created(void *context, const struct bj_sandbox_answer *answer)
 {
-    struct bj_call *call = context;
+    struct bj_handling *call = context;
     char place[64];
 
     if (answer->base.result < 0) {
-        bj_call_refuse(call, &answer->base);
+        bj_handling_refuse(call, &answer->base);
         return;
     }
     snprintf(place, sizeof place, "/v1/sandboxes/%s", answer->sandbox->id);
@@ -39,7 +40,7 @@ static void created(void *context, const struct bj_sandbox_answer *answer)
 void bj_post_sandbox(struct bj_exchange *exchange, struct bj_service *service)
 {
     const json_t *body = exchange->body;
-    struct bj_call *call = bj_call_new(exchange, service, sizeof *call);
+    struct bj_handling *call = bj_handling_new(exchange, service, sizeof *call);
     const char *preset = bj_field_text(body, "preset");
     struct bj_sandbox_request request = {
         .preset = preset != NULL ? preset : bj_field_text(body, "template"),
@@ -57,11 +58,11 @@ void bj_post_sandbox(struct bj_exchange *exchange, struct bj_service *service)
     if (request.idempotency_key != NULL && strlen(request.idempotency_key) > BJ_IDEMPOTENCY_MAX) {
         bj_fail(&err, BJ_E_INVALID, "request", "header Idempotency-Key must have at most %d bytes",
                 BJ_IDEMPOTENCY_MAX);
-        bj_call_fail(call, &err);
+        bj_handling_fail(call, &err);
         return;
     }
-    bj_call_check(call, bj_sandbox_make(service, exchange->who, &request, created, call, &err),
-                  &err);
+    bj_handling_check(call, bj_sandbox_make(service, exchange->who, &request, created, call, &err),
+                      &err);
 }
 
 /* ---- list ---- */
@@ -142,23 +143,23 @@ void bj_get_sandboxes(struct bj_exchange *exchange, struct bj_service *service)
 
 /* ---- one ---- */
 
-static void get(struct bj_call *call)
+static void get(struct bj_handling *call)
 {
     struct bj_sandbox_view view;
     struct bj_error err;
 
     if (bj_sandbox_get(call->service, &call->caller, &view, &err) < 0)
-        bj_call_fail(call, &err);
+        bj_handling_fail(call, &err);
     else
         respond_sandbox(call, 200, &view);
 }
 
 void bj_get_sandbox(struct bj_exchange *exchange, struct bj_service *service)
 {
-    bj_call_begin(exchange, service, get);
+    bj_handling_begin(exchange, service, get);
 }
 
-static void change(struct bj_call *call)
+static void change(struct bj_handling *call)
 {
     const json_t *body = call->exchange->body;
     struct bj_sandbox_change wanted = {
@@ -168,75 +169,76 @@ static void change(struct bj_call *call)
     };
     struct bj_error err;
 
-    bj_call_check(call,
-                  bj_sandbox_update(call->service, &call->caller, &wanted, has_sandbox, call, &err),
-                  &err);
+    bj_handling_check(
+        call, bj_sandbox_update(call->service, &call->caller, &wanted, has_sandbox, call, &err),
+        &err);
 }
 
 void bj_patch_sandbox(struct bj_exchange *exchange, struct bj_service *service)
 {
-    bj_call_begin(exchange, service, change);
+    bj_handling_begin(exchange, service, change);
 }
 
-static void pause_it(struct bj_call *call)
+static void pause_it(struct bj_handling *call)
 {
     struct bj_error err;
 
-    bj_call_check(call, bj_sandbox_pause(call->service, &call->caller, has_sandbox, call, &err),
-                  &err);
+    bj_handling_check(call, bj_sandbox_pause(call->service, &call->caller, has_sandbox, call, &err),
+                      &err);
 }
 
 void bj_post_pause(struct bj_exchange *exchange, struct bj_service *service)
 {
-    bj_call_begin(exchange, service, pause_it);
+    bj_handling_begin(exchange, service, pause_it);
 }
 
-static void resume(struct bj_call *call)
+static void resume(struct bj_handling *call)
 {
     struct bj_error err;
 
-    bj_call_check(call, bj_sandbox_resume(call->service, &call->caller, has_sandbox, call, &err),
-                  &err);
+    bj_handling_check(
+        call, bj_sandbox_resume(call->service, &call->caller, has_sandbox, call, &err), &err);
 }
 
 void bj_post_resume(struct bj_exchange *exchange, struct bj_service *service)
 {
-    bj_call_begin(exchange, service, resume);
+    bj_handling_begin(exchange, service, resume);
 }
 
 static void ended(void *context, const struct bj_sandbox_answer *answer)
 {
-    bj_call_done(context, &answer->base);
+    bj_handling_done(context, &answer->base);
 }
 
 /* The default sandbox is not made to be ended. */
 void bj_delete_sandbox(struct bj_exchange *exchange, struct bj_service *service)
 {
-    struct bj_call *call = bj_call_new(exchange, service, sizeof *call);
+    struct bj_handling *call = bj_handling_new(exchange, service, sizeof *call);
     struct bj_error err;
 
     if (call == NULL)
         return;
     call->caller.sandbox = bj_path_sandbox(exchange);
-    bj_call_check(call, bj_sandbox_kill(service, &call->caller, ended, call, &err), &err);
+    bj_handling_check(call, bj_sandbox_kill(service, &call->caller, ended, call, &err), &err);
 }
 
 static void measured(void *context, const struct bj_usage_report *report)
 {
     if (report->base.result < 0)
-        bj_call_refuse(context, &report->base);
+        bj_handling_refuse(context, &report->base);
     else
-        bj_call_json(context, 200, bj_object_usage(report));
+        bj_handling_json(context, 200, bj_object_usage(report));
 }
 
-static void measure(struct bj_call *call)
+static void measure(struct bj_handling *call)
 {
     struct bj_error err;
 
-    bj_call_check(call, bj_sandbox_usage(call->service, &call->caller, measured, call, &err), &err);
+    bj_handling_check(call, bj_sandbox_usage(call->service, &call->caller, measured, call, &err),
+                      &err);
 }
 
 void bj_get_sandbox_metrics(struct bj_exchange *exchange, struct bj_service *service)
 {
-    bj_call_begin(exchange, service, measure);
+    bj_handling_begin(exchange, service, measure);
 }

@@ -45,7 +45,7 @@ static const struct bj_field list_fields[] = {
     BJ_TEXT("order", 0, .choices = orders, BJ_SAYS "By time of creation; `newest` first."),
     BJ_WHOLE("limit", 1, 1000, BJ_SAYS "On a page; 100 if it is not said."),
     BJ_TEXT("after", 63, .minimum = 1, BJ_SAYS "`next` of the page before."),
-    BJ_SWITCH("everyone", BJ_SAYS "Everyone's; needs the scope `ADMIN`."),
+    BJ_SWITCH("everyone", BJ_SAYS "Everyone's; needs the scope `admin`."),
     BJ_END};
 const struct bj_schema bj_sandbox_query_schema = {"SandboxQuery", "Which.", list_fields};
 
@@ -156,7 +156,7 @@ static const struct bj_field event_query_fields[] = {
     BJ_TEXT("sandbox", BJ_SANDBOX_ID_MAX - 1, .minimum = 1, BJ_SAYS "Only of it."),
     BJ_WHOLE("after", 0, 9007199254740991.0, BJ_SAYS "Only behind this id."),
     BJ_WHOLE("limit", 1, 1000, BJ_SAYS "Of a list; 100 if it is not said."),
-    BJ_SWITCH("everyone", BJ_SAYS "Everyone's; needs the scope `ADMIN`."), BJ_END};
+    BJ_SWITCH("everyone", BJ_SAYS "Everyone's; needs the scope `admin`."), BJ_END};
 const struct bj_schema bj_event_query_schema = {"EventQuery", "Which.", event_query_fields};
 
 static const struct bj_field last_event_fields[] = {

@@ -12,15 +12,15 @@
 #include "base/mem.h"
 
 static void for_body_sandbox(struct bj_exchange *exchange, struct bj_service *service,
-                             bj_call_fn go)
+                             bj_handling_fn go)
 {
-    struct bj_call *call = bj_call_new(exchange, service, sizeof *call);
+    struct bj_handling *call = bj_handling_new(exchange, service, sizeof *call);
 
     if (call != NULL)
-        bj_call_for(call, bj_field_text(exchange->body, "sandbox"), go);
+        bj_handling_for(call, bj_field_text(exchange->body, "sandbox"), go);
 }
 
-static int64_t passed_us(const struct bj_call *call)
+static int64_t passed_us(const struct bj_handling *call)
 {
     return bj_clock_us() - call->exchange->started_us;
 }
@@ -29,27 +29,27 @@ static int64_t passed_us(const struct bj_call *call)
 
 static void tool_done(void *context, const struct bj_tool_answer *answer)
 {
-    struct bj_call *call = context;
+    struct bj_handling *call = context;
 
     if (answer->base.result < 0) {
-        bj_call_result_refuse(call, &answer->base);
+        bj_handling_result_refuse(call, &answer->base);
         return;
     }
-    bj_call_result(call, &(struct bj_tool_result){
-                             .success = answer->success,
-                             .output = answer->output,
-                             .output_length = answer->output_length,
-                             .error = answer->error,
-                             .error_length = answer->error_length,
-                             .ending = answer->ran ? &answer->ending : NULL,
-                             .truncated = answer->truncated,
-                             .duration_us = answer->duration_us,
-                             .sandbox = answer->sandbox,
-                             .answer = &answer->base,
-                         });
+    bj_handling_result(call, &(struct bj_tool_result){
+                                 .success = answer->success,
+                                 .output = answer->output,
+                                 .output_length = answer->output_length,
+                                 .error = answer->error,
+                                 .error_length = answer->error_length,
+                                 .ending = answer->ran ? &answer->ending : NULL,
+                                 .truncated = answer->truncated,
+                                 .duration_us = answer->duration_us,
+                                 .sandbox = answer->sandbox,
+                                 .answer = &answer->base,
+                             });
 }
 
-static void execute(struct bj_call *call)
+static void execute(struct bj_handling *call)
 {
     const json_t *body = call->exchange->body;
     json_t *none = json_object(), *arguments = json_object_get(body, "arguments");
@@ -60,7 +60,7 @@ static void execute(struct bj_call *call)
                              arguments != NULL ? arguments : none, tool_done, call, &err);
     json_decref(none);
     if (result < 0)
-        bj_call_result_fail(call, &err);
+        bj_handling_result_fail(call, &err);
 }
 
 void bj_post_execute(struct bj_exchange *exchange, struct bj_service *service)
@@ -68,7 +68,7 @@ void bj_post_execute(struct bj_exchange *exchange, struct bj_service *service)
     for_body_sandbox(exchange, service, execute);
 }
 
-static void search(struct bj_call *call)
+static void search(struct bj_handling *call)
 {
     const json_t *body = call->exchange->body;
     const char *path = bj_field_text(body, "path"), *only = bj_field_text(body, "file_pattern");
@@ -81,7 +81,7 @@ static void search(struct bj_call *call)
         bj_tool_execute(call->service, &call->caller, "Search", arguments, tool_done, call, &err);
     json_decref(arguments);
     if (result < 0)
-        bj_call_result_fail(call, &err);
+        bj_handling_result_fail(call, &err);
 }
 
 void bj_post_search(struct bj_exchange *exchange, struct bj_service *service)
@@ -105,23 +105,23 @@ static bool is_utf8(const char *data, size_t length)
 }
 
 /* A file that is no text would come out as another one: so it is said. */
-static void fail_binary(struct bj_call *call, const struct bj_content_answer *answer)
+static void fail_binary(struct bj_handling *call, const struct bj_content_answer *answer)
 {
     static const char reason[] = "the file is not text (UTF-8); read it with \"encoding\": "
                                  "\"base64\", or by GET /v1/sandboxes/{sandbox}/files/content";
 
-    bj_call_result(call, &(struct bj_tool_result){
-                             .error = reason,
-                             .error_length = strlen(reason),
-                             .duration_us = passed_us(call),
-                             .sandbox = call->caller.sandbox,
-                             .answer = &answer->base,
-                         });
+    bj_handling_result(call, &(struct bj_tool_result){
+                                 .error = reason,
+                                 .error_length = strlen(reason),
+                                 .duration_us = passed_us(call),
+                                 .sandbox = call->caller.sandbox,
+                                 .answer = &answer->base,
+                             });
 }
 
 static void file_was_read(void *context, const struct bj_content_answer *answer)
 {
-    struct bj_call *call = context;
+    struct bj_handling *call = context;
     const char *encoding = bj_field_text(call->exchange->body, "encoding");
     bool encode = encoding != NULL && encoding[0] == 'b';
     struct bj_tool_result result = {.success = true,
@@ -134,7 +134,7 @@ static void file_was_read(void *context, const struct bj_content_answer *answer)
     struct bj_buf text;
 
     if (answer->base.result < 0) {
-        bj_call_result_refuse(call, &answer->base);
+        bj_handling_result_refuse(call, &answer->base);
         return;
     }
     if (!encode && !is_utf8(answer->data, answer->length)) {
@@ -147,17 +147,17 @@ static void file_was_read(void *context, const struct bj_content_answer *answer)
         result.output = bj_buf_text(&text);
         result.output_length = text.length;
     }
-    bj_call_result(call, &result);
+    bj_handling_result(call, &result);
     bj_buf_release(&text);
 }
 
-static void read_file(struct bj_call *call)
+static void read_file(struct bj_handling *call)
 {
     struct bj_error err;
 
     if (bj_file_read(call->service, &call->caller, bj_field_text(call->exchange->body, "path"),
                      file_was_read, call, &err) < 0)
-        bj_call_result_fail(call, &err);
+        bj_handling_result_fail(call, &err);
 }
 
 void bj_post_file_read(struct bj_exchange *exchange, struct bj_service *service)
@@ -167,27 +167,27 @@ void bj_post_file_read(struct bj_exchange *exchange, struct bj_service *service)
 
 static void file_was_written(void *context, const struct bj_content_answer *answer)
 {
-    struct bj_call *call = context;
+    struct bj_handling *call = context;
     struct bj_buf text;
 
     if (answer->base.result < 0) {
-        bj_call_result_refuse(call, &answer->base);
+        bj_handling_result_refuse(call, &answer->base);
         return;
     }
     bj_buf_init(&text, BJ_RESPONSE_MAX);
     bj_buf_printf(&text, "wrote %zu bytes to %s", answer->length, answer->path);
-    bj_call_result(call, &(struct bj_tool_result){
-                             .success = true,
-                             .output = bj_buf_text(&text),
-                             .output_length = text.length,
-                             .duration_us = passed_us(call),
-                             .sandbox = call->caller.sandbox,
-                             .answer = &answer->base,
-                         });
+    bj_handling_result(call, &(struct bj_tool_result){
+                                 .success = true,
+                                 .output = bj_buf_text(&text),
+                                 .output_length = text.length,
+                                 .duration_us = passed_us(call),
+                                 .sandbox = call->caller.sandbox,
+                                 .answer = &answer->base,
+                             });
     bj_buf_release(&text);
 }
 
-static void write_file(struct bj_call *call)
+static void write_file(struct bj_handling *call)
 {
     const json_t *body = call->exchange->body;
     const char *encoding = bj_field_text(body, "encoding");
@@ -213,7 +213,7 @@ static void write_file(struct bj_call *call)
             bj_file_write(call->service, &call->caller, &request, file_was_written, call, &err);
     bj_buf_release(&decoded);
     if (result < 0)
-        bj_call_result_fail(call, &err);
+        bj_handling_result_fail(call, &err);
 }
 
 void bj_post_file_write(struct bj_exchange *exchange, struct bj_service *service)

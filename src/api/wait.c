@@ -1,10 +1,10 @@
 /* Waiting for a process's end, as long as the client wants to and is there. */
-#include "api/call.h"
+#include "api/handling.h"
 #include "api/objects.h"
 #include "base/mem.h"
 
 struct wait_call {
-    struct bj_call call;
+    struct bj_handling call;
     uint32_t process;
     uv_timer_t *timer; /* of its own memory, which outlives the call by a turn; NULL: no limit */
 };
@@ -14,7 +14,7 @@ static void timer_closed(uv_handle_t *timer)
     bj_free(timer);
 }
 
-static void release(struct bj_call *call)
+static void release(struct bj_handling *call)
 {
     struct wait_call *waiting = (struct wait_call *)call;
 
@@ -25,9 +25,9 @@ static void release(struct bj_call *call)
 static void ended(void *context, const struct bj_process_answer *answer)
 {
     if (answer->base.result < 0)
-        bj_call_refuse(context, &answer->base);
+        bj_handling_refuse(context, &answer->base);
     else
-        bj_call_json(context, 200, bj_object_process(answer->process));
+        bj_handling_json(context, 200, bj_object_process(answer->process));
 }
 
 /* False: it is too late, the answer is on its way. */
@@ -44,7 +44,7 @@ static void gone(void *context)
     if (!stop(waiting))
         return;
     bj_exchange_reset(waiting->call.exchange);
-    bj_call_free(&waiting->call);
+    bj_handling_free(&waiting->call);
 }
 
 static void time_is_up(uv_timer_t *timer)
@@ -55,11 +55,11 @@ static void time_is_up(uv_timer_t *timer)
 
     if (!stop(waiting))
         return;
-    if (bj_process_find(waiting->call.service, &waiting->call.caller, waiting->process, &view,
+    if (bj_process_get(waiting->call.service, &waiting->call.caller, waiting->process, &view,
                        &err) < 0)
-        bj_call_fail(&waiting->call, &err);
+        bj_handling_fail(&waiting->call, &err);
     else
-        bj_call_json(&waiting->call, 200, bj_object_process(&view));
+        bj_handling_json(&waiting->call, 200, bj_object_process(&view));
 }
 
 static int start_timer(struct wait_call *waiting, struct bj_error *err)
@@ -77,7 +77,7 @@ static int start_timer(struct wait_call *waiting, struct bj_error *err)
     return 0;
 }
 
-static void wait_for(struct bj_call *call)
+static void wait_for(struct bj_handling *call)
 {
     struct wait_call *waiting = (struct wait_call *)call;
     struct bj_error err;
@@ -89,17 +89,17 @@ static void wait_for(struct bj_call *call)
         result =
             bj_process_wait(call->service, &call->caller, waiting->process, ended, waiting, &err);
     if (result < 0)
-        bj_call_fail(call, &err);
+        bj_handling_fail(call, &err);
     else
         bj_exchange_on_gone(call->exchange, gone, waiting);
 }
 
 void bj_get_process_wait(struct bj_exchange *exchange, struct bj_service *service)
 {
-    struct bj_call *call = bj_call_new(exchange, service, sizeof(struct wait_call));
+    struct bj_handling *call = bj_handling_new(exchange, service, sizeof(struct wait_call));
 
     if (call == NULL)
         return;
     call->release = release;
-    bj_call_for(call, bj_path_sandbox(exchange), wait_for);
+    bj_handling_for(call, bj_path_sandbox(exchange), wait_for);
 }

@@ -1,11 +1,11 @@
 /* Changes of a directory as events, while they happen. */
-#include "api/call.h"
+#include "api/handling.h"
 #include "api/objects.h"
 #include "api/sse.h"
 #include "base/str.h"
 
 struct watch_call {
-    struct bj_call call;
+    struct bj_handling call;
     struct bj_watch *watch;
     struct bj_sse *sse; /* NULL until the watch is in place */
     bool full, dropped; /* the client does not keep up; changes were left out meanwhile */
@@ -20,7 +20,7 @@ static void gone(void *context)
         bj_sse_break(watching->sse);
     else
         bj_exchange_reset(watching->call.exchange);
-    bj_call_free(&watching->call);
+    bj_handling_free(&watching->call);
 }
 
 static void drain(void *context)
@@ -41,7 +41,7 @@ static void ready(void *context)
     watching->sse = bj_sse_begin(watching->call.exchange, bj_service_loop(watching->call.service));
     if (watching->sse == NULL) {
         bj_watch_close(watching->watch);
-        bj_call_free(&watching->call);
+        bj_handling_free(&watching->call);
         return;
     }
     bj_exchange_on_drain(watching->call.exchange, drain, watching);
@@ -67,7 +67,7 @@ static void end(void *context, const struct bj_answer *answer)
 
     bj_watch_close(watching->watch);
     if (watching->sse == NULL) {
-        bj_call_refuse(&watching->call, answer);
+        bj_handling_refuse(&watching->call, answer);
         return;
     }
     if (answer->result < 0)
@@ -77,12 +77,12 @@ static void end(void *context, const struct bj_answer *answer)
     else
         bj_sse_send(watching->sse, "end", -1, json_object());
     bj_sse_end(watching->sse);
-    bj_call_free(&watching->call);
+    bj_handling_free(&watching->call);
 }
 
 static const struct bj_watch_events events = {.ready = ready, .event = event, .end = end};
 
-static void open_watch(struct bj_call *call)
+static void open_watch(struct bj_handling *call)
 {
     struct watch_call *watching = (struct watch_call *)call;
     const char *path = bj_field_text(call->exchange->query, "path");
@@ -95,20 +95,20 @@ static void open_watch(struct bj_call *call)
     struct bj_error err;
 
     if (bj_watch_open(call->service, &call->caller, &request, &watching->watch, &err) < 0)
-        bj_call_fail(call, &err);
+        bj_handling_fail(call, &err);
     else
         bj_exchange_on_gone(call->exchange, gone, watching);
 }
 
 void bj_get_watch(struct bj_exchange *exchange, struct bj_service *service)
 {
-    struct bj_call *call;
+    struct bj_handling *call;
 
     if (bj_streq(exchange->method, "HEAD")) { /* what would follow does not end */
         bj_exchange_respond(exchange, 200, "text/event-stream", "", 0);
         return;
     }
-    call = bj_call_new(exchange, service, sizeof(struct watch_call));
+    call = bj_handling_new(exchange, service, sizeof(struct watch_call));
     if (call != NULL)
-        bj_call_for(call, bj_path_sandbox(exchange), open_watch);
+        bj_handling_for(call, bj_path_sandbox(exchange), open_watch);
 }

@@ -9,6 +9,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "api/route.h"
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -171,5 +172,7 @@ int main(int argc, char **argv)
         return run_role(argc, argv);
     if (argc > 1 && bj_streq(argv[1], "keys"))
         return bj_keys_command(argc - 1, argv + 1);
+    if (argc > 1 && bj_streq(argv[1], "print"))
+        return bj_routes_print(argc - 1, argv + 1);
     return bj_serve(program, argc, argv);
 }

@@ -138,6 +138,26 @@ int bj_process_wait(struct bj_service *service, const struct bj_caller *caller, 
     return 0;
 }
 
+bool bj_process_wait_cancel(struct bj_service *service, const struct bj_caller *caller, uint32_t id,
+                            bj_process_fn done, void *context)
+{
+    struct sandbox *sandbox;
+    struct process *process;
+
+    if (bj_process_resolve(service, caller, id, &sandbox, &process, NULL) < 0)
+        return false;
+    for (struct waiter **link = &process->waiters; *link != NULL; link = &(*link)->next) {
+        struct waiter *waiter = *link;
+
+        if (waiter->done != done || waiter->context != context)
+            continue;
+        *link = waiter->next;
+        bj_free(waiter);
+        return true;
+    }
+    return false;
+}
+
 /* ---- small acts ---- */
 
 struct asking {

@@ -148,6 +148,11 @@ struct bj_keeper_client *bj_service_keeper(struct bj_service *service)
     return service->keeper;
 }
 
+uv_loop_t *bj_service_loop(const struct bj_service *service)
+{
+    return service->loop;
+}
+
 bool bj_service_ready(const struct bj_service *service)
 {
     return service->ready;

@@ -242,6 +242,9 @@ int bj_process_list(struct bj_service *service, const struct bj_caller *caller,
 /* When it has ended; at once if it has. */
 int bj_process_wait(struct bj_service *service, const struct bj_caller *caller, uint32_t process,
                     bj_process_fn done, void *context, struct bj_error *err);
+/* No call back any more. False: it is too late, the call back is on its way. */
+bool bj_process_wait_cancel(struct bj_service *service, const struct bj_caller *caller,
+                            uint32_t process, bj_process_fn done, void *context);
 
 /* process 0 = every process of the sandbox. */
 struct bj_signal_request {

@@ -1,5 +1,5 @@
-/* See call.h. */
-#include "api/call.h"
+/* See handling.h. */
+#include "api/handling.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -12,12 +12,13 @@
 /* Handlers that have something to end then take this over. */
 static void note_gone(void *context)
 {
-    ((struct bj_call *)context)->gone = true;
+    ((struct bj_handling *)context)->gone = true;
 }
 
-struct bj_call *bj_call_new(struct bj_exchange *exchange, struct bj_service *service, size_t size)
+struct bj_handling *bj_handling_new(struct bj_exchange *exchange, struct bj_service *service,
+                                    size_t size)
 {
-    struct bj_call *call = bj_alloc(size);
+    struct bj_handling *call = bj_alloc(size);
     struct bj_error err;
 
     if (call == NULL) {
@@ -32,7 +33,7 @@ struct bj_call *bj_call_new(struct bj_exchange *exchange, struct bj_service *ser
     return call;
 }
 
-void bj_call_free(struct bj_call *call)
+void bj_handling_free(struct bj_handling *call)
 {
     if (call->release != NULL)
         call->release(call);
@@ -41,23 +42,23 @@ void bj_call_free(struct bj_call *call)
 
 static void got_default(void *context, const struct bj_sandbox_answer *answer)
 {
-    struct bj_call *call = context;
+    struct bj_handling *call = context;
 
     if (answer->base.result < 0 ||
         !bj_str_copy(call->sandbox, sizeof call->sandbox, answer->sandbox->id)) {
-        bj_call_refuse(call, &answer->base);
+        bj_handling_refuse(call, &answer->base);
         return;
     }
     if (call->gone) { /* nothing was done for it yet, and nothing need be */
         bj_exchange_reset(call->exchange);
-        bj_call_free(call);
+        bj_handling_free(call);
         return;
     }
     call->caller.sandbox = call->sandbox;
     call->go(call);
 }
 
-void bj_call_for(struct bj_call *call, const char *sandbox, bj_call_fn go)
+void bj_handling_for(struct bj_handling *call, const char *sandbox, bj_handling_fn go)
 {
     struct bj_sandbox_view view;
     struct bj_error err;
@@ -66,17 +67,17 @@ void bj_call_for(struct bj_call *call, const char *sandbox, bj_call_fn go)
     call->go = go;
     if (sandbox == NULL) {
         result = bj_sandbox_default(call->service, call->caller.who, got_default, call, &err);
-        bj_call_check(call, result, &err);
+        bj_handling_check(call, result, &err);
         return;
     }
     if (!bj_str_copy(call->sandbox, sizeof call->sandbox, sandbox)) {
         bj_fail(&err, BJ_E_NOT_FOUND, "sandbox", "there is no sandbox of this identifier");
-        bj_call_fail(call, &err);
+        bj_handling_fail(call, &err);
         return;
     }
     call->caller.sandbox = call->sandbox;
     if (bj_sandbox_get(call->service, &call->caller, &view, &err) < 0)
-        bj_call_fail(call, &err);
+        bj_handling_fail(call, &err);
     else
         go(call);
 }
@@ -88,26 +89,26 @@ const char *bj_path_sandbox(const struct bj_exchange *exchange)
     return name == NULL || bj_streq(name, "default") ? NULL : name;
 }
 
-void bj_call_begin(struct bj_exchange *exchange, struct bj_service *service, bj_call_fn go)
+void bj_handling_begin(struct bj_exchange *exchange, struct bj_service *service, bj_handling_fn go)
 {
-    struct bj_call *call = bj_call_new(exchange, service, sizeof *call);
+    struct bj_handling *call = bj_handling_new(exchange, service, sizeof *call);
 
     if (call != NULL)
-        bj_call_for(call, bj_path_sandbox(exchange), go);
+        bj_handling_for(call, bj_path_sandbox(exchange), go);
 }
 
 /* ---- answers ---- */
 
-void bj_call_json(struct bj_call *call, int status, json_t *body)
+void bj_handling_json(struct bj_handling *call, int status, json_t *body)
 {
     bj_exchange_json(call->exchange, status, body);
-    bj_call_free(call);
+    bj_handling_free(call);
 }
 
-void bj_call_empty(struct bj_call *call)
+void bj_handling_empty(struct bj_handling *call)
 {
     bj_exchange_respond(call->exchange, 204, NULL, "", 0);
-    bj_call_free(call);
+    bj_handling_free(call);
 }
 
 /*
@@ -174,24 +175,24 @@ void bj_exchange_refuse(struct bj_exchange *exchange, const struct bj_answer *an
     fail(exchange, &answer->error, answer);
 }
 
-void bj_call_fail(struct bj_call *call, const struct bj_error *err)
+void bj_handling_fail(struct bj_handling *call, const struct bj_error *err)
 {
     fail(call->exchange, err, NULL);
-    bj_call_free(call);
+    bj_handling_free(call);
 }
 
-void bj_call_refuse(struct bj_call *call, const struct bj_answer *answer)
+void bj_handling_refuse(struct bj_handling *call, const struct bj_answer *answer)
 {
     fail(call->exchange, &answer->error, answer);
-    bj_call_free(call);
+    bj_handling_free(call);
 }
 
-void bj_call_done(void *context, const struct bj_answer *answer)
+void bj_handling_done(void *context, const struct bj_answer *answer)
 {
     if (answer->result < 0)
-        bj_call_refuse(context, answer);
+        bj_handling_refuse(context, answer);
     else
-        bj_call_empty(context);
+        bj_handling_empty(context);
 }
 
 /* ---- fields ---- */

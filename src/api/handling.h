@@ -4,57 +4,59 @@
  * frees the call. If the client goes away first, a handler that runs for long ends its work
  * (bj_exchange_on_gone); others do not notice, and their answer is thrown away.
  */
-#ifndef BJ_API_CALL_H
-#define BJ_API_CALL_H
+#ifndef BJ_API_HANDLING_H
+#define BJ_API_HANDLING_H
 
 #include "api/handlers.h"
 
-struct bj_call;
-typedef void (*bj_call_fn)(struct bj_call *call);
+struct bj_handling;
+typedef void (*bj_handling_fn)(struct bj_handling *call);
 
-struct bj_call {
+struct bj_handling {
     struct bj_exchange *exchange;
     struct bj_service *service;
     struct bj_caller caller;
     char sandbox[BJ_SANDBOX_ID_MAX]; /* what caller.sandbox points to */
-    bj_call_fn go;
-    bool gone;                             /* the client went away before the work began */
-    void (*release)(struct bj_call *call); /* of what is larger than this struct; may be NULL */
+    bj_handling_fn go;
+    bool gone;                                 /* the client went away before the work began */
+    void (*release)(struct bj_handling *call); /* of what is larger than this struct; may be NULL */
 };
 
 /*
- * A zeroed call of `size` bytes, of which struct bj_call is the first member. NULL: no memory, and
- * the exchange has been answered.
+ * A zeroed call of `size` bytes, of which struct bj_handling is the first member. NULL: no memory,
+ * and the exchange has been answered.
  */
-struct bj_call *bj_call_new(struct bj_exchange *exchange, struct bj_service *service, size_t size);
+struct bj_handling *bj_handling_new(struct bj_exchange *exchange, struct bj_service *service,
+                                    size_t size);
 
 /* For the sandbox of this identifier, which is checked; NULL: the caller's default one, which is
  * made if need be. Then `go` is called; otherwise the exchange is answered. */
-void bj_call_for(struct bj_call *call, const char *sandbox, bj_call_fn go);
+void bj_handling_for(struct bj_handling *call, const char *sandbox, bj_handling_fn go);
 
 /* Both, for the sandbox that the path names; "default" is the caller's. */
-void bj_call_begin(struct bj_exchange *exchange, struct bj_service *service, bj_call_fn go);
+void bj_handling_begin(struct bj_exchange *exchange, struct bj_service *service, bj_handling_fn go);
 
 /* The sandbox that the path names; NULL: the caller's default one. */
 const char *bj_path_sandbox(const struct bj_exchange *exchange);
 
 /* Only frees: the exchange was answered. */
-void bj_call_free(struct bj_call *call);
+void bj_handling_free(struct bj_handling *call);
 
 /* Answer and free. */
-void bj_call_json(struct bj_call *call, int status, json_t *body);
-void bj_call_empty(struct bj_call *call); /* 204 */
-void bj_call_fail(struct bj_call *call, const struct bj_error *err);
-void bj_call_refuse(struct bj_call *call, const struct bj_answer *answer);
+void bj_handling_json(struct bj_handling *call, int status, json_t *body);
+void bj_handling_empty(struct bj_handling *call); /* 204 */
+void bj_handling_fail(struct bj_handling *call, const struct bj_error *err);
+void bj_handling_refuse(struct bj_handling *call, const struct bj_answer *answer);
 /* `result` as a service's function returned it: below 0 there will be no call back. */
-static inline void bj_call_check(struct bj_call *call, int result, const struct bj_error *err)
+static inline void bj_handling_check(struct bj_handling *call, int result,
+                                     const struct bj_error *err)
 {
     if (result < 0)
-        bj_call_fail(call, err);
+        bj_handling_fail(call, err);
 }
 
 /* Call backs that are all the same. `context` is the call. */
-void bj_call_done(void *context, const struct bj_answer *answer); /* 204 */
+void bj_handling_done(void *context, const struct bj_answer *answer); /* 204 */
 
 /* The error's status, as far as it is the request's own doing. */
 int bj_failure_status(const struct bj_error *err);
