@@ -12,6 +12,7 @@
 #include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/fault.h"
@@ -26,6 +27,7 @@
 #define SOCKET_FD 3
 #define TURN_MAX  64 /* ends noticed in one turn */
 #define NOT_ASKED UINT32_MAX
+#define PAUSE_NS  1000000 /* until what was short may be there again */
 
 /* A sandbox that the launcher started. */
 struct slot {
@@ -158,7 +160,14 @@ static int launch(struct server *server, size_t plan_size, struct bj_launcher_an
 static bool send_answer(struct server *server, const struct bj_launcher_answer *answer,
                         const struct bj_fds *fds)
 {
-    return bj_socket_send(server->socket_fd, answer, sizeof *answer, fds) == 0;
+    const struct timespec pause = {.tv_nsec = PAUSE_NS};
+
+    while (bj_socket_send(server->socket_fd, answer, sizeof *answer, fds) < 0) {
+        if (!bj_socket_shortage(errno))
+            return false;
+        nanosleep(&pause, NULL);
+    }
+    return true;
 }
 
 static bool serve_one(struct server *server)
@@ -171,7 +180,7 @@ static bool serve_one(struct server *server)
 
     bj_fds_close(&fds); /* none are wanted */
     if (length < (ssize_t)BJ_LAUNCHER_REQUEST_HEAD)
-        return false;
+        return length < 0 && bj_socket_shortage(errno); /* then it is still there */
     answer.id = request->id;
     if (request->kind == BJ_LAUNCHER_LAUNCH) {
         answer.result =

@@ -19,10 +19,14 @@
 
 #define LOG_SIZE 4096
 
-static atomic_long *calls; /* shared with every descendant */
-static char *log_text;     /* the same, LOG_SIZE bytes of the file; NULL = none */
-static long fail_at;
-static int fail_errno = EIO;
+/* Shared with every descendant. */
+static struct {
+    atomic_long calls;
+    atomic_long fail_at;
+    atomic_int code;
+} * shared;
+static bool spared;    /* this process */
+static char *log_text; /* the same, LOG_SIZE bytes of the file; NULL = none */
 
 static void *map_shared(int fd, size_t size)
 {
@@ -50,21 +54,45 @@ __attribute__((constructor)) static void fault_setup(void)
 
     if (number == NULL)
         return;
-    fail_at = strtol(number, NULL, 10);
-    if (code != NULL)
-        fail_errno = (int)strtol(code, NULL, 10);
     if (log != NULL)
         map_log(log);
-    calls = map_shared(-1, sizeof *calls);
+    if (bj_fault_prepare())
+        bj_fault_at(strtol(number, NULL, 10), code != NULL ? (int)strtol(code, NULL, 10) : EIO);
+}
+
+void bj_fault_spare(bool yes)
+{
+    spared = yes;
+}
+
+bool bj_fault_prepare(void)
+{
+    if (shared == NULL)
+        shared = map_shared(-1, sizeof *shared);
+    return shared != NULL;
+}
+
+void bj_fault_at(long number, int code)
+{
+    atomic_store(&shared->fail_at, 0);
+    atomic_store(&shared->code, code);
+    atomic_store(&shared->calls, 0);
+    atomic_store(&shared->fail_at, number);
+}
+
+long bj_fault_count(void)
+{
+    return atomic_load(&shared->calls);
 }
 
 bool bj_fault_hit(const char *what)
 {
-    if (calls == NULL || atomic_fetch_add(calls, 1) + 1 != fail_at)
+    if (shared == NULL || spared ||
+        atomic_fetch_add(&shared->calls, 1) + 1 != atomic_load(&shared->fail_at))
         return false;
     if (log_text != NULL)
         strncpy(log_text, what, LOG_SIZE - 1);
-    errno = fail_errno;
+    errno = atomic_load(&shared->code);
     return true;
 }
 #else

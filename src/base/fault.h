@@ -12,6 +12,16 @@
 #ifdef BJ_FAULTS
 /* Counts the call; true, with errno set, when it is the one that must fail. */
 bool bj_fault_hit(const char *what);
+
+/* For tests that choose the call while they run: to be called before any process is started that is
+ * to count along. */
+bool bj_fault_prepare(void);
+/* Whether this process's own calls, and those of children it makes from now on, do not count. */
+void bj_fault_spare(bool yes);
+/* Counts anew: call `number` fails with `code`; 0 = none does. */
+void bj_fault_at(long number, int code);
+/* So many calls were made since. */
+long bj_fault_count(void);
 #define BJ_SYS(call)     (bj_fault_hit(#call) ? -1 : (call))
 #define BJ_SYS_PTR(call) (bj_fault_hit(#call) ? NULL : (call))
 #else

@@ -19,6 +19,13 @@ int bj_socket_pair(int ret_ends[2])
     return BJ_SYS(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ret_ends));
 }
 
+/* Descriptors that are on their way are bounded as well: ETOOMANYREFS. */
+bool bj_socket_shortage(int code)
+{
+    return code == ENOMEM || code == ENOBUFS || code == EMFILE || code == ENFILE ||
+           code == ETOOMANYREFS;
+}
+
 void bj_fds_close(struct bj_fds *fds)
 {
     for (size_t i = 0; i < fds->count; i++)
@@ -68,7 +75,8 @@ static void take_fds(struct msghdr *message, struct bj_fds *ret)
     }
 }
 
-ssize_t bj_socket_receive(int fd, void *data, size_t size, struct bj_fds *ret_fds, int flags)
+ssize_t bj_socket_receive_some(int fd, void *data, size_t size, struct bj_fds *ret_fds, int flags,
+                               bool *ret_lost)
 {
     union control control;
     struct iovec part = {.iov_base = data, .iov_len = size};
@@ -87,8 +95,22 @@ ssize_t bj_socket_receive(int fd, void *data, size_t size, struct bj_fds *ret_fd
     if (length < 0)
         return -1;
     take_fds(&message, ret_fds);
-    if (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) {
+    *ret_lost = message.msg_flags & MSG_CTRUNC;
+    if (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC))
         bj_fds_close(ret_fds);
+    if (message.msg_flags & MSG_TRUNC) {
+        errno = EMSGSIZE;
+        return -1;
+    }
+    return length;
+}
+
+ssize_t bj_socket_receive(int fd, void *data, size_t size, struct bj_fds *ret_fds, int flags)
+{
+    bool lost = false;
+    ssize_t length = bj_socket_receive_some(fd, data, size, ret_fds, flags, &lost);
+
+    if (length >= 0 && lost) {
         errno = EMSGSIZE;
         return -1;
     }

@@ -4,6 +4,7 @@
 #ifndef BJ_LINUX_SOCKET_H
 #define BJ_LINUX_SOCKET_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -14,6 +15,9 @@ struct bj_fds {
     int fd[BJ_FRAME_FDS_MAX];
     size_t count;
 };
+
+/* Is this errno of sending or receiving for want of something that there may be again later? */
+bool bj_socket_shortage(int code);
 
 /* Closes them all. */
 void bj_fds_close(struct bj_fds *fds);
@@ -33,5 +37,12 @@ int bj_socket_send(int fd, const void *data, size_t length, const struct bj_fds 
  * descriptors did not fit. `flags` as of recvmsg(2).
  */
 ssize_t bj_socket_receive(int fd, void *data, size_t size, struct bj_fds *ret_fds, int flags);
+
+/*
+ * The same for whoever goes on where no descriptor is free for those of the packet: it is received
+ * without any of them, and *ret_lost says so.
+ */
+ssize_t bj_socket_receive_some(int fd, void *data, size_t size, struct bj_fds *ret_fds, int flags,
+                               bool *ret_lost);
 
 #endif
