@@ -8,7 +8,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/fault.h"
@@ -31,31 +31,26 @@ static void say_fault(struct bj_keeper *keeper, const char *whose)
     bj_pack_text(&out, whose);
     if (bj_message_end(&out))
         bj_link_send(&keeper->control, out.data, out.length, NULL, NULL);
-    bj_buf_release(&out);
 }
 
-static bool say(struct bj_link *link, struct bj_buf *out)
+void bj_say_begin(struct bj_buf *out, enum bj_message_type type, uint64_t id)
 {
-    struct bj_error failed = {0};
+    static char space[BJ_MESSAGE_MAX + 1];
 
-    if (!bj_message_end(out))
-        bj_fail(&failed, BJ_E_NO_MEMORY, "send", "out of memory");
-    else if (link->fd >= 0)
-        bj_link_send(link, out->data, out->length, NULL, &failed);
-    bj_buf_release(out);
-    return failed.code == BJ_E_OK || failed.code == BJ_E_ENDED;
+    *out = (struct bj_buf){.data = space, .capacity = sizeof space, .maximum = BJ_MESSAGE_MAX};
+    bj_message_begin(out, type, id);
 }
 
 void bj_say_to_front(struct bj_keeper *keeper, struct bj_buf *out)
 {
-    if (!say(&keeper->front, out))
-        bj_keeper_drop_front(keeper);
-}
+    struct bj_error failed = {0};
 
-void bj_say_to_audit(struct bj_keeper *keeper, struct bj_buf *out)
-{
-    if (!say(&keeper->audit, out))
-        bj_keeper_audit_gone(keeper);
+    if (!bj_message_end(out))
+        bj_fail(&failed, BJ_E_LIMIT, "send", "the message is too long");
+    else if (keeper->front.fd >= 0)
+        bj_link_send(&keeper->front, out->data, out->length, NULL, &failed);
+    if (failed.code != BJ_E_OK && failed.code != BJ_E_ENDED)
+        bj_keeper_drop_front(keeper);
 }
 
 /* ---- the audit process ---- */
@@ -117,7 +112,13 @@ static void audit_closed(void *context)
     (void)context; /* the next one brings the GAP */
 }
 
-static const struct bj_link_calls audit_calls = {.received = from_audit, .closed = audit_closed};
+static void audit_drained(void *context)
+{
+    bj_outcomes_send_rest(context);
+}
+
+static const struct bj_link_calls audit_calls = {
+    .received = from_audit, .closed = audit_closed, .drained = audit_drained};
 
 void bj_keeper_audit_gone(struct bj_keeper *keeper)
 {
@@ -150,7 +151,8 @@ static void say_begun(struct bj_keeper *keeper)
     head = bj_message_head(&out);
     if (head != NULL)
         head->number = keeper->last_number;
-    bj_say_to_audit(keeper, &out);
+    if (bj_message_end(&out))
+        bj_link_send(&keeper->audit, out.data, out.length, NULL, NULL);
 }
 
 /* Everything that the old one passed on is done before the new one is turned to. */
@@ -164,7 +166,7 @@ static void new_audit(struct bj_keeper *keeper, int fd, int64_t number)
     keeper->audit_number = number;
     say_begun(keeper);
     bj_keeper_say_gap(keeper);
-    bj_outcomes_send_all(keeper);
+    bj_outcomes_send_again(keeper);
 }
 
 /* ---- the front ---- */
@@ -369,6 +371,17 @@ static int open_files_program(struct bj_keeper *keeper, struct bj_error *err)
     return bj_sealed_copy(path, &keeper->files_fd, err);
 }
 
+/* Every sandbox takes a few descriptors. What runs in it has a limit of its own. */
+static void raise_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == limit.rlim_max)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 static int begin(struct bj_keeper *keeper, const struct bj_keeper_options *options,
                  struct bj_error *err)
 {
@@ -392,6 +405,8 @@ static int begin(struct bj_keeper *keeper, const struct bj_keeper_options *optio
     if (result == 0)
         result = bj_link_open(&keeper->control, &keeper->loop, options->control_fd, &control_calls,
                               keeper, err);
+    keeper->reserve_fd = BJ_SYS(fcntl(keeper->null_fd, F_DUPFD_CLOEXEC, 0));
+    keeper->control.reserve = &keeper->reserve_fd;
     if (result == 0)
         bj_alive_start(&keeper->alive, &keeper->loop, options->control_fd);
     return result;
@@ -413,6 +428,7 @@ static void end(struct bj_keeper *keeper)
     bj_outcomes_release(keeper);
     bj_plans_release(keeper);
     bj_fd_close(&keeper->null_fd);
+    bj_fd_close(&keeper->reserve_fd);
     bj_fd_close(&keeper->files_fd);
 }
 
@@ -424,6 +440,7 @@ int bj_keeper_main(const struct bj_keeper_options *options)
 
     bj_log_init(&log);
     signal(SIGPIPE, SIG_IGN);
+    raise_limit();
     if (uv_loop_init(&keeper.loop) != 0)
         return 1;
     if (begin(&keeper, options, &failed) < 0) {

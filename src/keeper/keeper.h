@@ -26,7 +26,7 @@ struct bj_service_preset {
 struct bj_keeper_options {
     int control_fd;            /* of the supervisor: PEER and STOP come in */
     const char *state;         /* directory of the service's files: workspaces, disk image */
-    const char *launcher;      /* path of belljar-launcher */
+    const char *launcher;      /* path of belljar-launcher; NULL: it is forked, for tests */
     const char *files_program; /* path of belljar-files */
     struct bj_service_preset *presets;
     uint32_t preset_count;

@@ -23,19 +23,16 @@ struct bj_keeper;
 struct bj_sandbox;
 struct bj_process;
 
-/* Initialises the buffer too. */
-static inline void bj_say_begin(struct bj_buf *out, enum bj_message_type type, uint64_t id)
-{
-    bj_buf_init(out, BJ_MESSAGE_MAX);
-    bj_message_begin(out, type, id);
-}
-
 /*
- * Ends a message and sends it, which releases it; in keeper.c. A peer that takes none any more is
+ * Begins a message in space that all messages of the keeper share, so that none fails for want of
+ * memory: one is sent before the next is begun, and never released.
+ */
+void bj_say_begin(struct bj_buf *out, enum bj_message_type type, uint64_t id);
+/*
+ * Ends a message and sends it; in keeper.c. A peer that takes none any more is
  * cut off; one that is gone still has to be heard out, so that is not noticed here.
  */
 void bj_say_to_front(struct bj_keeper *keeper, struct bj_buf *out);
-void bj_say_to_audit(struct bj_keeper *keeper, struct bj_buf *out);
 
 /* ---- outcome.c: what became of recorded acts ---- */
 
@@ -44,6 +41,7 @@ struct bj_outcome {
     struct bj_outcome *next;
     uint64_t id;
     int64_t number;
+    bool sent;
     struct bj_outcome_note note;
     char reason[160];
 };
@@ -52,6 +50,7 @@ struct bj_outcomes {
     struct bj_outcome *first, *last; /* told and not yet RECORDED */
     struct bj_outcome *spare;        /* for when memory has ended */
     uint32_t spares;
+    struct bj_deadline again; /* when what could not be sent is tried again */
     uint64_t last_id;
 };
 
@@ -72,7 +71,7 @@ int bj_task_begin(struct bj_keeper *keeper, struct bj_task *task, uint64_t id, i
                   struct bj_error *err);
 /* The answer; `failed` NULL: it has worked. Not more than one goes out. */
 void bj_task_answer(struct bj_keeper *keeper, struct bj_task *task, const struct bj_error *failed);
-/* The same with a body: begin, append to *out, and send, which releases it. */
+/* The same with a body: begin, append to *out, and send. */
 void bj_task_answer_begin(const struct bj_task *task, struct bj_buf *out);
 void bj_task_answer_send(struct bj_keeper *keeper, struct bj_task *task, struct bj_buf *out,
                          const struct bj_fds *fds);
@@ -91,7 +90,8 @@ void bj_answer_error(struct bj_keeper *keeper, uint64_t id, int64_t number,
 
 void bj_outcomes_init(struct bj_keeper *keeper);
 void bj_outcomes_release(struct bj_keeper *keeper);
-void bj_outcomes_send_all(struct bj_keeper *keeper); /* to a new audit process */
+void bj_outcomes_send_again(struct bj_keeper *keeper); /* all, to a new audit process */
+void bj_outcomes_send_rest(struct bj_keeper *keeper);  /* what could not be sent before */
 void bj_outcome_recorded(struct bj_keeper *keeper, uint64_t id);
 
 /* ---- starter.c: the launcher, without waiting for it ---- */
@@ -400,7 +400,8 @@ struct bj_keeper {
     bool saying_hello;
     uint32_t serial; /* of the last sandbox planned */
     int null_fd;
-    int files_fd; /* the program for files, sealed; -1 = there is none */
+    int reserve_fd; /* so that a new peer can always come */
+    int files_fd;   /* the program for files, sealed; -1 = there is none */
     bool stopping;
     int status;
     struct bj_launcher_request request; /* large: the plan that is being made */

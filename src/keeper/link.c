@@ -46,16 +46,27 @@ static bool send_queued(struct bj_link *link)
     while (link->first != NULL) {
         if (bj_socket_send(link->fd, link->first->packet, link->first->length, &link->first->fds) <
             0) {
-            if (errno == EAGAIN || errno == ENOBUFS || errno == ENOMEM)
-                return true;
-            /* Descriptors in flight are bounded for an ordinary user (ETOOMANYREFS): later. */
-            if (errno == ETOOMANYREFS)
-                return true;
-            return false;
+            return errno == EAGAIN || bj_socket_shortage(errno);
         }
         drop_first(link);
     }
     return true;
+}
+
+/* Where no descriptor is free for those of the packet it comes without them, and says that it had
+ * some: whoever wants them fails, and nobody else. */
+static ssize_t take_packet(struct bj_link *link, char *packet, size_t size, struct bj_fds *fds)
+{
+    bool lost;
+    ssize_t length;
+
+    if (link->reserve != NULL)
+        bj_fd_close(link->reserve);
+    length = bj_socket_receive_some(link->fd, packet, size, fds, MSG_DONTWAIT, &lost);
+    /* Not possible where the packet brought one that is kept: then the next one may be lost. */
+    if (link->reserve != NULL)
+        *link->reserve = fcntl(link->fd, F_DUPFD_CLOEXEC, 0);
+    return length;
 }
 
 /* One packet. False when there is none now, or the link has been closed. */
@@ -66,14 +77,13 @@ static bool receive(struct bj_link *link)
     void *context = link->context;
     bool alive = true, *outer = link->alive;
     struct bj_fds fds;
-    ssize_t length = bj_socket_receive(link->fd, packet, sizeof packet, &fds, MSG_DONTWAIT);
+    ssize_t length = take_packet(link, packet, sizeof packet, &fds);
 
     /* The other end closed with packets of ours unread: said first and once, then the rest comes.
      */
     if (length < 0 && errno == ECONNRESET)
-        length = bj_socket_receive(link->fd, packet, sizeof packet, &fds, MSG_DONTWAIT);
-    /* No descriptor was free for those of the packet: it has come without them, and is useless. */
-    if (length < 0 && (errno == EAGAIN || errno == ENOMEM || errno == ENOBUFS))
+        length = take_packet(link, packet, sizeof packet, &fds);
+    if (length < 0 && (errno == EAGAIN || bj_socket_shortage(errno)))
         return false;
     if (length <= 0) {
         bj_link_close(link);
@@ -192,7 +202,7 @@ int bj_link_send(struct bj_link *link, const void *packet, size_t length, const 
             return 0;
         if (errno == EPIPE || errno == ECONNRESET || errno == ENOTCONN)
             return bj_fail(err, BJ_E_ENDED, "send", "the other end is gone");
-        if (errno != EAGAIN && errno != ENOBUFS && errno != ENOMEM && errno != ETOOMANYREFS)
+        if (errno != EAGAIN && !bj_socket_shortage(errno))
             return bj_fail_errno(err, "send", "cannot send");
     }
     if (link->queued + length > link->maximum)

@@ -34,6 +34,7 @@ struct bj_link {
     void *context;
     struct bj_queued *first, *last;
     size_t queued, maximum; /* bytes */
+    int *reserve;           /* a descriptor given up for one that comes here; NULL = none */
     bool *alive;            /* of the call that is receiving; see link.c */
 };
 

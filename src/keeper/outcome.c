@@ -10,7 +10,8 @@
 #include "base/str.h"
 #include "keeper/keeper_internal.h"
 
-#define SPARES 64
+#define SPARES   64
+#define AGAIN_US 100000
 
 static struct bj_outcome *new_outcome(struct bj_keeper *keeper)
 {
@@ -63,13 +64,17 @@ void bj_outcomes_release(struct bj_keeper *keeper)
     free_all(keeper->outcomes.spare);
 }
 
-static void send_outcome(struct bj_keeper *keeper, struct bj_outcome *outcome)
+static void send_late(struct bj_deadline *deadline);
+
+/* What cannot be sent now is sent when the socket is drained, or a little later, or to the next
+ * audit process. */
+static bool send_outcome(struct bj_keeper *keeper, struct bj_outcome *outcome)
 {
     struct bj_message_head *head;
     struct bj_buf out;
 
     if (keeper->audit.fd < 0)
-        return; /* it is sent to the next one */
+        return false;
     outcome->note.reason = outcome->reason[0] != '\0' ? outcome->reason : NULL;
     bj_say_begin(&out, BJ_MESSAGE_OUTCOME, outcome->id);
     bj_outcome_note_put(&out, &outcome->note);
@@ -77,13 +82,33 @@ static void send_outcome(struct bj_keeper *keeper, struct bj_outcome *outcome)
     if (head != NULL)
         head->number = outcome->number;
     /* Whoever takes no outcomes is of no use as an audit process; they all go to the next one. */
-    bj_say_to_audit(keeper, &out);
+    outcome->sent =
+        bj_message_end(&out) && bj_link_send(&keeper->audit, out.data, out.length, NULL, NULL) == 0;
+    if (outcome->sent)
+        return true;
+    keeper->outcomes.again.passed = send_late;
+    bj_deadline_set(&keeper->deadlines, &keeper->outcomes.again, bj_clock_us() + AGAIN_US);
+    return false;
 }
 
-void bj_outcomes_send_all(struct bj_keeper *keeper)
+void bj_outcomes_send_rest(struct bj_keeper *keeper)
+{
+    for (struct bj_outcome *at = keeper->outcomes.first; at != NULL; at = at->next) {
+        if (!at->sent && !send_outcome(keeper, at))
+            return;
+    }
+}
+
+static void send_late(struct bj_deadline *deadline)
+{
+    bj_outcomes_send_rest((void *)((char *)deadline - offsetof(struct bj_keeper, outcomes.again)));
+}
+
+void bj_outcomes_send_again(struct bj_keeper *keeper)
 {
     for (struct bj_outcome *at = keeper->outcomes.first; at != NULL; at = at->next)
-        send_outcome(keeper, at);
+        at->sent = false;
+    bj_outcomes_send_rest(keeper);
 }
 
 void bj_outcome_recorded(struct bj_keeper *keeper, uint64_t id)
@@ -184,7 +209,6 @@ void bj_answer_send(struct bj_keeper *keeper, struct bj_buf *out, uint64_t id,
         bj_fail(&failed, BJ_E_NO_MEMORY, "answer", "the answer finds no room");
     else if (keeper->front.fd >= 0)
         bj_link_send(&keeper->front, out->data, out->length, fds, &failed);
-    bj_buf_release(out);
     if (failed.code != BJ_E_OK)
         bj_answer_error(keeper, id, number, &failed);
 }
@@ -204,8 +228,6 @@ void bj_task_answer_send(struct bj_keeper *keeper, struct bj_task *task, struct 
 {
     if (!task->answered)
         bj_answer_send(keeper, out, task->id, fds);
-    else
-        bj_buf_release(out);
     task->answered = true;
 }
 

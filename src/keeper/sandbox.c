@@ -217,13 +217,13 @@ static void ended(void *context, const struct bj_launcher_answer *answer, struct
     forget(sandbox);
 }
 
-/* Has the launcher end it. */
+/* Has the launcher end it; without one it has ended already. */
 static void give_up(struct bj_sandbox *sandbox)
 {
     struct bj_keeper *keeper = sandbox->keeper;
 
     sandbox->start = (struct bj_start){.done = ended, .context = sandbox};
-    if (!sandbox->launched) {
+    if (!sandbox->launched || keeper->starter.link.fd < 0) {
         ended(sandbox, NULL, NULL);
     } else if (bj_starter_end(keeper, &sandbox->start, sandbox->launch_number, NULL) < 0) {
         /* Everything in it is dead by now; what is left costs nothing but its place. */

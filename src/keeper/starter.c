@@ -54,8 +54,11 @@ int bj_starter_init(struct bj_keeper *keeper, struct bj_error *err)
     int result;
 
     starter->launcher.socket_fd = -1;
-    result = bj_launcher_execute(&starter->launcher, keeper->options->launcher,
-                                 keeper->options->netns_pool, err);
+    if (keeper->options->launcher != NULL)
+        result = bj_launcher_execute(&starter->launcher, keeper->options->launcher,
+                                     keeper->options->netns_pool, err);
+    else
+        result = bj_launcher_fork(&starter->launcher, keeper->options->netns_pool, err);
     if (result == 0)
         result = bj_link_open(&starter->link, &keeper->loop,
                               bj_fd_take(&starter->launcher.socket_fd), &calls, keeper, err);

@@ -22,6 +22,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/mem.h"
 #include "keeper/keeper.h"
 #include "linux/socket.h"
@@ -29,6 +30,9 @@
 #include "wire/keeper.h"
 
 #define PATIENCE_MS 20000
+
+/* Calls that the launcher and init make count as the keeper's do: base/fault.h. */
+static bool service_forks_launcher;
 
 static inline void message_begin(struct bj_buf *out, enum bj_message_type type, uint64_t id)
 {
@@ -150,20 +154,37 @@ static inline void service_start(struct service *service, struct bj_keeper_optio
     assert_int_equal(bj_config_init(&service->preset.config, NULL), 0);
     service->options = options;
     service->options.launcher = launcher != NULL ? launcher : "build-faults/belljar-launcher";
+    if (service_forks_launcher)
+        service->options.launcher = NULL;
     service->options.presets = &service->preset;
     service->options.preset_count = 1;
     assert_int_equal(bj_socket_pair(ends), 0);
     service->pid = fork();
     assert_true(service->pid >= 0);
     if (service->pid == 0) {
+#ifdef BJ_FAULTS
+        bj_fault_spare(false);
+#endif
         close(ends[0]);
         service->options.control_fd = ends[1];
         _exit(bj_keeper_main(&service->options));
     }
     close(ends[1]);
+#ifdef BJ_FAULTS
+    bj_fault_spare(true);
+#endif
     service->control = ends[0];
     new_audit(service);
     new_front(service);
+}
+
+/* After the keeper's end. */
+static inline void service_close(struct service *service)
+{
+    close(service->control);
+    close(service->audit);
+    close(service->front);
+    bj_config_release(&service->preset.config);
 }
 
 static inline int service_stop(struct service *service)
@@ -174,10 +195,7 @@ static inline int service_stop(struct service *service)
     message_begin(&out, BJ_MESSAGE_STOP, 0);
     say(service->control, &out, 0, NULL);
     assert_int_equal(waitpid(service->pid, &status, 0), service->pid);
-    close(service->control);
-    close(service->audit);
-    close(service->front);
-    bj_config_release(&service->preset.config);
+    service_close(service);
     return status;
 }
 
