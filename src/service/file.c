@@ -72,7 +72,7 @@ static void opening_fail(struct opening *opening, const struct bj_answer *base)
     opening_end(opening, &answer);
 }
 
-static int send_open(struct opening *opening, struct bj_error *err);
+static int send_open(struct opening *opening, const struct bj_caller *caller, struct bj_error *err);
 
 static void on_parents(void *context, const struct bj_helper_answer *helped)
 {
@@ -82,7 +82,7 @@ static void on_parents(void *context, const struct bj_helper_answer *helped)
     int result = base.result;
 
     if (result == 0) {
-        result = send_open(opening, &err);
+        result = send_open(opening, &(struct bj_caller){.sandbox = opening->sandbox}, &err);
         base = bj_answer_of(result, &err);
     }
     if (result < 0)
@@ -152,13 +152,13 @@ static int flags_of(const struct bj_file_open_request *request)
            (request->exclusive ? O_EXCL : 0);
 }
 
-static int send_open(struct opening *opening, struct bj_error *err)
+static int send_open(struct opening *opening, const struct bj_caller *caller, struct bj_error *err)
 {
     const struct bj_file_open_request *request = &opening->request;
     struct submission submission = {
         .operation = request->write ? BJ_OPERATION_WRITE : BJ_OPERATION_READ,
         .who = &opening->who.identity,
-        .request = {.path = opening->path},
+        .request = {.path = opening->path, .tool = caller->tool, .arguments = caller->arguments},
         .act = {.kind = BJ_ACT_OPEN,
                 .sandbox = opening->sandbox,
                 .path = opening->path,
@@ -195,7 +195,7 @@ int bj_file_open(struct bj_service *service, const struct bj_caller *caller,
     if (result == 0)
         result = bj_path_inside(sandbox, request->path, opening->path, err);
     if (result == 0)
-        result = send_open(opening, err);
+        result = send_open(opening, caller, err);
     if (result < 0)
         bj_free(opening);
     return result;

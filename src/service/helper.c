@@ -26,6 +26,7 @@ struct helper {
     size_t bytes;
     json_t *records, *end;
     bool bad, no_memory;
+    int64_t record;
     bj_helper_fn done;
     void *context;
 };
@@ -52,6 +53,8 @@ static void helper_free(struct helper *helper)
 
 static void finish(struct helper *helper, struct bj_helper_answer *answer)
 {
+    if (answer->base.record == 0)
+        answer->base.record = helper->record;
     answer->records = helper->records;
     answer->end = helper->end;
     answer->truncated = json_is_string(json_object_get(helper->end, "truncated"));
@@ -253,13 +256,14 @@ static void on_started(void *context, struct bj_answer *base,
     struct bj_error err = {0};
     struct sandbox *sandbox;
 
+    helper->record = base->record;
     if (bj_launch_answer(helper->service, helper->sandbox, &answer, keepers, &sandbox) == NULL)
         fail(helper, &answer);
     else if (send_input(helper, &err) < 0)
         fail_by(helper, &err);
 }
 
-void bj_helper_submission(struct sandbox *sandbox, const struct bj_identity *who,
+void bj_helper_submission(struct sandbox *sandbox, const struct bj_caller *caller,
                           const struct bj_helper_request *request, const char **words,
                           struct submission *ret)
 {
@@ -271,12 +275,14 @@ void bj_helper_submission(struct sandbox *sandbox, const struct bj_identity *who
     words[count] = NULL;
     *ret = (struct submission){
         .operation = request->operation,
-        .who = who,
+        .who = caller->who,
         .sandbox = sandbox,
         .second_path = request->second_path,
         .request = {.path = request->path,
                     .pattern = request->pattern,
-                    .arguments = request->arguments},
+                    .tool = caller->tool,
+                    .arguments =
+                        request->arguments != NULL ? request->arguments : caller->arguments},
         .act = {.kind = BJ_ACT_START,
                 .sandbox = sandbox->id,
                 .process = sandbox->next_process++,
@@ -311,7 +317,7 @@ int bj_helper_run(struct bj_service *service, const struct bj_caller *caller,
     helper->records = json_array();
     bj_str_copy(helper->sandbox, sizeof helper->sandbox, sandbox->id);
     result = bj_identity_copy(caller->who, &helper->who, err);
-    bj_helper_submission(sandbox, caller->who, request, words, &submission);
+    bj_helper_submission(sandbox, caller, request, words, &submission);
     helper->process = submission.act.process;
     if (result == 0 && request->input != NULL) {
         submission.act.flags |= BJ_START_STDIN;

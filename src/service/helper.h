@@ -33,7 +33,7 @@ int bj_helper_run(struct bj_service *service, const struct bj_caller *caller,
 /* The START of it: with more flags for whoever reads it otherwise. `words` has room for
  * BJ_HELPER_WORDS + 1. */
 #define BJ_HELPER_WORDS 160
-void bj_helper_submission(struct sandbox *sandbox, const struct bj_identity *who,
+void bj_helper_submission(struct sandbox *sandbox, const struct bj_caller *caller,
                           const struct bj_helper_request *request, const char **words,
                           struct submission *ret);
 

@@ -303,6 +303,8 @@ void bj_judge(struct bj_service *service, const struct submission *submission,
     const struct sandbox *sandbox = submission->sandbox;
     bool by_rules = submission->request.tool != NULL && !submission->helper;
 
+    if (submission->refusal != NULL)
+        deny(verdict, "tool.unsupported", submission->refusal, "use one of them");
     check_quotas(service, submission, verdict);
     if (sandbox == NULL || !by_rules)
         return;

@@ -33,4 +33,9 @@ void bj_reading_resume(struct reading *reading);
 /* Fine also when it was never begun, or has ended. */
 void bj_reading_stop(struct reading *reading);
 
+/* What its end comes to, for whoever subscribed; `view` is where ret->process points to. */
+void bj_reading_answer(const struct reading *reading, const struct bj_ending *ending,
+                       const struct bj_error *err, struct bj_process_view *view,
+                       struct bj_process_answer *ret);
+
 #endif

@@ -78,6 +78,10 @@ typedef void (*bj_answer_fn)(void *context, const struct bj_answer *answer);
 struct bj_caller {
     const struct bj_identity *who;
     const char *sandbox;
+    /* The call of an agent's tool that it carries out, for the policy and the record; NULL = the
+     * operation itself is what is judged. */
+    const char *tool;
+    const char *arguments; /* JSON object */
 };
 
 /* ---- requests per owner ---- */

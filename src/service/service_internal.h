@@ -183,6 +183,7 @@ struct submission {
                                   filled in */
     const char *judged;        /* shell text that stands for request.command or .argv; NULL */
     size_t judged_prefix;      /* bytes of it that are not the caller's */
+    const char *refusal;       /* it is refused, whatever the policy says, for this reason */
     bool helper;               /* goes on with what was judged when it began */
     const char *second_path;   /* is judged too, with the same tool; NULL */
     struct bj_act act;         /* kind NONE: refuses nothing and does nothing */

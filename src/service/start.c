@@ -178,8 +178,9 @@ static uint32_t flags_of(const struct bj_process_request *request)
            (request->stdin_open && !request->terminal ? BJ_START_STDIN : 0);
 }
 
-static int put_arguments(struct launch *launch, const struct bj_process_request *request,
-                         const json_t *environment, struct bj_error *err)
+static int put_arguments(struct launch *launch, const struct bj_caller *caller,
+                         const struct bj_process_request *request, const json_t *environment,
+                         struct bj_error *err)
 {
     json_t *names = json_array(), *value, *shown;
     const char *name;
@@ -195,7 +196,10 @@ static int put_arguments(struct launch *launch, const struct bj_process_request 
     json_decref(shown);
     if (launch->arguments == NULL && request->command != NULL)
         return bj_fail(err, BJ_E_INVALID, "process", "command and directory: expected UTF-8");
-    launch->submission.request.arguments = launch->arguments;
+    if (caller->arguments != NULL)
+        launch->submission.request.arguments = caller->arguments;
+    else
+        launch->submission.request.arguments = launch->arguments;
     return launch->arguments != NULL ? 0 : no_memory(err);
 }
 
@@ -215,7 +219,7 @@ static int fill(struct bj_service *service, const struct bj_caller *caller,
         result = put_judged(launch, inherited, own, request, err);
     submission->act.timeout_us = timeout_of(sandbox, request->timeout_us);
     if (result == 0)
-        result = put_arguments(launch, request, own, err);
+        result = put_arguments(launch, caller, request, own, err);
     json_decref(own);
     show(&launch->shown, request);
     if (result == 0)
@@ -259,7 +263,7 @@ int bj_launch_prepare(struct bj_service *service, const struct bj_caller *caller
         .operation = BJ_OPERATION_START,
         .who = caller->who,
         .sandbox = sandbox,
-        .request = {.directory = launch->directory},
+        .request = {.directory = launch->directory, .tool = caller->tool},
         .act = {.kind = BJ_ACT_START,
                 .sandbox = sandbox->id,
                 .flags = flags_of(request),

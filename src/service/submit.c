@@ -65,7 +65,10 @@ static enum bj_code code_of(const struct bj_verdict *verdict)
     static const struct {
         const char *prefix;
         enum bj_code code;
-    } codes[] = {{"rate.", BJ_E_RATE}, {"quota.", BJ_E_QUOTA}, {"tool.arguments", BJ_E_INVALID}};
+    } codes[] = {{"rate.", BJ_E_RATE},
+                 {"quota.", BJ_E_QUOTA},
+                 {"tool.arguments", BJ_E_INVALID},
+                 {"tool.unsupported", BJ_E_INVALID}};
     const char *rule = "";
 
     for (int i = 0; i < verdict->count && rule[0] == '\0'; i++) {
