@@ -20,8 +20,6 @@
 #include "supervisor/roles.h"
 #include "supervisor/serve.h"
 
-#pragma weak bj_recorder_main /* until it is there */
-
 #define BESIDE "/belljar-%s"
 
 /* A program that lies beside this one; *ret_path is the caller's. */
@@ -71,8 +69,6 @@ static int run_audit(const struct bj_settings *settings, const struct bj_log *lo
     }
     if (result == 0 && settings->api_key != NULL)
         result = bj_mask_add(&mask, settings->api_key, err);
-    if (result == 0 && bj_recorder_main == NULL)
-        result = bj_fail(err, BJ_E_UNSUPPORTED, "audit", "there is no audit process yet");
     if (result == 0)
         result = bj_recorder_main(&options);
     bj_mask_release(&mask);

@@ -131,6 +131,15 @@ static void say_status(struct supervisor *supervisor)
     sd_notifyf(0, "STATUS=Serving on %s%s", supervisor->options->listeners->entry[0].name, text);
 }
 
+static bool all_ready(const struct supervisor *supervisor)
+{
+    for (int i = 0; i < BJ_ROLE_COUNT; i++) {
+        if (supervisor->children[i].said_us == 0)
+            return false;
+    }
+    return true;
+}
+
 static void child_is_ready(struct child *child)
 {
     struct supervisor *supervisor = child->supervisor;
@@ -140,7 +149,7 @@ static void child_is_ready(struct child *child)
     if (!first)
         return;
     BJ_LOG(supervisor->log, SERVER, INFO, "the %s process serves", bj_role_name(child->role));
-    if (child->role != BJ_ROLE_FRONT)
+    if (!all_ready(supervisor))
         return;
     sd_notify(0, "READY=1");
     say_status(supervisor);
@@ -369,6 +378,7 @@ static void child_ended(struct child *child, int status)
 {
     log_end(child, status);
     child->pid = 0;
+    child->said_us = 0;
     close_control(child);
     if (child->supervisor->stopping)
         stop_next(child->supervisor);

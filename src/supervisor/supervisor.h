@@ -28,7 +28,7 @@ struct bj_supervisor_options {
     /* Reads the configuration again: a new `config` descriptor, or an error and the old one stays.
      */
     int (*reload)(void *context, int *ret_config, struct bj_error *err);
-    void (*ready)(void *context); /* called once, when the front first serves */
+    void (*ready)(void *context); /* called once, when all of them serve */
     void *context;
 };
 

@@ -1,0 +1,303 @@
+"""`belljar serve`: starting, keys, listening, and what it says of itself."""
+
+import json
+import os
+import signal
+import socket
+import stat
+import subprocess
+import time
+
+import pytest
+from program import AS_ROOT, BELLJAR, wait_until
+from service import Service
+
+
+def serve(*words, variables=None, directory="/"):
+    """A service that must not come up: its status and what it says."""
+    done = subprocess.run(
+        [BELLJAR, "serve", *map(str, words)], capture_output=True, text=True, timeout=30,
+        cwd=directory, env={"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", **(variables or {})})
+    return done.returncode, done.stderr
+
+
+def keys(service, *words):
+    done = subprocess.run([BELLJAR, "serve", "keys", words[0], "--state", str(service.state),
+                           *words[1:]], capture_output=True, text=True, timeout=30)
+    assert done.returncode == 0, done
+    return done.stdout.strip()
+
+
+# ---- the first minutes ----
+
+
+def test_the_curl_line_of_the_welcome_works(service):
+    line = service.welcome[service.welcome.index("curl"):]
+    done = subprocess.run(["sh", "-c", line], capture_output=True, text=True, timeout=60)
+    assert json.loads(done.stdout)["output"] == "Hello\n", done
+
+
+def test_a_key_is_made_and_said_where(service):
+    assert f"key        in {service.state}/key" in service.welcome
+    assert stat.S_IMODE(os.stat(service.state / "key").st_mode) == 0o600
+    assert stat.S_IMODE(os.stat(service.state).st_mode) == 0o700
+    assert len(service.key) == 44 and service.key.startswith("e2b_")
+    assert int(service.key[4:], 16)
+    first = service.key
+    service.stop()
+    service.start()
+    assert service.key == first
+    assert service.bash("echo again")["output"] == "again\n"
+
+
+def test_both_ways_to_send_the_key(service):
+    for header in ({"X-API-Key": service.key}, {"Authorization": f"Bearer {service.key}"}):
+        assert service.get("/v1/sandboxes", key="", headers=header).status == 200
+    assert service.get("/v1/sandboxes", key="").status == 401
+    assert service.get("/v1/sandboxes", key="e2b_" + 40 * "0").status == 401
+    assert service.get("/v1/sandboxes", key="", headers={"Authorization": "Basic eDp5"}).status == 401
+
+
+def test_the_key_is_nowhere_in_the_open(service):
+    service.bash("true")
+    for pid in service.roles().values():
+        for file in ("cmdline", "environ"):
+            with open(f"/proc/{pid}/{file}", "rb") as text:
+                assert service.key.encode() not in text.read()
+    assert service.key not in service.errors() + service.welcome
+
+
+def test_the_unix_socket_needs_no_key_for_its_owner(service):
+    assert stat.S_IMODE(os.stat(service.socket).st_mode) == 0o600
+    assert service.get("/v1/sandboxes", unix=True).status == 200
+
+
+def test_without_any_key(make_service):
+    service = make_service("--no-key").start()
+    assert service.post("/bash", {"command": "echo Hello"}, key="").json["output"] == "Hello\n"
+    assert not (service.state / "key").exists()
+
+
+def test_no_key_is_for_loopback_only(tmp_path):
+    status, said = serve("--no-key", "--listen", "0.0.0.0:0", "--state", tmp_path / "s")
+    assert status == 125 and "can be reached from other machines" in said
+    status, said = serve("--no-key", "--listen", "[::]:0", "--state", tmp_path / "s")
+    assert status == 125 and "can be reached from other machines" in said
+
+
+@pytest.mark.parametrize("given", ["variable", "file"])
+def test_a_key_of_ones_own(make_service, tmp_path, given):
+    text = "a-key-that-somebody-chose"
+    if given == "variable":
+        service = make_service(variables={"BELLJAR_API_KEY": text}).start()
+    else:
+        (tmp_path / "key").write_text(text + "\n")
+        service = make_service("--key-file", tmp_path / "key").start()
+    assert service.get("/v1/sandboxes", key=text).status == 200
+    assert service.get("/v1/sandboxes", key=text + "x").status == 401
+    assert not (service.state / "key").exists()
+
+
+def test_mistakes_are_said(tmp_path):
+    taken = socket.create_server(("127.0.0.1", 0))
+    port = taken.getsockname()[1]
+    (tmp_path / "bad.json").write_text('{"lisen": []}')
+    (tmp_path / "short").write_text("short\n")
+    state = ("--state", tmp_path / "s")
+    for words, said in (
+            ((*state, "--listen", f"127.0.0.1:{port}"), "another program does"),
+            ((*state, "--listen", "nowhere"), "ADDRESS:PORT"),
+            ((*state, "--lsiten", "x"), "did you mean --listen?"),
+            ((*state, "--config", tmp_path / "bad.json"), "did you mean listen?"),
+            ((*state, "--config", tmp_path / "none.json"), "none.json"),
+            ((*state, "--tls-cert", "x"), "go together"),
+            ((*state, "--log", "server=loud"), "expected CATEGORY=LEVEL"),
+            ((*state, "word"), "unexpected argument")):
+        status, text = serve(*words)
+        assert status == 125 and said in text, text
+    status, text = serve(*state, "--key-file", tmp_path / "short", "--listen", "127.0.0.1:0")
+    assert status != 0 and "expected one line with a key" in text
+
+
+def test_help(tmp_path):
+    done = subprocess.run([BELLJAR, "serve", "--help"], capture_output=True, text=True, timeout=30)
+    assert done.returncode == 0 and done.stderr == ""
+    assert "--listen WHERE" in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 80
+
+
+def test_two_services_do_not_share_a_state_directory(service, tmp_path):
+    begun = time.monotonic()
+    status, said = serve("--state", service.state, "--listen", "127.0.0.1:0")
+    assert status == 125 and "another service uses" in said
+    assert time.monotonic() - begun < 20
+    assert service.bash("echo still")["output"] == "still\n"
+
+
+def test_a_state_directory_of_somebody_else(tmp_path):
+    if not AS_ROOT:
+        pytest.skip("only root can make one")
+    (tmp_path / "s").mkdir()
+    os.chown(tmp_path / "s", 12345, 12345)
+    status, said = serve("--state", tmp_path / "s", "--listen", "127.0.0.1:0")
+    assert status == 125 and "belongs to user 12345" in said
+
+
+# ---- keys ----
+
+
+def test_keys_have_owners_scopes_and_ends(service):
+    ci = keys(service, "add", "ci")
+    reader = keys(service, "add", "--owner", "ci", "--scope", "read", "reader")
+    other = keys(service, "add", "other")
+    wait_until(lambda: service.get("/v1/sandboxes", key=other).status == 200)
+    made = service.post("/v1/sandboxes", {}, key=ci)
+    assert made.status == 201, made
+    where = f"/v1/sandboxes/{made.json['id']}"
+    assert service.get(where, key=ci).status == 200
+    assert service.get(where, key=reader).status == 200
+    assert service.request("DELETE", where, key=reader).status == 403
+    assert service.get(where, key=other).status == 404
+    assert service.request("DELETE", where, key=other).status == 404
+    listed = json.loads(keys(service, "list", "--json"))
+    assert {each["name"] for each in listed} == {"ci", "reader", "other"}
+    for key in (ci, reader, other):
+        assert key not in (service.state / "keys.json").read_text()
+    keys(service, "remove", "other")
+    wait_until(lambda: service.get("/v1/sandboxes", key=other).status == 401)
+    assert service.get("/v1/sandboxes", key=other).status == 401
+    assert service.get(where, key=ci).status == 200
+
+
+def test_quota_of_requests(service):
+    key = keys(service, "add", "--quota", "requests=5", "--quota", "window_seconds=60", "few")
+    wait_until(lambda: service.get("/v1/sandboxes", key=key).status == 200)
+    answers = [service.get("/v1/sandboxes", key=key) for _ in range(8)]
+    refused = [each for each in answers if each.status == 429]
+    assert refused and refused[0].headers["Retry-After"]
+    assert service.get("/v1/sandboxes").status == 200
+
+
+# ---- restarting ----
+
+
+def test_hangup_replaces_the_front_and_nothing_else(service):
+    service.bash("echo kept >file; sleep 100 & echo $! >pid")
+    before = service.roles()
+    service.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: service.roles().get("front") not in (None, before["front"]))
+    assert service.bash("cat file; kill -0 $(cat pid) && echo lives")["output"] == "kept\nlives\n"
+    after = service.roles()
+    assert {**after, "front": 0} == {**before, "front": 0}
+
+
+def test_no_request_is_refused_while_the_front_is_replaced(service):
+    service.bash("true")
+    for _ in range(5):
+        service.process.send_signal(signal.SIGHUP)
+        for _ in range(10):
+            assert service.bash("echo x")["output"] == "x\n"
+
+
+def test_hangup_with_a_wrong_configuration_changes_nothing(make_service, tmp_path):
+    config = tmp_path / "service.json"
+    config.write_text('{"hosts": ["one.example"]}')
+    service = make_service("--config", config).start()
+    assert service.get("/health", headers={"Host": "one.example"}).status == 200
+    assert service.get("/health", headers={"Host": "two.example"}).status in (400, 403, 421)
+    config.write_text('{"hosts": ["two.example"], "nonsense": 1}')
+    service.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: "stays as it was" in service.errors())
+    assert service.get("/health", headers={"Host": "one.example"}).status == 200
+    config.write_text('{"hosts": ["two.example"]}')
+    before = service.roles()["front"]
+    service.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: service.roles().get("front") not in (None, before))
+    assert service.get("/health", headers={"Host": "two.example"}).status == 200
+    assert service.get("/health", headers={"Host": "one.example"}).status in (400, 403, 421)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_the_end_is_in_good_order(make_service, number):
+    service = make_service().start()
+    service.bash("setsid sleep 1234.5 >/dev/null 2>&1 &")
+    roles = service.roles()
+    assert service.stop(number) == 0
+    for pid in roles.values():
+        assert not os.path.exists(f"/proc/{pid}")
+    assert not service.socket.exists()
+    assert "error" not in service.errors(), service.errors()
+
+
+def test_an_end_with_nothing_in_between(make_service):
+    assert make_service().start().stop() == 0
+
+
+# ---- what the processes may do ----
+
+
+def status_of(pid):
+    with open(f"/proc/{pid}/status", encoding="ascii") as file:
+        return dict(line.rstrip("\n").split(":\t", 1) for line in file)
+
+
+def test_the_front_has_no_rights(service):
+    front = status_of(service.roles()["front"])
+    assert front["CapEff"] == front["CapPrm"] == front["CapBnd"] == 16 * "0" or \
+        front["CapEff"] == front["CapPrm"] == 16 * "0"
+    assert front["NoNewPrivs"] == "1" and front["Seccomp"] == "2"
+    if AS_ROOT:
+        assert "0" not in front["Uid"].split() and "0" not in front["Gid"].split()
+        assert front["Groups"].strip() == ""
+
+
+def test_limits_of_descriptors_are_raised(make_service):
+    service = make_service()
+    service.directory.mkdir(parents=True)
+    import resource
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    soft = min(256, hard)
+    original = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    try:
+        service.start()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, original)
+    for pid in service.roles().values():
+        with open(f"/proc/{pid}/limits", encoding="ascii") as file:
+            line = next(line for line in file if line.startswith("Max open files"))
+        assert line.split()[3] == line.split()[4]
+
+
+# ---- systemd's words ----
+
+
+def test_notify_and_socket_activation(make_service, tmp_path):
+    """As systemd starts it: with sockets that it opened, and told when it serves and when it ends."""
+    service = make_service()
+    service.directory.mkdir(parents=True)
+    notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    notify.bind(f"{service.runtime.name}/notify")
+    notify.settimeout(20)
+    listening = socket.create_server(("127.0.0.1", 0))
+    command = [BELLJAR, "serve", "--state", str(service.state)]
+    script = 'exec 3<&{fd}; export LISTEN_PID=$$ LISTEN_FDS=1; exec "$@"'.format(
+        fd=listening.fileno())
+    with open(service.log, "ab") as log:
+        service.process = subprocess.Popen(
+            ["bash", "-c", script, "bash", *command], stdin=subprocess.DEVNULL, stdout=log,
+            stderr=log, pass_fds=[listening.fileno()],
+            env={**service.environment(), "NOTIFY_SOCKET": f"{service.runtime.name}/notify",
+                 "WATCHDOG_USEC": "4000000"})
+    said = b""
+    while b"READY=1" not in said:
+        said += notify.recv(4096) + b"\n"
+    service.port = listening.getsockname()[1]
+    assert service.bash("echo through")["output"] == "through\n"
+    while b"WATCHDOG=1" not in said:
+        said += notify.recv(4096) + b"\n"
+    assert b"STATUS=Serving on" in said
+    service.process.send_signal(signal.SIGTERM)
+    while b"STOPPING=1" not in said:
+        said += notify.recv(4096) + b"\n"
+    assert service.process.wait(60) == 0
