@@ -8,6 +8,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -19,7 +20,9 @@
 #include "server/transfer.h"
 #include "server/websocket.h"
 
-#define TICK_MS 250
+#define TICK_MS      250
+#define STOP_TICK_MS 20  /* somebody waits for the end */
+#define EXPECTING_MS 500 /* for a first request, when the server is to stop */
 
 uint64_t bj_server_now(const struct bj_server *server)
 {
@@ -295,6 +298,16 @@ int bj_server_new(uv_loop_t *loop, const struct bj_server_options *options, stru
     return 0;
 }
 
+/* A client that has just connected, or whose request lies in the socket, is about to be answered.
+ */
+static bool is_expecting(const struct bj_connection *connection)
+{
+    int unread = 0;
+
+    return connection->counted_requests == 0 ||
+           (ioctl(connection->fd, FIONREAD, &unread) == 0 && unread > 0);
+}
+
 void bj_server_stop(struct bj_server *server, uint32_t grace_ms, void (*stopped)(void *context),
                     void *context)
 {
@@ -304,6 +317,7 @@ void bj_server_stop(struct bj_server *server, uint32_t grace_ms, void (*stopped)
     server->on_stopped = stopped;
     server->stopped_context = context;
     server->stop_deadline = bj_server_now(server) + grace_ms;
+    uv_timer_start(&server->tick, on_tick, STOP_TICK_MS, STOP_TICK_MS);
     for (unsigned i = 0; i < server->listener_count; i++) {
         struct bj_server_socket *listener = &server->listeners[i];
 
@@ -315,10 +329,12 @@ void bj_server_stop(struct bj_server *server, uint32_t grace_ms, void (*stopped)
     }
     for (struct bj_connection *at = server->connections; at != NULL; at = next) {
         next = at->next;
-        if (at->phase == BJ_PHASE_HEAD && at->in_end == 0 && bj_connection_pending(at) == 0)
-            bj_connection_close(at);
-        else
+        if (at->phase != BJ_PHASE_HEAD || at->in_end > 0 || bj_connection_pending(at) > 0)
             at->keep_alive = false;
+        else if (is_expecting(at))
+            at->deadline = bj_server_now(server) + EXPECTING_MS;
+        else
+            bj_connection_close(at);
         if (at->phase == BJ_PHASE_WEBSOCKET)
             bj_websocket_close(&at->exchange, 1001, "the service is being restarted");
     }
