@@ -141,6 +141,7 @@ static int take_from_keeper(struct bj_recorder *recorder, size_t length, const s
         return result;
     if (message.head.type == BJ_MESSAGE_BEGUN && fds->count == 0 && message.head.id <= INT64_MAX &&
         message.head.number >= 0) {
+        recorder->keeper->begun = true;
         bj_sweep_begin(recorder, (int64_t)message.head.id, message.head.number);
         return 0;
     }
@@ -340,7 +341,7 @@ static void record(struct bj_recorder *recorder)
 {
     struct bj_batch *batch = recorder->batch;
     struct bj_error err = {0};
-    int result = bj_recorder_is_on(recorder) ? bj_recorder_open(recorder, &err) : 0;
+    int result = bj_recorder_is_on(recorder) ? bj_sweep_newer(recorder, &err) : 0;
 
     if (result == 0)
         result = record_items(recorder, 0, batch->count, &err);
@@ -456,10 +457,11 @@ static void pass_on(struct bj_recorder *recorder)
 
 /* ---- turns ---- */
 
-/* Is there a keeper that takes what it is sent? */
+/* Is there a keeper that has begun and takes what it is sent? */
 static bool may_pass(const struct bj_recorder *recorder)
 {
-    return recorder->keeper != NULL && !recorder->keeper->deaf && recorder->outbox.first == NULL;
+    return recorder->keeper != NULL && recorder->keeper->begun && !recorder->keeper->deaf &&
+           recorder->outbox.first == NULL;
 }
 
 /* The entry that was held, now that the keeper it is for is here. */

@@ -161,15 +161,9 @@ static void meet_front(struct bj_recorder *recorder, struct bj_peer *peer)
 /* A new keeper: what the one before it said comes first, and what was for that one is dropped. */
 static void meet_keeper(struct bj_recorder *recorder, struct bj_peer *peer)
 {
-    struct bj_audit_head head = {0};
-    struct bj_error err = {0};
-
     bj_recorder_hear_keeper(recorder);
     bj_peer_close(&recorder->keeper);
     bj_outbox_drop(&recorder->outbox);
-    if (recorder->audit != NULL && bj_audit_head(recorder->audit, &head, &err) < 0)
-        BJ_LOG(recorder->log, AUDIT, WARNING, "open calls are not looked for: %s", err.message);
-    recorder->inherited = head.number;
     recorder->keeper = peer;
 }
 

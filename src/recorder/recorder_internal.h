@@ -23,6 +23,7 @@ struct bj_peer {
     int fd;
     int events;     /* that are waited for */
     int64_t number; /* how many of its kind there have been with this one */
+    bool begun;     /* the keeper has said so */
     bool deaf;      /* it takes nothing any more; what it sent before is still to be read */
 };
 
@@ -96,10 +97,15 @@ struct bj_range {
     int64_t after, before;
 };
 struct bj_sweep {
+    int64_t first, last;     /* what the keeper said */
+    bool begun;              /* and nothing was made of it yet */
     struct bj_range left[2]; /* what is still to be looked through, and why: see sweep.c */
 };
 
 void bj_sweep_begin(struct bj_recorder *recorder, int64_t first, int64_t last);
+/* Opens the database if it is not, and ends those that never came through to the keeper: nothing
+ * new may come through before. */
+int bj_sweep_newer(struct bj_recorder *recorder, struct bj_error *err);
 /* Goes on with what could not be done before. */
 void bj_sweep_resume(struct bj_recorder *recorder);
 
@@ -121,7 +127,6 @@ struct bj_recorder {
     size_t secrets; /* the service's own in the mask */
     struct bj_pending *first_pending, *last_pending;
     size_t pending;
-    int64_t inherited; /* the last record before this keeper was passed any */
     struct bj_sweep sweep;
     struct bj_peer *reader; /* the process that has questions answered */
     int lock;               /* that no other service keeps its record in the same place */

@@ -4,11 +4,13 @@
  *
  * Which they are follows from what the keeper says when it begins (BEGUN). Records older than its
  * first are of keepers before it. Records newer than its last and no newer than the end of the
- * record when it was introduced never came through to it: the audit process was killed between
- * recording and passing on, and the front has sent them again. The rest are its own.
+ * record at that time, for nothing has been passed on to it yet, never came through to it: the
+ * audit process was killed between recording and passing on, and the front has sent them again. The
+ * rest are its own.
  *
- * All records are looked through, a piece at a time when there is nothing else to do: recording is
- * held up by one piece at most.
+ * The latter are few and are ended before anything new comes through to the keeper, since then its
+ * last would be past them. For the former all older records are looked through, a piece at a time
+ * when there is nothing else to do: recording is held up by one piece at most.
  */
 #include <jansson.h>
 
@@ -18,9 +20,10 @@
 #define PIECE 2048 /* records */
 #define FOUND 256  /* open calls of one piece that are ended in one commit */
 
+enum { OLDER, NEWER };
 static const char *const reasons[] = {
-    "the sandbox's keeper ended",
-    "the audit process ended before this was passed on; it was not done",
+    [OLDER] = "the sandbox's keeper ended",
+    [NEWER] = "the audit process ended before this was passed on; it was not done",
 };
 
 /* ---- a piece ---- */
@@ -98,51 +101,68 @@ static bool has_left(const struct bj_range *range)
     return range->before - range->after > 1;
 }
 
-/* Looks through a piece. True while there is more that can be looked through now. */
-static bool step(struct bj_recorder *recorder)
+/* Opens the database and finds the end of the record, from where on everything is the keeper's. */
+static int prepare(struct bj_recorder *recorder, struct bj_error *err)
 {
-    for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++) {
-        struct bj_range *range = &recorder->sweep.left[i];
-        struct bj_error err = {0};
-        int result;
+    struct bj_sweep *sweep = &recorder->sweep;
+    struct bj_audit_head head;
+    int result = bj_recorder_open(recorder, err);
 
-        if (!has_left(range))
-            continue;
-        result = bj_recorder_open(recorder, &err);
-        if (result == 0)
-            result = look(recorder->audit, range, reasons[i], &err);
-        if (result == 0)
-            return true;
-        /* Not now: the next tick goes on with it. */
-        BJ_LOG(recorder->log, AUDIT, WARNING, "open calls are not ended yet: %s", err.message);
-        return false;
-    }
-    return false;
+    if (result < 0 || !sweep->begun)
+        return result;
+    result = bj_audit_head(recorder->audit, &head, err);
+    if (result < 0)
+        return result;
+    sweep->begun = false;
+    sweep->left[OLDER] = (struct bj_range){
+        .before = sweep->first > 0 && sweep->first <= head.number ? sweep->first : head.number + 1};
+    sweep->left[NEWER] = (struct bj_range){0};
+    if (sweep->first > 0)
+        sweep->left[NEWER] = (struct bj_range){.after = sweep->last, .before = head.number + 1};
+    return 0;
+}
+
+/* Looks through a piece of what is left of one kind. */
+static int step(struct bj_recorder *recorder, int kind, struct bj_error *err)
+{
+    return look(recorder->audit, &recorder->sweep.left[kind], reasons[kind], err);
+}
+
+int bj_sweep_newer(struct bj_recorder *recorder, struct bj_error *err)
+{
+    int result = prepare(recorder, err);
+
+    while (result == 0 && has_left(&recorder->sweep.left[NEWER]))
+        result = step(recorder, NEWER, err);
+    return result;
 }
 
 static void on_idle(uv_idle_t *idle)
 {
     struct bj_recorder *recorder = idle->data;
+    struct bj_error err = {0};
+    int result = bj_sweep_newer(recorder, &err);
 
-    if (!step(recorder))
+    if (result == 0 && has_left(&recorder->sweep.left[OLDER]))
+        result = step(recorder, OLDER, &err);
+    if (result < 0) /* the next tick goes on with it */
+        BJ_LOG(recorder->log, AUDIT, WARNING, "open calls are not ended yet: %s", err.message);
+    if (result < 0 || !has_left(&recorder->sweep.left[OLDER]))
         uv_idle_stop(idle);
 }
 
 void bj_sweep_begin(struct bj_recorder *recorder, int64_t first, int64_t last)
 {
-    int64_t end = recorder->inherited + 1;
-
     if (!bj_recorder_is_on(recorder))
         return;
-    recorder->sweep = (struct bj_sweep){0};
-    recorder->sweep.left[0].before = first > 0 && first < end ? first : end;
-    if (first > 0)
-        recorder->sweep.left[1] = (struct bj_range){.after = last, .before = end};
+    recorder->sweep = (struct bj_sweep){.first = first, .last = last, .begun = true};
     uv_idle_start(&recorder->idle, on_idle);
 }
 
 void bj_sweep_resume(struct bj_recorder *recorder)
 {
-    if (has_left(&recorder->sweep.left[0]) || has_left(&recorder->sweep.left[1]))
+    const struct bj_sweep *sweep = &recorder->sweep;
+
+    if (sweep->begun || has_left(&sweep->left[OLDER]) || has_left(&sweep->left[NEWER]))
         uv_idle_start(&recorder->idle, on_idle);
 }

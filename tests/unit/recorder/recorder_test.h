@@ -154,14 +154,6 @@ static inline void say_outcome(struct service *service, uint64_t id, int64_t num
     send_packet(service->keeper, &out, NULL);
 }
 
-static inline void say_begun(struct service *service, int64_t first, int64_t last)
-{
-    struct bj_buf out;
-
-    begin_packet(&out, BJ_MESSAGE_BEGUN, (uint64_t)first, last);
-    send_packet(service->keeper, &out, NULL);
-}
-
 /* Asks, and returns the reply: JSON, or NULL and the error. */
 static inline json_t *ask(struct service *service, const struct bj_audit_question *question,
                           struct bj_error *ret)
@@ -215,11 +207,22 @@ static inline void new_front(struct service *service)
     service->front = introduce(service, "front", 1);
 }
 
-static inline void new_keeper(struct service *service)
+/* The first and the last record that came through to it; 0 = none. */
+static inline void keeper_since(struct service *service, int64_t first, int64_t last)
 {
+    struct bj_buf out;
+
     if (service->keeper >= 0)
         close(service->keeper);
-    service->keeper = introduce(service, "keeper", ++service->keepers);
+    service->keeper = introduce(service, "keeper", service->keepers);
+    begin_packet(&out, BJ_MESSAGE_BEGUN, (uint64_t)first, last);
+    send_packet(service->keeper, &out, NULL);
+}
+
+static inline void new_keeper(struct service *service)
+{
+    service->keepers++;
+    keeper_since(service, 0, 0);
 }
 
 static inline void start_recorder(struct service *service)

@@ -247,7 +247,6 @@ static void keeper_ended(void **state)
     get_message(service->keeper, BJ_MESSAGE_NOTED, &got);
     say_outcome(service, 1, 2, "done"); /* its last words count */
     new_keeper(service);
-    say_begun(service, 0, 0);
     say(service, 5, &(struct said){.act = &freeze});
     get_message(service->keeper, BJ_MESSAGE_ACT, &got);
     calls = wait_for_outcomes(service, 3);
@@ -275,9 +274,7 @@ static void recorder_ended(void **state)
     end_recorder(service, SIGKILL);
     start_recorder(service);
     new_front(service);
-    service->keepers--;
-    new_keeper(service);
-    say_begun(service, 2, 3); /* as if 1 had been before it, and 4 had not come through */
+    keeper_since(service, 2, 3); /* as if 1 had been before it, and 4 had not come through */
     calls = wait_for_outcomes(service, 2);
     assert_string_equal(text_at(calls, 0, "outcome", "reason"), "the sandbox's keeper ended");
     assert_null(json_object_get(json_array_get(calls, 1), "outcome"));
