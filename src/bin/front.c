@@ -109,7 +109,7 @@ static void take_peer(struct front *front, const char *who, int64_t number, int 
     int result = 0;
 
     if (bj_streq(who, bj_role_name(BJ_ROLE_KEEPER)))
-        result = bj_keeper_client_set_keeper(client, fd, &error);
+        result = bj_keeper_client_set_keeper(client, fd, number, &error);
     else if (bj_streq(who, bj_role_name(BJ_ROLE_AUDIT)))
         result = bj_keeper_client_set_audit(client, fd, number, &error);
     else

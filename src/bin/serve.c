@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "bin/front.h"
+#include "engine/secrets.h"
 #include "keeper/keeper.h"
 #include "recorder/recorder.h"
 #include "supervisor/keys_command.h"
@@ -53,10 +54,9 @@ static int run_audit(const struct bj_settings *settings, const struct bj_log *lo
     struct bj_config config;
     struct bj_mask mask = {0};
     struct bj_recorder_options options = {
-        .control_fd = BJ_ROLE_CONTROL, .config = &config, .mask = &mask};
+        .control_fd = BJ_ROLE_CONTROL, .config = &config, .mask = &mask, .log = log};
     int result = bj_config_init(&config, err);
 
-    (void)log;
     if (result == 0) {
         config.audit = BJ_AUDIT_REQUIRED;
         config.audit_durable = settings->audit_durable;
@@ -67,6 +67,8 @@ static int run_audit(const struct bj_settings *settings, const struct bj_log *lo
         else
             result = bj_config_set(&config, BJ_OPT_AUDIT_PATH, "audit.db", settings->state, err);
     }
+    if (result == 0)
+        result = bj_secrets_collect(&config, &mask, err);
     if (result == 0 && settings->api_key != NULL)
         result = bj_mask_add(&mask, settings->api_key, err);
     if (result == 0)

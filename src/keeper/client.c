@@ -168,12 +168,14 @@ static const struct bj_port_events audit_events = {
 
 /* ---- the client ---- */
 
-int bj_keeper_client_set_keeper(struct bj_keeper_client *client, int fd, struct bj_error *err)
+int bj_keeper_client_set_keeper(struct bj_keeper_client *client, int fd, int64_t number,
+                                struct bj_error *err)
 {
     struct bj_buf hello;
     int result;
 
     lose_keeper(client);
+    client->keeper_number = number;
     result =
         bj_port_new(client->loop, fd, BJ_ASKS_MAX, &keeper_events, client, &client->keeper, err);
     if (result < 0)

@@ -38,9 +38,10 @@ typedef void (*bj_keeper_fn)(void *context, const struct bj_keeper_answer *answe
 
 int bj_keeper_client_new(uv_loop_t *loop, const struct bj_keeper_watcher *watcher, void *context,
                          struct bj_keeper_client **ret, struct bj_error *err);
-/* Sockets are the client's from then on. Also later, when the supervisor has a new peer. */
-int bj_keeper_client_set_keeper(struct bj_keeper_client *client, int fd, struct bj_error *err);
-/* `number` as in PEER. */
+/* Sockets are the client's from then on. Also later, when the supervisor has a new peer. `number`
+ * as in PEER. */
+int bj_keeper_client_set_keeper(struct bj_keeper_client *client, int fd, int64_t number,
+                                struct bj_error *err);
 int bj_keeper_client_set_audit(struct bj_keeper_client *client, int fd, int64_t number,
                                struct bj_error *err);
 /* Calls back whoever still waits, with BJ_E_ENDED. The loop must run once more before it ends. */

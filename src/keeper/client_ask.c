@@ -72,6 +72,8 @@ int bj_keeper_act(struct bj_keeper_client *client, const struct bj_entry *entry,
         return result;
     bj_buf_init(&packet, BJ_MESSAGE_MAX);
     result = pack_entry(&packet, call->id, entry, act, err);
+    if (result == 0)
+        bj_message_head(&packet)->number = client->keeper_number;
     if (result == 0 && packet.length > BJ_ENTRIES_MAX - client->entry_bytes)
         result = bj_fail(err, BJ_E_LIMIT, "keeper", "too much waits to be done; try again later");
     if (result < 0) {

@@ -39,6 +39,7 @@ struct bj_keeper_client {
     const struct bj_keeper_watcher *watcher;
     void *context;
     struct bj_port *keeper, *audit; /* NULL = not now */
+    int64_t keeper_number;          /* of the process at `keeper`: entries are for no other */
     int64_t audit_number;           /* of the process at `audit` */
     int64_t listens;                /* of the one that the keeper takes acts from; 0 = not said */
     uint64_t last_id;

@@ -21,6 +21,7 @@
 
 static uv_loop_t loop;
 static struct bj_keeper_client *client;
+static int64_t keepers;           /* how many there have been */
 static int keeper_end, audit_end; /* the peers' ends, played here; -1 = none */
 
 /* What was called back. */
@@ -90,7 +91,7 @@ static void new_keeper(void)
     bj_fd_close(&keeper_end);
     assert_int_equal(bj_socket_pair(ends), 0);
     keeper_end = ends[1];
-    assert_int_equal(bj_keeper_client_set_keeper(client, ends[0], NULL), 0);
+    assert_int_equal(bj_keeper_client_set_keeper(client, ends[0], ++keepers, NULL), 0);
 }
 
 static void new_audit(int64_t number)
@@ -270,6 +271,7 @@ static void test_act(void **state)
     turn();
     expect(audit_end, BJ_MESSAGE_ENTRY, &message);
     assert_true(message.head.id == id);
+    assert_int_equal(message.head.number, keepers); /* for this keeper and no other */
     bj_verdict_init(verdict);
     assert_int_equal(bj_entry_get(&message, strings, BJ_ENTRY_STRINGS, &entry, NULL), 0);
     assert_string_equal(entry.request.tool, "Bash");
