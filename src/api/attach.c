@@ -36,20 +36,14 @@ static void finish(struct attach_call *wanted)
     bj_handling_free(&wanted->call);
 }
 
-static int collect(const char *text, size_t length, void *context)
-{
-    bj_buf_append(context, text, length);
-    return 0;
-}
-
 /* Takes the object over. */
 static void tell(struct attach_call *wanted, json_t *object)
 {
     struct bj_buf text;
 
     bj_buf_init(&text, BJ_RESPONSE_MAX);
-    if (object != NULL && json_dump_callback(object, collect, &text, JSON_COMPACT) == 0 &&
-        !text.failed)
+    bj_object_put(object, &text);
+    if (!text.failed)
         bj_exchange_send_frame(wanted->call.exchange, false, text.data, text.length);
     bj_buf_release(&text);
     json_decref(object);

@@ -41,13 +41,10 @@ static bool has_key(const struct bj_route *route)
 {
     return route->scope != 0;
 }
-static bool has_parameter(const struct bj_route *route)
+/* Can it be about something that is not there? */
+static bool has_target(const struct bj_route *route)
 {
-    return strchr(route->path, '{') != NULL;
-}
-static bool has_body(const struct bj_route *route)
-{
-    return route->body != BJ_BODY_NONE;
+    return strchr(route->path, '{') != NULL || route->acts || route->query != NULL;
 }
 static bool has_json(const struct bj_route *route)
 {
@@ -71,12 +68,14 @@ static const struct {
     {is_any, 400, "The request is not valid; the message says what and where."},
     {has_key, 401, "The key is missing or not known."},
     {has_key, 403, "The key may not do this, or the policy refuses it: `details` has the verdict."},
-    {has_parameter, 404, "There is none, or it belongs to somebody else."},
+    {has_target, 404, "There is none, or it belongs to somebody else."},
     {is_any, 408, "The request did not come in time."},
     {is_act, 409, "It is not in the state that this needs."},
     {is_act, 410, "The sandbox has ended."},
-    {has_body, 413, "The body, or what it asks for, is larger than may be."},
+    {is_act, 413, "The body, or what is asked for, is larger than may be."},
+    {is_any, 414, "The address is longer than may be."},
     {has_json, 415, "The body is not JSON: `Content-Type: application/json`."},
+    {is_any, 431, "The head is larger than may be."},
     {is_any, 429,
      "Too many requests, or a quota is used up; `Retry-After` says when to try again."},
     {is_any, 503, "Not now; `Retry-After` says when to try again."},
@@ -98,12 +97,11 @@ bool bj_common_answer(const struct bj_route *route, int index, struct bj_answer_
     return false;
 }
 
-/* The one scope that a route needs, as keys have it. */
-static const char *scope_text(uint32_t scope)
+const char *bj_route_scope(const struct bj_route *route)
 {
     unsigned bit = 0;
 
-    while (bj_key_scope_name(bit) != NULL && (scope & (1u << bit)) == 0)
+    while (bj_key_scope_name(bit) != NULL && (route->scope & (1u << bit)) == 0)
         bit++;
     return bj_key_scope_name(bit);
 }
@@ -114,7 +112,7 @@ void bj_route_describe(const struct bj_route *route, struct bj_buf *out)
     if (route->scope == 0)
         bj_buf_puts(out, " Needs no key.");
     else
-        bj_buf_printf(out, " Needs the scope `%s`.", scope_text(route->scope));
+        bj_buf_printf(out, " Needs the scope `%s`.", bj_route_scope(route));
     if (route->acts)
         bj_buf_puts(out, " Judged and recorded.");
 }

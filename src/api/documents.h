@@ -19,6 +19,9 @@ bool bj_common_answer(const struct bj_route *route, int index, struct bj_answer_
 /* Summary and help, what key it needs, whether it is recorded; Markdown. */
 void bj_route_describe(const struct bj_route *route, struct bj_buf *out);
 
+/* The one scope that a route needs, as keys have it. */
+const char *bj_route_scope(const struct bj_route *route);
+
 /* Three digits. */
 void bj_status_text(int status, char ret[4]);
 

@@ -4,20 +4,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "api/objects.h"
 #include "base/limits.h"
 #include "wire/json.h"
 
 static const char no_memory[] =
     "{\"error\": {\"code\": \"NO_MEMORY\", \"message\": \"out of memory\", "
     "\"advice\": \"try again later\", \"request_id\": \"\"}}\n";
-
-static int collect(const char *text, size_t length, void *context)
-{
-    struct bj_buf *out = context;
-
-    bj_buf_append(out, text, length);
-    return out->failed ? -1 : 0;
-}
 
 static void respond_text(struct bj_exchange *exchange, int status, const struct bj_buf *text)
 {
@@ -32,17 +25,16 @@ void bj_exchange_json(struct bj_exchange *exchange, int status, json_t *body)
     struct bj_buf text;
 
     bj_buf_init(&text, BJ_RESPONSE_MAX);
-    if (body == NULL || json_dump_callback(body, collect, &text, JSON_COMPACT) < 0)
-        text.failed = true;
+    bj_object_put(body, &text);
     bj_buf_puts(&text, "\n");
     json_decref(body);
     respond_text(exchange, status, &text);
     bj_buf_release(&text);
 }
 
-static void put_member(struct bj_buf *out, const char *name, const char *text)
+static void put_member(struct bj_buf *out, const char *before, const char *text)
 {
-    bj_json_put_name(out, name);
+    bj_buf_puts(out, before);
     bj_json_put_string(out, text, strlen(text));
 }
 
@@ -66,13 +58,13 @@ void bj_exchange_fail_with(struct bj_exchange *exchange, const struct bj_error *
     struct bj_buf text;
 
     bj_buf_init(&text, BJ_RESPONSE_MAX);
-    bj_buf_puts(&text, "{\"error\": {");
-    put_member(&text, "code", more->code != NULL ? more->code : bj_code_name(code));
-    put_member(&text, "message", err->message[0] != '\0' ? err->message : bj_code_text(code));
-    put_member(&text, "advice", more->advice != NULL ? more->advice : bj_code_advice(code));
-    put_member(&text, "request_id", exchange->id);
+    put_member(&text,
+               "{\"error\":{\"code\":", more->code != NULL ? more->code : bj_code_name(code));
+    put_member(&text, ",\"message\":", err->message[0] != '\0' ? err->message : bj_code_text(code));
+    put_member(&text, ",\"advice\":", more->advice != NULL ? more->advice : bj_code_advice(code));
+    put_member(&text, ",\"request_id\":", exchange->id);
     if (more->details != NULL) {
-        bj_json_put_name(&text, "details");
+        bj_buf_puts(&text, ",\"details\":");
         bj_buf_puts(&text, more->details);
     }
     bj_buf_puts(&text, "}}\n");

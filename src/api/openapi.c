@@ -235,8 +235,11 @@ static json_t *operation(const struct bj_route *route)
     bj_route_describe(route, &text);
     put(object, "description", json_string(bj_buf_text(&text)));
     bj_buf_release(&text);
+    put(object, "x-belljar-acts", json_boolean(route->acts));
     if (route->scope == 0)
         put(object, "security", json_array());
+    else
+        put(object, "x-belljar-scope", json_string(bj_route_scope(route)));
     if (route->body != BJ_BODY_NONE)
         put(object, "requestBody", request_body(route));
     return object;

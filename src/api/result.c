@@ -8,9 +8,16 @@
 #include "wire/json.h"
 #include "wire/verdict_json.h"
 
+static void put_name(struct bj_buf *out, const char *name)
+{
+    bj_buf_puts(out, out->length > 1 ? ",\"" : "\"");
+    bj_buf_puts(out, name);
+    bj_buf_puts(out, "\":");
+}
+
 static void put_text(struct bj_buf *out, const char *name, const char *text, size_t length)
 {
-    bj_json_put_name(out, name);
+    put_name(out, name);
     if (text != NULL)
         bj_json_put_string(out, text, length);
     else
@@ -19,13 +26,13 @@ static void put_text(struct bj_buf *out, const char *name, const char *text, siz
 
 static void put_bool(struct bj_buf *out, const char *name, bool value)
 {
-    bj_json_put_name(out, name);
+    put_name(out, name);
     bj_buf_puts(out, value ? "true" : "false");
 }
 
 static void put_number(struct bj_buf *out, const char *name, bool there, int64_t value)
 {
-    bj_json_put_name(out, name);
+    put_name(out, name);
     if (there)
         bj_buf_printf(out, "%" PRId64, value);
     else
@@ -46,9 +53,9 @@ static void put_ending(struct bj_buf *out, const struct bj_tool_result *result)
                ending != NULL ? ending->signal : 0);
     put_bool(out, "timed_out", ending != NULL && ending->timed_out);
     put_bool(out, "oom_killed", ending != NULL && ending->oom_killed);
-    bj_json_put_name(out, "duration_ms");
+    put_name(out, "duration_ms");
     bj_buf_printf(out, "%.3f", (double)result->duration_us / 1e3);
-    bj_json_put_name(out, "cpu_ms");
+    put_name(out, "cpu_ms");
     bj_buf_printf(out, "%.3f", ending != NULL ? (double)ending->cpu_us / 1e3 : 0.0);
     put_number(out, "peak_memory_bytes", ending != NULL, ending != NULL ? ending->peak_memory : 0);
 }
@@ -66,7 +73,7 @@ static void put_result(struct bj_buf *out, const struct bj_tool_result *result)
     put_number(out, "process", result->process != 0, result->process);
     put_text_or_null(out, "working_directory", result->directory);
     put_number(out, "record", result->answer->record != 0, result->answer->record);
-    bj_json_put_name(out, "verdict");
+    put_name(out, "verdict");
     if (result->answer->verdict != NULL)
         bj_verdict_put_json(result->answer->verdict, out);
     else
@@ -104,6 +111,7 @@ static bool is_result(const struct bj_error *err)
     case BJ_E_NOT_EXECUTABLE:
     case BJ_E_LIMIT:
     case BJ_E_TIMEOUT:
+    case BJ_E_CONFLICT:
     case BJ_E_FULL:
         return true;
     case BJ_E_SYSTEM:
@@ -111,6 +119,15 @@ static bool is_result(const struct bj_error *err)
     default:
         return false;
     }
+}
+
+/* One that is paused or over is for the client to know, whatever was to be done in it. */
+static bool is_running(struct bj_handling *call)
+{
+    struct bj_sandbox_view view;
+
+    return bj_sandbox_get(call->service, &call->caller, &view, NULL) == 0 &&
+           view.phase == BJ_SANDBOX_RUNNING;
 }
 
 void bj_handling_result_refuse(struct bj_handling *call, const struct bj_answer *answer)
@@ -122,7 +139,7 @@ void bj_handling_result_refuse(struct bj_handling *call, const struct bj_answer 
         .answer = answer,
     };
 
-    if (is_result(&answer->error))
+    if (is_result(&answer->error) && is_running(call))
         bj_handling_result(call, &result);
     else
         bj_handling_refuse(call, answer);

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "api/objects.h"
 #include "base/buf.h"
 #include "base/limits.h"
 #include "base/mem.h"
@@ -49,12 +50,6 @@ struct bj_sse *bj_sse_begin(struct bj_exchange *exchange, uv_loop_t *loop)
     return sse;
 }
 
-static int collect(const char *text, size_t length, void *context)
-{
-    bj_buf_append(context, text, length);
-    return 0;
-}
-
 bool bj_sse_send(struct bj_sse *sse, const char *event, int64_t id, json_t *data)
 {
     struct bj_buf text;
@@ -64,9 +59,7 @@ bool bj_sse_send(struct bj_sse *sse, const char *event, int64_t id, json_t *data
     if (id >= 0)
         bj_buf_printf(&text, "id: %" PRId64 "\n", id);
     bj_buf_printf(&text, "event: %s\ndata: ", event);
-    /* Compact, so it is one line. */
-    if (data == NULL || json_dump_callback(data, collect, &text, JSON_COMPACT) < 0)
-        text.failed = true;
+    bj_object_put(data, &text);
     bj_buf_puts(&text, "\n\n");
     json_decref(data);
     if (!text.failed)

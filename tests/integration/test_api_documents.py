@@ -1,0 +1,77 @@
+"""The service's documents are made of its table of routes, are valid, and say what it does."""
+
+import json
+import subprocess
+from pathlib import Path
+
+from program import BELLJAR, ROOT
+from python_packages import python_with
+
+CHECKS = ("not_a_server_error", "status_code_conformance", "content_type_conformance",
+          "response_schema_conformance", "response_headers_conformance", "unsupported_method")
+# What has no end by itself is asked for by other tests.
+WITHOUT_END = ("watch_directory", "attach_process")
+
+
+def serve(*words):
+    """belljar-serve, which lies beside the program or where an installed one looks for it."""
+    return subprocess.run([Path(BELLJAR).parent / "belljar-serve", *words], capture_output=True,
+                          text=True, timeout=30, check=False)
+
+
+def test_the_reference_is_current():
+    assert serve("print", "api.md").stdout == (ROOT / "docs/API.md").read_text(), \
+        "run: build/belljar-serve print api.md > docs/API.md"
+
+
+def test_what_cannot_be_printed():
+    done = serve("print", "banana")
+    assert (done.returncode, done.stdout) == (125, "")
+    assert "api.md" in done.stderr
+
+
+def test_the_service_answers_the_same_document(service):
+    answer = service.get("/openapi.json", key="")
+    assert answer.status == 200
+    assert answer.json == json.loads(serve("print", "openapi.json").stdout)
+
+
+def test_the_document_is_valid(tmp_path):
+    document = tmp_path / "openapi.json"
+    document.write_text(serve("print", "openapi.json").stdout)
+    subprocess.run([python_with("openapi-spec-validator"), "-m", "openapi_spec_validator",
+                    document], check=True, timeout=60)
+
+
+def explore(service, tmp_path, *words):
+    """Requests made of the document: schemathesis finds no answer that it does not have."""
+    python = Path(python_with("schemathesis"))
+    home = tmp_path / "home"
+    home.mkdir()
+    done = subprocess.run(
+        [python.parent / "st", "run", f"http://127.0.0.1:{service.port}/openapi.json",
+         "-H", f"X-API-Key: {service.key}", "--checks", ",".join(CHECKS), "--request-timeout",
+         "20", "--seed", "7", "--no-color", "--suppress-health-check", "all",
+         *[word for name in WITHOUT_END for word in ("--exclude-operation-id", name)], *words],
+        cwd=tmp_path, env={**service.environment(), "HOME": str(home)}, capture_output=True,
+        text=True, timeout=600, check=False)
+    assert done.returncode == 0, done.stdout[-20000:] + done.stderr[-2000:] + service.errors()
+    assert service.get("/health").status == 200
+    return done.stdout
+
+
+def test_no_answer_is_undocumented(service, tmp_path):
+    said = explore(service, tmp_path, "--phases", "coverage,fuzzing", "-n", "12")
+    assert "No issues found" in said
+
+
+def test_no_answer_for_what_there_is_is_undocumented(service, tmp_path):
+    """The same where the sandbox, process and shell session of the path are there."""
+    assert service.post("/v1/sandboxes/default/processes",
+                        {"command": "cat", "stdin": True}).status == 201
+    assert service.post("/v1/sandboxes/default/shells", {"name": "s"}).status == 201
+    (tmp_path / "schemathesis.toml").write_text(
+        '[parameters]\n"path.sandbox" = "default"\n"path.process" = "1"\n"path.shell" = "s"\n')
+    endings = ("kill_sandbox", "wait_for_process", "end_shell")
+    explore(service, tmp_path, "--phases", "coverage,fuzzing", "-n", "25",
+            *[word for name in endings for word in ("--exclude-operation-id", name)])
