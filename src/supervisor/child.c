@@ -76,7 +76,7 @@ static int make_vectors(const struct bj_child_start *start, char *role_word, cha
 }
 
 /* Descriptors first go above all fixed numbers, so that none is in another's way. */
-#define ABOVE 64
+#define ABOVE 32
 
 static int lift_child(int fd)
 {
