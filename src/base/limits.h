@@ -67,7 +67,7 @@
 #define BJ_ENTRIES_MAX        (32 << 20) /* bytes of those that the audit process may not have yet */
 #define BJ_ASKS_MAX           (16 << 20) /* bytes that wait to be sent to one process */
 #define BJ_STATE_STRINGS      128        /* pointers in a sandbox's state */
-#define BJ_SCREEN_ROWS_MAX    200         /* of a terminal whose screen is kept */
+#define BJ_SCREEN_ROWS_MAX    200        /* of a terminal whose screen is kept */
 #define BJ_SCREEN_COLUMNS_MAX 400
 #define BJ_SCREEN_HISTORY_MAX (256 << 10) /* bytes of lines that scrolled off it */
 #define BJ_SCREEN_PENDING     4096        /* bytes of one control sequence; more is left out */
