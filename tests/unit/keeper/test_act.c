@@ -51,7 +51,14 @@ static void until_it_ends(struct bj_sandbox_state *ret)
 
 static void clients_choose_what_they_may(void **state)
 {
-    const char *const good[] = {"resource_limits.memory_mb", "600", "environment", "A=b", NULL};
+    /* The last is for who may make cgroups: what is asked for and cannot be had is an error. */
+    const char *const good[] = {"environment",
+                                "A=b",
+                                "hostname",
+                                "other",
+                                geteuid() == 0 ? "resource_limits.memory_mb" : NULL,
+                                "600",
+                                NULL};
     const char *const more[] = {"resource_limits.memory_mb", "601", NULL};
     const char *const endless[] = {"resource_limits.memory_mb", "0", NULL};
     const char *const volume[] = {"volumes", "/etc:/host", NULL};
@@ -63,11 +70,11 @@ static void clients_choose_what_they_may(void **state)
     (void)state;
     assert_int_equal(create_with("two", good, NULL), 0);
     assert_int_equal(bj_sandbox_state_get(&heard.message, strings, 64, &body, NULL), 0);
-    assert_int_equal(body.memory_bytes, 600 << 20);
+    assert_int_equal(body.memory_bytes, (geteuid() == 0 ? 600 : 512) << 20);
     assert_string_equal(body.workspace, "/workspace");
-    assert_int_equal(start(&service, "two", 1, 0, "echo $A"), 0);
+    assert_int_equal(start(&service, "two", 1, 0, "echo $A; hostname"), 0);
     read_all(&service, "two", 1, 1, &output);
-    assert_string_equal(output.text, "b\n");
+    assert_string_equal(output.text, "b\nother\n");
     assert_int_equal(create_with("three", more, &failed), -BJ_E_INVALID);
     assert_int_equal(create_with("three", endless, &failed), -BJ_E_INVALID);
     assert_int_equal(create_with("three", volume, &failed), -BJ_E_INVALID);
@@ -214,6 +221,31 @@ static void the_program_for_files_comes_from_outside(void **state)
     assert_non_null(strstr(output.text, "belljar-launcher is started by"));
 }
 
+/* Neither a list of programs nor Landlock nor a file system without execution keeps it out. */
+static void it_runs_where_only_listed_programs_do(void **state)
+{
+    const char *const options[] = {"security.command_whitelist", "cat", NULL};
+    const char *const argv[] = {"whatever", NULL}, *const ls[] = {"ls", NULL};
+    struct bj_act what = {.kind = BJ_ACT_START,
+                          .sandbox = "two",
+                          .process = 1,
+                          .flags = BJ_START_FILES,
+                          .argv = argv,
+                          .env = none};
+
+    (void)state;
+    if (getenv("BELLJAR_LAUNCHER") == NULL)
+        skip();
+    assert_int_equal(create_with("two", options, NULL), 0);
+    assert_int_equal(do_act(&service, &what, &heard, NULL), 0);
+    read_all(&service, "two", 1, 2, &output);
+    assert_non_null(strstr(output.text, "belljar-launcher is started by"));
+    what.flags = 0;
+    what.argv = ls;
+    what.process = 2;
+    assert_true(do_act(&service, &what, &heard, NULL) < 0);
+}
+
 static void a_new_audit_process_gets_what_is_not_recorded(void **state)
 {
     struct bj_act what = {.kind = BJ_ACT_SIGNAL, .sandbox = "one", .signal = SIGTERM};
@@ -321,6 +353,7 @@ int main(void)
         TEST(time_ends_sandboxes),
         TEST(the_list_is_inits),
         TEST(the_program_for_files_comes_from_outside),
+        TEST(it_runs_where_only_listed_programs_do),
         TEST(a_new_audit_process_gets_what_is_not_recorded),
         TEST(nonsense_is_cut_off),
         TEST(the_front_cannot_act),
