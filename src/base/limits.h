@@ -56,6 +56,7 @@
 #define BJ_IDEMPOTENCY_MAX    255         /* bytes of an idempotency key */
 #define BJ_RESPONSE_MAX       (160 << 20) /* bytes of a response that is made in memory */
 #define BJ_PROCESS_READERS    64          /* READs that wait for one process */
+#define BJ_INIT_REQUESTS      1024        /* that wait for the init of one sandbox */
 #define BJ_PROCESS_ATTACHES   64          /* ATTACHes to one process */
 #define BJ_INPUT_QUEUE_MAX    (256 << 10) /* bytes that wait to be read by one process */
 #define BJ_QUESTION_RECORDS   1000        /* calls in one answer about records */

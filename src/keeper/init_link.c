@@ -67,6 +67,7 @@ static void take_reply(struct bj_init_link *init, const struct bj_frame *frame, 
     *at = found->next;
     if (init->last == found)
         init->last = before;
+    init->count--;
     watch_first(init);
     if (frame->head.value < 0) {
         take_error(frame, &failed);
@@ -144,6 +145,7 @@ void bj_init_link_close(struct bj_sandbox *sandbox)
         bj_free(request);
     }
     init->last = NULL;
+    init->count = 0;
     bj_deadline_clear(&sandbox->keeper->deadlines, &init->deadline);
 }
 
@@ -152,6 +154,12 @@ uint32_t bj_init_next_id(struct bj_sandbox *sandbox)
     if (++sandbox->init.last_id == 0) /* what init says unasked has 0 */
         ++sandbox->init.last_id;
     return sandbox->init.last_id;
+}
+
+static int busy(struct bj_error *err)
+{
+    return bj_fail(err, BJ_E_BUSY, "request",
+                   "the sandbox does not keep up with what it is asked; try again");
 }
 
 static int send_request(struct bj_init_link *init, const struct bj_buf *packet,
@@ -166,8 +174,7 @@ static int send_request(struct bj_init_link *init, const struct bj_buf *packet,
                        "the command and its environment are larger than %d bytes", BJ_FRAME_MAX);
     result = bj_link_send(&init->link, packet->data, packet->length, fds, err);
     if (result == -BJ_E_BUSY)
-        return bj_fail(err, BJ_E_BUSY, "request",
-                       "the sandbox does not keep up with what it is asked; try again");
+        return busy(err);
     if (result == -BJ_E_ENDED)
         return bj_fail(err, BJ_E_ENDED, "request", "the sandbox has ended");
     return result;
@@ -177,10 +184,14 @@ int bj_init_ask(struct bj_sandbox *sandbox, struct bj_buf *packet, const struct 
                 bj_init_fn fn, void *context, struct bj_error *err)
 {
     struct bj_init_link *init = &sandbox->init;
-    struct bj_init_request *request = bj_alloc(sizeof *request);
+    struct bj_init_request *request = NULL;
     int result;
 
-    if (request == NULL)
+    if (init->count < BJ_INIT_REQUESTS)
+        request = bj_alloc(sizeof *request);
+    if (init->count >= BJ_INIT_REQUESTS)
+        result = busy(err);
+    else if (request == NULL)
         result = bj_fail(err, BJ_E_NO_MEMORY, "request", "out of memory");
     else
         result = send_request(init, packet, fds, err);
@@ -200,6 +211,7 @@ int bj_init_ask(struct bj_sandbox *sandbox, struct bj_buf *packet, const struct 
     else
         init->first = request;
     init->last = request;
+    init->count++;
     watch_first(init);
     return 0;
 }

@@ -31,7 +31,7 @@ static int input_of(const struct bj_process *process)
 
 static void done(struct bj_process *process, struct bj_input *input, const struct bj_error *failed)
 {
-    process->input_bytes -= input->length;
+    process->input_bytes -= sizeof *input + input->length;
     bj_task_done(process->sandbox->keeper, &input->task, failed);
     bj_free(input);
 }
@@ -174,7 +174,7 @@ static void put_input(struct bj_process *process, struct bj_task *task, const st
     else
         process->inputs = input;
     process->last_input = input;
-    process->input_bytes += input->length;
+    process->input_bytes += sizeof *input + input->length;
     write_inputs(process);
 }
 

@@ -136,6 +136,7 @@ struct bj_init_link {
     struct bj_sandbox *sandbox;
     uint32_t last_id;
     struct bj_init_request *first, *last; /* unanswered, the oldest first */
+    uint32_t count;                       /* of them */
     struct bj_deadline deadline;          /* of the first */
     struct bj_error failure;              /* that init ended with, if it said */
 };

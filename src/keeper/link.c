@@ -69,8 +69,10 @@ static ssize_t take_packet(struct bj_link *link, char *packet, size_t size, stru
     return length;
 }
 
-/* One packet. False when there is none now, or the link has been closed. */
-static bool receive(struct bj_link *link)
+enum received { RECEIVED, NOTHING_NOW, CLOSED };
+
+/* One packet. */
+static enum received receive(struct bj_link *link)
 {
     static char packet[BJ_MESSAGE_MAX];
     const struct bj_link_calls *calls = link->calls;
@@ -84,11 +86,11 @@ static bool receive(struct bj_link *link)
     if (length < 0 && errno == ECONNRESET)
         length = take_packet(link, packet, sizeof packet, &fds);
     if (length < 0 && (errno == EAGAIN || bj_socket_shortage(errno)))
-        return false;
+        return NOTHING_NOW;
     if (length <= 0) {
         bj_link_close(link);
         calls->closed(context);
-        return false;
+        return CLOSED;
     }
     link->alive = &alive;
     calls->received(context, packet, (size_t)length, &fds);
@@ -96,10 +98,10 @@ static bool receive(struct bj_link *link)
     if (!alive) {
         if (outer != NULL)
             *outer = false;
-        return false;
+        return CLOSED;
     }
     link->alive = outer;
-    return true;
+    return RECEIVED;
 }
 
 static void ready(void *context, int events)
@@ -123,10 +125,15 @@ static void ready(void *context, int events)
             link->alive = NULL;
         }
     }
-    if (events & UV_WRITABLE && events == UV_WRITABLE)
+    if (events == UV_WRITABLE)
         return;
-    for (int i = 0; i < TURN_MAX; i++) {
-        if (!receive(link))
+    /* After an error nothing is watched: all that is left is taken in at once. */
+    for (int i = 0; events == 0 || i < TURN_MAX; i++) {
+        enum received received = receive(link);
+
+        if (received == NOTHING_NOW)
+            choose_events(link);
+        if (received != RECEIVED)
             return;
     }
 }
@@ -212,7 +219,7 @@ int bj_link_send(struct bj_link *link, const void *packet, size_t length, const 
 
 void bj_link_take_in(struct bj_link *link)
 {
-    while (link->fd >= 0 && receive(link))
+    while (link->fd >= 0 && receive(link) == RECEIVED)
         continue;
 }
 

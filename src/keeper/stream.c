@@ -109,6 +109,7 @@ static void ready(void *context, int events)
         for (int i = 0; i < TURN_MAX && read_some(stream); i++)
             continue;
     }
+    bj_stream_watch(stream); /* after an error nothing is watched */
     if (process->stage == BJ_PROCESS_DRAINING && bj_streams_closed(process))
         bj_process_drained(process);
     else if (process->output.next != before)

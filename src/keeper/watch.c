@@ -44,6 +44,8 @@ static void ready(uv_poll_t *poll, int status, int events)
 {
     struct bj_watch *watch = poll->data;
 
+    if (status < 0)
+        watch->events = 0; /* libuv has stopped watching */
     watch->fn(watch->context, status < 0 ? 0 : events);
 }
 

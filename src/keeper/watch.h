@@ -11,7 +11,8 @@
 
 struct bj_watch;
 
-/* UV_READABLE, UV_WRITABLE and UV_DISCONNECT, or 0 after an error of the descriptor's. */
+/* UV_READABLE, UV_WRITABLE and UV_DISCONNECT, or 0 after an error of the descriptor's, which is not
+ * watched then until bj_watch_for(). */
 typedef void (*bj_watch_fn)(void *context, int events);
 
 /* Watches for nothing yet. The descriptor stays the caller's and becomes non-blocking. */
