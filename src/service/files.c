@@ -4,6 +4,7 @@
  * taken member by member; what is not of the expected type counts as absent, and one without a path
  * is left out.
  */
+#include <fnmatch.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -77,7 +78,23 @@ static bool read_entry(const json_t *record, struct bj_file_info *ret)
 struct listing {
     bj_files_fn done;
     void *context;
+    char **ignore; /* patterns of names that are left out; owned */
 };
+
+static bool is_ignored(const struct listing *listing, const struct bj_file_info *file)
+{
+    for (char **pattern = listing->ignore; pattern != NULL && *pattern != NULL; pattern++) {
+        if (fnmatch(*pattern, file->name, 0) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void listing_free(struct listing *listing)
+{
+    bj_strv_free(listing->ignore);
+    bj_free(listing);
+}
 
 static void on_entries(void *context, const struct bj_helper_answer *helped)
 {
@@ -89,17 +106,18 @@ static void on_entries(void *context, const struct bj_helper_answer *helped)
     if (files == NULL)
         answer.base.result = no_memory(&answer.base.error);
     for (size_t i = 0; files != NULL && i < count; i++) {
-        if (read_entry(json_array_get(helped->records, i), &files[answer.count]))
+        if (read_entry(json_array_get(helped->records, i), &files[answer.count]) &&
+            !is_ignored(listing, &files[answer.count]))
             answer.count++;
     }
     answer.files = files;
     listing->done(listing->context, &answer);
     bj_free(files);
-    bj_free(listing);
+    listing_free(listing);
 }
 
 static int run_entries(struct bj_service *service, const struct bj_caller *caller,
-                       const struct bj_helper_request *request, bj_files_fn done, void *context,
+                       const struct bj_helper_request *request, const struct listing *form,
                        struct bj_error *err)
 {
     struct listing *listing = bj_alloc(sizeof *listing);
@@ -107,10 +125,13 @@ static int run_entries(struct bj_service *service, const struct bj_caller *calle
 
     if (listing == NULL)
         return no_memory(err);
-    *listing = (struct listing){done, context};
-    result = bj_helper_run(service, caller, request, on_entries, listing, err);
+    listing->done = form->done;
+    listing->context = form->context;
+    result = bj_strv_copy(form->ignore, &listing->ignore)
+                 ? bj_helper_run(service, caller, request, on_entries, listing, err)
+                 : no_memory(err);
     if (result < 0)
-        bj_free(listing);
+        listing_free(listing);
     return result;
 }
 
@@ -240,7 +261,7 @@ int bj_files_glob(struct bj_service *service, const struct bj_caller *caller,
                                                    .path = path,
                                                    .pattern = request->pattern,
                                                    .words = words.list},
-                       done, context, err);
+                       &(struct listing){done, context, NULL}, err);
 }
 
 /* ---- changes ---- */
@@ -334,7 +355,8 @@ static int change_and_stat(struct bj_service *service, const struct bj_caller *c
         result = bj_identity_copy(caller->who, &changing->who, err);
     if (result == 0) {
         bj_str_copy(changing->sandbox, sizeof changing->sandbox, sandbox->id);
-        result = run_entries(service, caller, request, on_changed, changing, err);
+        result = run_entries(service, caller, request,
+                             &(struct listing){on_changed, changing, NULL}, err);
     }
     if (result < 0)
         bj_free(changing);
@@ -360,7 +382,8 @@ int bj_files_change(struct bj_service *service, const struct bj_caller *caller,
     change_words(change, path, target, &words, &request);
     return change->verb == BJ_FILES_CHMOD
                ? change_and_stat(service, caller, &request, done, context, err)
-               : run_entries(service, caller, &request, done, context, err);
+               : run_entries(service, caller, &request, &(struct listing){done, context, NULL},
+                             err);
 }
 
 /* ---- edit ---- */
@@ -476,7 +499,7 @@ static void put_search(struct words *words, const struct bj_files_search_request
                        const char *path)
 {
     put(words, "search");
-    put(words, "--mode=content");
+    put(words, "--show=content");
     put_number(words, "--limit", request->limit != 0 ? request->limit : SEARCH_LIMIT);
     if (request->before != 0)
         put_number(words, "--before", request->before);

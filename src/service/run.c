@@ -64,6 +64,7 @@ static void on_end(struct reading *reading, const struct bj_ending *ending,
 {
     struct bj_run *run = (struct bj_run *)((char *)reading - offsetof(struct bj_run, reading));
     struct bj_run_answer answer = {
+        .base = {.record = run->record},
         .sandbox = run->sandbox,
         .process = run->process,
         .output = bj_buf_text(&run->streams[0]),
@@ -164,6 +165,7 @@ static void on_started(void *context, struct bj_answer *base,
     struct process *process =
         bj_launch_answer(run->service, run->sandbox, &answer, keepers, &sandbox);
 
+    run->record = base->record;
     if (process == NULL || answer.result < 0) {
         bj_run_fail(run, &answer);
         return;

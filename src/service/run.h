@@ -13,6 +13,7 @@ struct bj_run {
     int64_t dropped[2];
     struct bj_buf report; /* stream 3 */
     bool report_lost;
+    int64_t record;
     bool started, cancelled, truncated;
     void *input; /* owned */
     size_t input_length;

@@ -189,18 +189,18 @@ static int put_arguments(struct launch *launch, const struct bj_caller *caller,
     {
         json_array_append_new(names, json_string(name));
     }
-    shown = json_pack("{s:s*, s:s, s:o*, s:b, s:I}", "command", request->command, "directory",
-                      launch->directory, "environment", names, "terminal", request->terminal,
-                      "timeout_ms", (json_int_t)(launch->submission.act.timeout_us / 1000));
+    shown = json_pack("{s:s, s:o*, s:b, s:I}", "directory", launch->directory, "environment", names,
+                      "terminal", request->terminal, "timeout_ms",
+                      (json_int_t)(launch->submission.act.timeout_us / 1000));
     launch->arguments = shown != NULL ? json_dumps(shown, JSON_COMPACT) : NULL;
     json_decref(shown);
-    if (launch->arguments == NULL && request->command != NULL)
-        return bj_fail(err, BJ_E_INVALID, "process", "command and directory: expected UTF-8");
+    if (launch->arguments == NULL)
+        return bj_fail(err, BJ_E_INVALID, "process", "directory: expected UTF-8");
     if (caller->arguments != NULL)
         launch->submission.request.arguments = caller->arguments;
     else
         launch->submission.request.arguments = launch->arguments;
-    return launch->arguments != NULL ? 0 : no_memory(err);
+    return 0;
 }
 
 static int fill(struct bj_service *service, const struct bj_caller *caller,

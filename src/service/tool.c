@@ -346,7 +346,7 @@ static int count_matches(struct tool_call *call, const char *mode, struct bj_err
     if (result < 0)
         return result;
     words[count++] = "search";
-    words[count++] = bj_streq(mode, "count") ? "--mode=count" : "--mode=files";
+    words[count++] = bj_streq(mode, "count") ? "--show=count" : "--show=files";
     if (is_set(call, "-i"))
         words[count++] = "--ignore-case";
     if (is_set(call, "multiline"))
