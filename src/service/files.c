@@ -209,18 +209,14 @@ int bj_files_list(struct bj_service *service, const struct bj_caller *caller,
     put(&words, "list");
     put_number(&words, "--depth", request->depth != 0 ? request->depth : 1);
     put_number(&words, "--limit", request->limit != 0 ? request->limit : LIST_LIMIT);
-    for (const char *const *name = request->ignore; name != NULL && *name != NULL; name++)
-        put_text(&words, "--exclude", *name);
     put(&words, "--");
     put(&words, path);
-    result = words_end(&words, result, err);
-    if (result == 0)
-        result = run_entries(service, caller,
+    return result < 0
+               ? result
+               : run_entries(service, caller,
                              &(struct bj_helper_request){
                                  .operation = BJ_OPERATION_LIST, .path = path, .words = words.list},
-                             done, context, err);
-    words_release(&words);
-    return result;
+                             &(struct listing){done, context, (char **)request->ignore}, err);
 }
 
 int bj_files_stat(struct bj_service *service, const struct bj_caller *caller, const char *path,
@@ -235,7 +231,7 @@ int bj_files_stat(struct bj_service *service, const struct bj_caller *caller, co
                : run_entries(service, caller,
                              &(struct bj_helper_request){
                                  .operation = BJ_OPERATION_STAT, .path = whole, .words = words},
-                             done, context, err);
+                             &(struct listing){done, context, NULL}, err);
 }
 
 int bj_files_glob(struct bj_service *service, const struct bj_caller *caller,

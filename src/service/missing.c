@@ -64,51 +64,6 @@ MISSING int bj_files_tar(struct bj_service *service, const struct bj_caller *cal
     return missing(err);
 }
 
-MISSING int bj_shell_create(struct bj_service *service, const struct bj_caller *caller,
-                            const struct bj_shell_request *request, bj_shell_fn done, void *context,
-                            struct bj_error *err)
-{
-    (void)service;
-    (void)caller;
-    (void)request;
-    (void)done;
-    (void)context;
-    return missing(err);
-}
-
-MISSING int bj_shell_find(struct bj_service *service, const struct bj_caller *caller,
-                          const char *name, struct bj_shell_view *ret, struct bj_error *err)
-{
-    (void)service;
-    (void)caller;
-    (void)name;
-    (void)ret;
-    return missing(err);
-}
-
-MISSING int bj_shell_list(struct bj_service *service, const struct bj_caller *caller,
-                          void (*each)(void *context, const struct bj_shell_view *shell),
-                          void *context, struct bj_error *err)
-{
-    (void)service;
-    (void)caller;
-    (void)each;
-    (void)context;
-    return missing(err);
-}
-
-MISSING int bj_shell_remove(struct bj_service *service, const struct bj_caller *caller,
-                            const char *name, bj_answer_fn done, void *context,
-                            struct bj_error *err)
-{
-    (void)service;
-    (void)caller;
-    (void)name;
-    (void)done;
-    (void)context;
-    return missing(err);
-}
-
 MISSING void bj_watch_close(struct bj_watch *watch)
 {
     (void)watch;

@@ -274,6 +274,7 @@ static void sandbox_free(struct bj_service *service, struct sandbox *sandbox)
     bj_rules_leave(service, sandbox->rules);
     bj_strv_free(sandbox->degraded);
     json_decref(sandbox->label);
+    json_decref(sandbox->label_sent);
     bj_free(sandbox->preset_name);
     bj_free(sandbox->workspace);
     bj_free(sandbox->home);

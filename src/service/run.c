@@ -30,16 +30,27 @@ void bj_run_free(struct bj_run *run)
     bj_free(run);
 }
 
+/* Tells whoever asked, then the session, which may go on with the next. */
+static void finish(struct bj_run *run, struct bj_run_answer *answer, const struct bj_ending *ending)
+{
+    void (*after)(void *session) = run->after;
+    void *session = run->session;
+
+    if (run->ended != NULL)
+        run->ended(run, ending, &answer->directory);
+    if (!run->cancelled)
+        run->done(run->context, answer);
+    bj_run_free(run);
+    if (after != NULL)
+        after(session);
+}
+
 void bj_run_fail(struct bj_run *run, const struct bj_answer *base)
 {
     struct bj_run_answer answer = {
         .base = *base, .sandbox = run->sandbox, .output = "", .error = ""};
 
-    if (run->ended != NULL)
-        run->ended(run, NULL, &answer.directory);
-    if (!run->cancelled)
-        run->done(run->context, &answer);
-    bj_run_free(run);
+    finish(run, &answer, NULL);
 }
 
 static void fail(struct bj_run *run, const struct bj_error *err)
@@ -82,11 +93,7 @@ static void on_end(struct reading *reading, const struct bj_ending *ending,
     }
     answer.ending = *ending;
     forget(run);
-    if (run->ended != NULL)
-        run->ended(run, ending, &answer.directory);
-    if (!run->cancelled)
-        run->done(run->context, &answer);
-    bj_run_free(run);
+    finish(run, &answer, ending);
 }
 
 static bool on_chunk(struct reading *reading, int stream, int64_t offset, const void *data,

@@ -21,6 +21,7 @@ struct bj_run {
     void *context;
     /* Of a shell session: it hears of the end first, and may say where it is now. */
     void (*ended)(struct bj_run *run, const struct bj_ending *ending, const char **ret_directory);
+    void (*after)(void *session); /* when it has been answered */
     void *session;
     struct identity_copy who;
 };

@@ -17,6 +17,7 @@
 #include "base/str.h"
 #include "service/client_options.h"
 #include "service/service_internal.h"
+#include "service/shell_internal.h"
 #include "service/variables.h"
 
 #define STATE_STRINGS 256 /* of a sandbox's state: its degraded layers */
@@ -564,10 +565,9 @@ int bj_sandbox_default(struct bj_service *service, const struct bj_identity *who
 struct change {
     struct bj_service *service;
     char id[BJ_SANDBOX_ID_MAX];
-    bool ends;
+    bool ends, updates;
     bj_sandbox_fn done;
     void *context;
-    struct bj_sandbox_view last; /* of one that ends: what does not go with it */
 };
 
 /* The answer has the state; what the keeper says unasked may come before it or after. */
@@ -586,6 +586,10 @@ static void on_changed(void *context, struct bj_answer *base,
         bj_sandbox_state_get(keepers->message, strings, STATE_STRINGS, &state, NULL) == 0 &&
         bj_streq(state.id, change->id) && sandbox != NULL)
         sandbox = bj_registry_learn(change->service, &state);
+    if (change->updates && sandbox != NULL && --sandbox->labels_waiting == 0) {
+        json_decref(sandbox->label_sent);
+        sandbox->label_sent = NULL;
+    }
     if (base->result == 0 && change->ends && sandbox != NULL) {
         bj_registry_end(change->service, sandbox, "killed");
         sandbox = NULL;
@@ -608,7 +612,8 @@ static int send_change(struct bj_service *service, const struct submission *subm
     *change = (struct change){.service = service,
                               .done = done,
                               .context = context,
-                              .ends = submission->operation == BJ_OPERATION_KILL};
+                              .ends = submission->operation == BJ_OPERATION_KILL,
+                              .updates = submission->operation == BJ_OPERATION_UPDATE};
     bj_str_copy(change->id, sizeof change->id, submission->sandbox->id);
     result = bj_submit(service, submission, on_changed, change, NULL, err);
     if (result < 0)
@@ -616,9 +621,16 @@ static int send_change(struct bj_service *service, const struct submission *subm
     return result;
 }
 
+/* Labels are changed one behind the other, also before the keeper has answered: each begins with
+ * what was sent last. */
+static json_t *latest_label(const struct sandbox *sandbox)
+{
+    return json_copy(sandbox->label_sent != NULL ? sandbox->label_sent : sandbox->label);
+}
+
 static json_t *changed_label(const struct sandbox *sandbox, const struct bj_sandbox_change *change)
 {
-    json_t *label = json_copy(sandbox->label);
+    json_t *label = latest_label(sandbox);
     bool right = label != NULL;
 
     if (right && change->timeout_us != BJ_KEEP_TIME)
@@ -633,13 +645,43 @@ static json_t *changed_label(const struct sandbox *sandbox, const struct bj_sand
     return NULL;
 }
 
+/* Takes the label over. */
+static int send_label(struct bj_service *service, const struct bj_caller *caller,
+                      struct sandbox *sandbox, json_t *label,
+                      const struct bj_sandbox_change *change, bj_sandbox_fn done, void *context,
+                      struct bj_error *err)
+{
+    struct bj_buf text;
+    int result = bj_label_write(label, &text, err);
+
+    if (result == 0) {
+        result = send_change(service,
+                             &(struct submission){.operation = BJ_OPERATION_UPDATE,
+                                                  .who = caller->who,
+                                                  .sandbox = sandbox,
+                                                  .act = {.kind = BJ_ACT_UPDATE,
+                                                          .sandbox = sandbox->id,
+                                                          .timeout_us = change->timeout_us,
+                                                          .idle_us = change->idle_us,
+                                                          .label = bj_buf_text(&text)}},
+                             done, context, err);
+        bj_buf_release(&text);
+    }
+    if (result < 0) {
+        json_decref(label);
+        return result;
+    }
+    json_decref(sandbox->label_sent);
+    sandbox->label_sent = label;
+    sandbox->labels_waiting++;
+    return 0;
+}
+
 int bj_sandbox_update(struct bj_service *service, const struct bj_caller *caller,
                       const struct bj_sandbox_change *change, bj_sandbox_fn done, void *context,
                       struct bj_error *err)
 {
     struct sandbox *sandbox;
-    struct bj_buf text;
-    json_t *label;
     int result = bj_registry_resolve(service, caller, false, &sandbox, err);
 
     if (result == 0)
@@ -652,23 +694,37 @@ int bj_sandbox_update(struct bj_service *service, const struct bj_caller *caller
         result = check_time(service, "idle timeout", change->idle_us, err);
     if (result < 0)
         return result;
-    label = changed_label(sandbox, change);
-    result = bj_label_write(label, &text, err);
-    json_decref(label);
+    return send_label(service, caller, sandbox, changed_label(sandbox, change), change, done,
+                      context, err);
+}
+
+int bj_sandbox_name_shell(struct bj_service *service, const struct bj_caller *caller,
+                          const char *name, const char *directory, bj_sandbox_fn done,
+                          void *context, struct bj_error *err)
+{
+    static const struct bj_sandbox_change nothing = {.timeout_us = BJ_KEEP_TIME,
+                                                     .idle_us = BJ_KEEP_TIME};
+    struct sandbox *sandbox;
+    json_t *label, *shells;
+    bool right;
+    int result = bj_registry_resolve(service, caller, false, &sandbox, err);
+
     if (result < 0)
         return result;
-    result = send_change(service,
-                         &(struct submission){.operation = BJ_OPERATION_UPDATE,
-                                              .who = caller->who,
-                                              .sandbox = sandbox,
-                                              .act = {.kind = BJ_ACT_UPDATE,
-                                                      .sandbox = sandbox->id,
-                                                      .timeout_us = change->timeout_us,
-                                                      .idle_us = change->idle_us,
-                                                      .label = bj_buf_text(&text)}},
-                         done, context, err);
-    bj_buf_release(&text);
-    return result;
+    label = latest_label(sandbox);
+    shells = json_copy(json_object_get(label, "shells"));
+    if (shells == NULL)
+        shells = json_object();
+    right = label != NULL && shells != NULL;
+    if (right && directory != NULL)
+        right = json_object_set_new(shells, name, json_string(directory)) == 0;
+    else if (right)
+        json_object_del(shells, name);
+    if (!right || !set(label, "shells", shells)) {
+        json_decref(label);
+        return no_memory(err);
+    }
+    return send_label(service, caller, sandbox, label, &nothing, done, context, err);
 }
 
 static int act(struct bj_service *service, const struct bj_caller *caller,

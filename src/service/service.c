@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "service/service_internal.h"
+#include "service/shell_internal.h"
 
 /* ---- later ---- */
 
@@ -65,6 +66,8 @@ static void on_ready(void *context)
     struct bj_service *service = context;
 
     service->ready = true;
+    for (struct sandbox *sandbox = service->oldest; sandbox != NULL; sandbox = sandbox->newer)
+        bj_shells_recall(service, sandbox);
     BJ_LOG(service->options.log, SERVER, INFO, "the keeper has %u sandboxes",
            service->sandbox_count);
 }

@@ -76,7 +76,9 @@ struct sandbox {
     struct owner *owner;
     struct sandbox *next_default; /* of its owner's */
     json_t *label;                /* src/service/label.c */
-    struct rules *rules;          /* NULL = none */
+    json_t *label_sent;           /* the last one that the keeper has not answered yet; NULL */
+    uint32_t labels_waiting;
+    struct rules *rules; /* NULL = none */
     enum bj_sandbox_phase phase;
     int64_t created_us, ends_us, idle_ends_us; /* by this process's monotonic clock; -1 = never */
     int64_t memory_bytes, disk_bytes, max_processes;

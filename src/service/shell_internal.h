@@ -10,4 +10,12 @@ int bj_shell_run(struct bj_service *service, const struct bj_caller *caller,
 /* With the sandbox; commands that wait for their turn are answered. */
 void bj_shells_release(struct bj_service *service, struct sandbox *sandbox);
 
+/* What a sandbox's label says of sessions, when the keeper has told all there is. */
+void bj_shells_recall(struct bj_service *service, struct sandbox *sandbox);
+
+/* Puts a session's name into the label, or with `directory` NULL takes it out (sandbox.c). */
+int bj_sandbox_name_shell(struct bj_service *service, const struct bj_caller *caller,
+                          const char *name, const char *directory, bj_sandbox_fn done,
+                          void *context, struct bj_error *err);
+
 #endif
