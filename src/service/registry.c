@@ -389,11 +389,11 @@ static bool take_state(struct sandbox *sandbox, const struct bj_sandbox_state *s
 }
 
 static void tell_of_change(struct bj_service *service, const struct sandbox *sandbox, bool added,
-                           enum bj_sandbox_phase before)
+                           bool changed, enum bj_sandbox_phase before)
 {
     enum bj_event_kind kind = BJ_EVENT_SANDBOX_UPDATED;
 
-    if (!service->ready)
+    if (!service->ready || (!added && !changed && before == sandbox->phase))
         return;
     if (added)
         kind = BJ_EVENT_SANDBOX_CREATED;
@@ -407,10 +407,12 @@ static void tell_of_change(struct bj_service *service, const struct sandbox *san
 struct sandbox *bj_registry_learn(struct bj_service *service, const struct bj_sandbox_state *state)
 {
     struct sandbox *sandbox = bj_registry_find(service, state->id);
-    bool added = sandbox == NULL, right = true;
+    bool added = sandbox == NULL, right = true, changed = false;
+    json_t *label = added ? NULL : json_incref(sandbox->label);
     enum bj_sandbox_phase before = added ? state->phase : sandbox->phase;
 
     if (state->phase == BJ_SANDBOX_ENDED) {
+        json_decref(label);
         if (sandbox != NULL)
             bj_registry_end(service, sandbox, state->reason);
         return NULL;
@@ -427,7 +429,9 @@ struct sandbox *bj_registry_learn(struct bj_service *service, const struct bj_sa
     count_sandbox(service, sandbox, 1);
     if (!right) /* what is not known cannot be judged: it stays, for whoever ends it */
         sandbox->preset = NULL;
-    tell_of_change(service, sandbox, added, before);
+    changed = !added && !json_equal(label, sandbox->label);
+    json_decref(label);
+    tell_of_change(service, sandbox, added, changed, before);
     return sandbox;
 }
 
