@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 #include <uv.h>
 
@@ -49,12 +50,21 @@ struct front {
 
 /* ---- ready ---- */
 
+/* On the machine's own socket TLS would protect nothing. */
+static bool is_unix(int fd)
+{
+    int domain = 0;
+    socklen_t length = sizeof domain;
+
+    return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &length) == 0 && domain == AF_UNIX;
+}
+
 static void listen_on_all(struct front *front)
 {
     for (int fd = BJ_ROLE_LISTEN; fd < BJ_ROLE_LISTEN + front->listeners; fd++) {
         struct bj_error error;
 
-        if (bj_server_listen(front->server, fd, front->tls, &error) < 0)
+        if (bj_server_listen(front->server, fd, is_unix(fd) ? NULL : front->tls, &error) < 0)
             BJ_LOG(front->log, SERVER, ERROR, "%s", error.message);
     }
     bj_alive_start(&front->alive, &front->loop, BJ_ROLE_CONTROL);

@@ -61,6 +61,7 @@ class Service:
         self.variables = variables or {}
         self.process = None
         self.port = None
+        self.scheme = "http"
         self.welcome = ""
 
     def command(self):
