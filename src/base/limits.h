@@ -91,6 +91,10 @@
 #define BJ_HTTP_LISTENERS_MAX   32          /* addresses that a server listens on */
 #define BJ_HTTP_ACCEPT_MAX      16          /* connections taken from one of them at one turn */
 
+/* The command line as a client of the service. */
+#define BJ_CLIENT_LISTED_MAX 256        /* values of one option */
+#define BJ_CLIENT_ANSWER_MAX (64 << 20) /* bytes of one answer, or of one event */
+
 /* What belljar-files does with files, inside the sandbox (files/files.h). */
 #define BJ_FILES_PATH_MAX    (64 << 10) /* bytes of a path that is told */
 #define BJ_FILES_RECORD_MAX  (4 << 20)  /* bytes of one record */

@@ -1,0 +1,143 @@
+/* ls, cat. */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/base64.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "client/client.h"
+
+/* ---- ls ---- */
+
+/* "drwxr-xr-x", from the type's name and octal permissions. */
+static void permissions_text(const json_t *file, char ret[11])
+{
+    const char *type = bj_client_text(file, "type"), *mode = bj_client_text(file, "mode");
+    unsigned bits = 0;
+
+    for (; *mode >= '0' && *mode <= '7'; mode++)
+        bits = bits * 8 + (unsigned)(*mode - '0');
+    ret[0] = bj_streq(type, "file") ? '-' : *type != '\0' ? *type : '?';
+    for (int i = 0; i < 9; i++)
+        ret[i + 1] = bits & (0400u >> i) ? "rwx"[i % 3] : '-';
+    if (bits & 01000)
+        ret[9] = ret[9] == 'x' ? 't' : 'T';
+    ret[10] = '\0';
+}
+
+static void print_file(const struct bj_client *client, const json_t *file, size_t skip)
+{
+    const char *path = bj_client_text(file, "path");
+    char permissions[11];
+
+    if (client->options.long_list) {
+        permissions_text(file, permissions);
+        printf("%s  ", permissions);
+        bj_client_print_cell(bj_client_text(file, "user"), 10);
+        bj_client_print_cell(bj_client_text(file, "group"), 10);
+        printf("%12.0f  ", bj_client_number(file, "size"));
+        bj_client_print_cell(bj_client_text(file, "modified"), 26);
+    }
+    bj_client_print_cell(strlen(path) > skip ? path + skip : path, 0);
+    if (client->options.long_list && json_is_string(json_object_get(file, "link"))) {
+        fputs(" -> ", stdout);
+        bj_client_print_cell(bj_client_text(file, "link"), 0);
+    }
+    putchar('\n');
+}
+
+/* Names are shown from the directory on. All entries have its path in front, and one is right in
+ * it. */
+static size_t common_length(const json_t *files)
+{
+    size_t shortest = SIZE_MAX, at;
+    const json_t *file;
+
+    json_array_foreach(files, at, file)
+    {
+        size_t length = strlen(bj_client_text(file, "path")) - strlen(bj_client_text(file, "name"));
+
+        if (length < shortest)
+            shortest = length;
+    }
+    return shortest;
+}
+
+int bj_client_ls(struct bj_client *client, int *ret_status, struct bj_error *err)
+{
+    const char *where = client->argument_count > 1 ? client->arguments[1] : NULL;
+    char depth[32] = "";
+    BJ_CLEANUP_FREE char *path = NULL;
+    json_t *answer = NULL, *file;
+    size_t at, skip;
+    int result;
+
+    (void)ret_status;
+    if (client->options.depth.given)
+        snprintf(depth, sizeof depth, "&depth=%.0f", client->options.depth.value);
+    path = bj_client_path("/v1/sandboxes/", client->arguments[0], "/files?limit=100000", "", depth,
+                          "", where != NULL ? "&path=" : "", where != NULL ? where : "", NULL);
+    result = bj_client_json(client, "GET", path, NULL, &answer, err);
+    if (result == 0 && client->options.json)
+        bj_client_print_json(json_object_get(answer, "files"));
+    skip = common_length(json_object_get(answer, "files"));
+    json_array_foreach(json_object_get(answer, "files"), at, file)
+    {
+        if (client->options.json)
+            break;
+        if (client->options.all || bj_client_text(file, "name")[0] != '.')
+            print_file(client, file, skip);
+    }
+    if (json_is_true(json_object_get(answer, "truncated")))
+        fprintf(stderr, "belljar ls: there are more than are shown\n");
+    json_decref(answer);
+    return result;
+}
+
+/* ---- cat ---- */
+
+static size_t to_stdout(void *context, const char *data, size_t length)
+{
+    (void)context;
+    return bj_client_write(STDOUT_FILENO, data, length) == 0 ? length : 0;
+}
+
+/* As JSON a file is {"path", "text"}, or "base64" where it is no text. */
+static json_t *file_object(const char *path, const struct bj_buf *content)
+{
+    json_t *text = json_stringn(bj_buf_text(content), content->length), *object;
+    struct bj_buf encoded;
+
+    if (text != NULL)
+        return json_pack("{s:s, s:o}", "path", path, "text", text);
+    bj_buf_init(&encoded, 2 * BJ_CLIENT_ANSWER_MAX);
+    bj_base64_put(&encoded, bj_buf_text(content), content->length);
+    object = json_pack("{s:s, s:s#}", "path", path, "base64", bj_buf_text(&encoded),
+                       (int)encoded.length);
+    bj_buf_release(&encoded);
+    return object;
+}
+
+int bj_client_cat(struct bj_client *client, int *ret_status, struct bj_error *err)
+{
+    json_t *files = client->options.json ? json_array() : NULL;
+    int result = 0;
+
+    (void)ret_status;
+    for (int i = 1; i < client->argument_count && result == 0; i++) {
+        struct bj_client_call call = {.take = files == NULL ? to_stdout : NULL};
+        BJ_CLEANUP_FREE char *path =
+            bj_client_path("/v1/sandboxes/", client->arguments[0],
+                           "/files/content?path=", client->arguments[i], NULL);
+
+        result = bj_client_ask(client, path, &call, err);
+        if (result == 0 && files != NULL)
+            json_array_append_new(files, file_object(client->arguments[i], &call.answer));
+        bj_client_release(&call);
+    }
+    if (files != NULL && result == 0)
+        bj_client_print_json(files);
+    json_decref(files);
+    return result;
+}

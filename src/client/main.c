@@ -1,0 +1,74 @@
+/* The program: reads the command line, finds the service, does the command. */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/escape.h"
+#include "base/str.h"
+#include "client/client.h"
+
+static const struct {
+    const char *name;
+    int (*function)(struct bj_client *client, int *ret_status, struct bj_error *err);
+} commands[] = {
+#define BJ_CLIENT_COMMAND(name, function, usage, least, most, route, help)                         \
+    {name, bj_client_##function},
+#include "client/commands.def"
+#undef BJ_CLIENT_COMMAND
+};
+
+static int run(struct bj_client *client, int *ret_status, struct bj_error *err)
+{
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+        if (bj_streq(commands[i].name, client->name))
+            return commands[i].function(client, ret_status, err);
+    }
+    return bj_fail(err, BJ_E_INTERNAL, "command", "%s is in no table", client->name);
+}
+
+static void print_error(const struct bj_client *client, const struct bj_error *err)
+{
+    struct bj_buf text;
+
+    fflush(stdout);
+    if (client->options.json) {
+        json_t *error = json_pack("{s:{s:s, s:s}}", "error", "code", bj_code_name(err->code),
+                                  "message", err->message);
+
+        if (error != NULL)
+            bj_client_print_json(error);
+        json_decref(error);
+    }
+    bj_buf_init(&text, 8 << 10);
+    bj_put_escaped(&text, err->message, strlen(err->message));
+    fprintf(stderr, "belljar %s: %s\n", client->name != NULL ? client->name : "",
+            bj_buf_text(&text));
+    bj_buf_release(&text);
+}
+
+int bj_client_main(int argc, char **argv)
+{
+    struct bj_client client = {0};
+    struct bj_error err = {0};
+    bool help = false;
+    int status = 0, result;
+
+    if (argc < 1)
+        return bj_code_exit_status(BJ_E_INVALID);
+    signal(SIGPIPE, SIG_IGN);
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != 0)
+        return bj_code_exit_status(BJ_E_NO_MEMORY);
+    result = bj_client_parse(&client, argc, argv, &help, &err);
+    if (result == 0 && !help)
+        result = bj_client_find_place(&client, &err);
+    if (result == 0 && !help)
+        result = run(&client, &status, &err);
+    if (result < 0) {
+        print_error(&client, &err);
+        status = bj_code_exit_status(result);
+    }
+    if (fflush(stdout) != 0 && status == 0)
+        status = bj_code_exit_status(BJ_E_SYSTEM);
+    curl_global_cleanup();
+    return status;
+}

@@ -1,0 +1,103 @@
+/* What goes to the user. */
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/escape.h"
+#include "client/client.h"
+
+void bj_client_print_json(const json_t *value)
+{
+    /* All that is not ASCII is escaped where it could act on a terminal; jansson does so with all.
+     */
+    json_dumpf(value, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
+    putchar('\n');
+}
+
+void bj_client_print_cell(const char *text, int width)
+{
+    struct bj_buf out;
+    int left = width;
+
+    bj_buf_init(&out, 1 << 20);
+    bj_put_escaped(&out, text, strlen(text));
+    fputs(bj_buf_text(&out), stdout);
+    for (const char *at = bj_buf_text(&out); *at != '\0'; at++)
+        left -= ((unsigned char)*at & 0xc0) != 0x80;
+    bj_buf_release(&out);
+    if (width > 0)
+        printf("%*s", left > 1 ? left : 1, "");
+}
+
+void bj_client_free_text(char *text)
+{
+    json_malloc_t allocate;
+    json_free_t release;
+
+    json_get_alloc_funcs(&allocate, &release);
+    if (text != NULL)
+        release(text);
+}
+
+const char *bj_client_text(const json_t *object, const char *name)
+{
+    const char *text = json_string_value(json_object_get(object, name));
+
+    return text != NULL ? text : "";
+}
+
+double bj_client_number(const json_t *object, const char *name)
+{
+    return json_number_value(json_object_get(object, name));
+}
+
+void bj_client_print_age(double seconds, int width)
+{
+    static const struct {
+        double from, unit;
+        const char *name;
+    } units[] = {
+        {172800, 86400, "days"}, {7200, 3600, "hours"}, {120, 60, "minutes"}, {0, 1, "seconds"}};
+    char text[40] = "";
+
+    for (size_t i = 0; i < sizeof units / sizeof *units && text[0] == '\0'; i++) {
+        if (seconds >= units[i].from)
+            snprintf(text, sizeof text, "%.0f %s", seconds / units[i].unit, units[i].name);
+    }
+    bj_client_print_cell(text, width);
+}
+
+void bj_client_size_text(double bytes, char ret[24])
+{
+    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB"};
+    size_t unit = 0;
+
+    while (bytes >= 1024 && unit + 1 < sizeof units / sizeof *units) {
+        bytes /= 1024;
+        unit++;
+    }
+    snprintf(ret, 24, unit == 0 || bytes >= 100 ? "%.0f %s" : "%.1f %s", bytes, units[unit]);
+}
+
+int bj_client_write(int fd, const void *data, size_t length)
+{
+    const char *at = data;
+
+    while (length > 0) {
+        ssize_t n = write(fd, at, length);
+        struct pollfd writable = {.fd = fd, .events = POLLOUT};
+
+        if (n > 0) {
+            at += n;
+            length -= (size_t)n;
+        } else if (n < 0 && errno == EAGAIN) {
+            (void)poll(&writable, 1, -1);
+        } else if (n < 0 && errno != EINTR) {
+            return -1;
+        }
+    }
+    return 0;
+}
