@@ -34,8 +34,16 @@ void bj_launch_set_wipe(char *start, size_t length)
     caller_memory = (struct bj_init_wipe){start, length};
 }
 
+/* What is frozen does not end, under version 1 of cgroups. */
+static void thaw(const struct bj_launch *launch)
+{
+    for (uint32_t i = 0; i < launch->cgroups_made; i++)
+        bj_cgroup_freeze(launch->cgroups[i].path, false);
+}
+
 void bj_launch_remove_cgroups(struct bj_launch *launch)
 {
+    thaw(launch);
     for (uint32_t i = 0; i < launch->cgroups_made; i++)
         bj_cgroup_remove(launch->cgroups[i].path);
 }
@@ -91,7 +99,7 @@ static int make_cgroup(struct bj_launch *launch, const struct bj_op *op, struct 
     struct bj_launch_cgroup *made = &launch->cgroups[launch->cgroups_made];
     int fd;
 
-    if (launch->cgroups_made == BJ_CONTROLLER_COUNT ||
+    if (launch->cgroups_made == BJ_LAUNCH_CGROUPS ||
         !bj_str_copy(made->path, sizeof made->path, path))
         return bj_fail(err, BJ_E_LIMIT, "cgroup", "%s is one cgroup too many, or too long a path",
                        path);
@@ -318,6 +326,7 @@ void bj_launch_end_begin(struct bj_launch *launch)
         launch->kill_at += (int64_t)FINISH_MS * 1000;
     else if (launch->init_pid > 0)
         kill(launch->init_pid, SIGKILL);
+    thaw(launch);
 }
 
 bool bj_launch_end_try(struct bj_launch *launch, struct bj_usage *usage)

@@ -20,6 +20,8 @@
 #include "model/result.h"
 #include "plan/plan.h"
 
+#define BJ_LAUNCH_CGROUPS (BJ_CONTROLLER_COUNT + 1) /* the controllers' and the freezer's */
+
 /* A cgroup that was made for a sandbox, and the layer that it serves. */
 struct bj_launch_cgroup {
     enum bj_layer layer;
@@ -37,7 +39,7 @@ struct bj_launch {
     bool plain_trees;                  /* a read-only volume is shared with the host after all */
     uint32_t helper_count;
     uint32_t id_base; /* first host id of this sandbox, if it has its own */
-    struct bj_launch_cgroup cgroups[BJ_CONTROLLER_COUNT];
+    struct bj_launch_cgroup cgroups[BJ_LAUNCH_CGROUPS];
     uint32_t cgroups_made;       /* of them */
     int64_t kill_at, give_up_at; /* while it ends */
 };

@@ -73,6 +73,14 @@ static void (*const rows[BJ_ACT_COUNT])(struct bj_sandbox *, struct bj_task *,
     [BJ_ACT_DESTROY] = destroy,
 };
 
+/* What needs nothing of the sandbox's processes. */
+static const bool while_paused[BJ_ACT_COUNT] = {
+    [BJ_ACT_UPDATE] = true,
+    [BJ_ACT_PAUSE] = true,
+    [BJ_ACT_RESUME] = true,
+    [BJ_ACT_DESTROY] = true,
+};
+
 void bj_act_do(struct bj_keeper *keeper, const struct bj_message *message)
 {
     struct bj_sandbox *sandbox;
@@ -95,5 +103,9 @@ void bj_act_do(struct bj_keeper *keeper, const struct bj_message *message)
         return;
     }
     bj_sandbox_use(sandbox);
+    if (!while_paused[act.kind] && bj_pause_check(sandbox, &failed) < 0) {
+        bj_task_done(keeper, &task, &failed);
+        return;
+    }
     rows[act.kind](sandbox, &task, &act);
 }

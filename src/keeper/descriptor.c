@@ -341,6 +341,6 @@ void bj_list_ask(struct bj_keeper *keeper, uint64_t id, const char *name)
     struct bj_error failed = {0};
 
     if (bj_sandbox_find(keeper, name, &sandbox, &failed) < 0 ||
-        ask_to_list(sandbox, id, &failed) < 0)
+        bj_pause_check(sandbox, &failed) < 0 || ask_to_list(sandbox, id, &failed) < 0)
         bj_answer_error(keeper, id, 0, &failed);
 }

@@ -332,6 +332,8 @@ void bj_attach_message(struct bj_keeper *keeper, const struct bj_message *messag
         return;
     }
     result = find_attached(keeper, message, &act, &attach, &process, &failed);
+    if (result == 0)
+        result = bj_pause_check(process->sandbox, &failed);
     if (result == 0 && !size)
         result = check_input(process->sandbox, &act, &process, &failed);
     if (result < 0) {

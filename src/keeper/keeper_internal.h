@@ -189,7 +189,7 @@ struct bj_sandbox {
     struct bj_sandbox *next, *previous; /* in the order they were made */
     char id[BJ_SANDBOX_ID_MAX];
     enum bj_sandbox_stage stage;
-    bool paused;
+    bool pausing, paused;
     bool from_pool, degraded_pause;
     bool launched; /* the launcher has it: launch_number */
     uint32_t preset;
@@ -200,6 +200,12 @@ struct bj_sandbox {
     struct bj_init_link init;
     struct bj_task task;     /* CREATE */
     struct bj_task end_task; /* DESTROY */
+    struct bj_task pause_task;
+    struct bj_deadline pause_deadline;
+    int64_t paused_at;
+    char cgroups[BJ_CONTROLLER_COUNT][320]; /* directories; "" = it has none of this kind */
+    char freezer[320];
+    int disk_fd; /* of its workspace, for figures; -1 = it has no file system of its own */
     struct bj_deadline deadline;
     int64_t began;
     int64_t ends_at; /* 0 = never */
@@ -305,6 +311,7 @@ struct bj_process {
     struct bj_output output;
     struct bj_ending ending;
     bool timed_out;
+    bool clock_stopped;          /* while the sandbox is paused */
     struct bj_fds handed;        /* BJ_START_PIPES: the front's, until they are sent */
     struct bj_deadline deadline; /* its time-out; the end of draining; when it is forgotten */
     int64_t timeout_us;
@@ -375,8 +382,12 @@ void bj_list_ask(struct bj_keeper *keeper, uint64_t id, const char *sandbox);
 
 /* ---- seams for what grows beside this: pool, freezer, figures, disk ---- */
 
-/* pause.c. A first version says BJ_E_UNSUPPORTED. */
+/* pause.c */
 void bj_pause_act(struct bj_sandbox *sandbox, struct bj_task *task, bool pause);
+/* BJ_E_CONFLICT while it is paused. */
+int bj_pause_check(const struct bj_sandbox *sandbox, struct bj_error *err);
+/* It ends: what is frozen could not. */
+void bj_pause_end(struct bj_sandbox *sandbox);
 /* usage.c: the cgroup's figures, of a sandbox or (NULL) of the service. */
 void bj_usage_fill(struct bj_keeper *keeper, const struct bj_sandbox *sandbox,
                    struct bj_usage_answer *ret);

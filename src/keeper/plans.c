@@ -51,6 +51,7 @@ static int read_facts(struct bj_keeper *keeper, uint32_t preset, struct bj_error
     if (facts->host == NULL)
         return bj_fail(err, BJ_E_NO_MEMORY, "keeper", "out of memory");
     result = bj_host_read(&asked, facts->host, err);
+    facts->host->freezable = true;
     if (result == 0 && config->command_whitelist != NULL) {
         result = bj_programs_find(config, facts->host, &facts->programs, err);
         facts->programs_known = result == 0;

@@ -98,6 +98,7 @@ static void free_sandbox(struct bj_sandbox *sandbox)
     bj_strv_free(sandbox->environment);
     bj_strv_free(sandbox->degraded);
     bj_fd_close(&sandbox->pidfd);
+    bj_fd_close(&sandbox->disk_fd);
     bj_free(sandbox);
 }
 
@@ -142,9 +143,9 @@ void bj_sandbox_state(const struct bj_sandbox *sandbox, struct bj_sandbox_state 
         .left_us = sandbox->ends_at == 0 ? -1
                    : left > 0            ? left
                                          : 0,
-        .idle_left_us = sandbox->idle_us == 0 ? -1
-                        : idle > 0            ? idle
-                                              : 0,
+        .idle_left_us = sandbox->idle_us == 0 || sandbox->paused ? -1
+                        : idle > 0                               ? idle
+                                                                 : 0,
         .memory_bytes = sandbox->memory_bytes,
         .disk_bytes = sandbox->disk_bytes,
         .max_processes = sandbox->max_processes,
@@ -252,6 +253,7 @@ void bj_sandbox_end(struct bj_sandbox *sandbox, const char *reason)
     /* Without a process tree of its own init has to end what it started: its socket's end tells. */
     if (sandbox->isolation == BJ_ISOLATION_NAMESPACES && sandbox->pidfd >= 0)
         bj_process_pidfd_signal(sandbox->pidfd, SIGKILL);
+    bj_pause_end(sandbox);
     bj_init_link_close(sandbox);
     give_up(sandbox);
 }
@@ -278,7 +280,8 @@ static void time_passed(struct bj_deadline *deadline)
 
     if (sandbox->ends_at != 0 && now >= sandbox->ends_at)
         bj_sandbox_end(sandbox, "timeout");
-    else if (sandbox->idle_us != 0 && now >= sandbox->used_at + sandbox->idle_us)
+    else if (sandbox->idle_us != 0 && !sandbox->paused &&
+             now >= sandbox->used_at + sandbox->idle_us)
         bj_sandbox_end(sandbox, "idle");
     else
         bj_sandbox_set_deadline(sandbox);
@@ -289,7 +292,7 @@ void bj_sandbox_set_deadline(struct bj_sandbox *sandbox)
     int64_t idle_at = sandbox->used_at + sandbox->idle_us;
     int64_t at = sandbox->ends_at;
 
-    if (sandbox->idle_us != 0 && (at == 0 || idle_at < at))
+    if (sandbox->idle_us != 0 && !sandbox->paused && (at == 0 || idle_at < at))
         at = idle_at;
     if (at == 0)
         bj_deadline_clear(&sandbox->keeper->deadlines, &sandbox->deadline);
@@ -305,6 +308,28 @@ void bj_sandbox_use(struct bj_sandbox *sandbox)
 
 /* ---- its beginning ---- */
 
+/* The cgroups that the plan makes. */
+static void keep_cgroups(struct bj_sandbox *sandbox)
+{
+    const struct bj_host *host = sandbox->keeper->facts[sandbox->preset].host;
+    const struct bj_plan *plan = &sandbox->keeper->request.plan;
+
+    for (uint32_t i = 0; i < plan->op_count; i++) {
+        const char *path = bj_plan_text(plan, plan->ops[i].source), *name = strrchr(path, '/');
+
+        if (plan->ops[i].kind != BJ_OP_CGROUP || name == NULL)
+            continue;
+        for (int c = 0; c < BJ_CONTROLLER_COUNT; c++) {
+            if (strlen(host->cgroup_path[c]) == (size_t)(name - path) &&
+                strncmp(host->cgroup_path[c], path, (size_t)(name - path)) == 0)
+                bj_str_copy(sandbox->cgroups[c], sizeof sandbox->cgroups[c], path);
+        }
+        if (strlen(host->freezer_path) == (size_t)(name - path) &&
+            strncmp(host->freezer_path, path, (size_t)(name - path)) == 0)
+            bj_str_copy(sandbox->freezer, sizeof sandbox->freezer, path);
+    }
+}
+
 /* What the plan says of it and is wanted later. */
 static int keep_facts(struct bj_sandbox *sandbox, const struct bj_config *config,
                       const struct bj_degradations *degraded, struct bj_error *err)
@@ -312,6 +337,7 @@ static int keep_facts(struct bj_sandbox *sandbox, const struct bj_config *config
     const struct bj_plan *plan = &sandbox->keeper->request.plan;
 
     sandbox->isolation = plan->isolation;
+    keep_cgroups(sandbox);
     sandbox->user = bj_strdup(bj_plan_text(plan, plan->shell_user));
     sandbox->home = bj_strdup(bj_plan_text(plan, plan->home));
     sandbox->workspace = bj_strdup(bj_plan_text(plan, plan->directory));
@@ -459,7 +485,7 @@ void bj_sandbox_create(struct bj_keeper *keeper, struct bj_task *task, const str
     }
     sandbox->keeper = keeper;
     sandbox->task = *task;
-    sandbox->pidfd = sandbox->init.link.fd = -1;
+    sandbox->pidfd = sandbox->init.link.fd = sandbox->disk_fd = -1;
     sandbox->preset = (uint32_t)bj_preset_index(keeper, act->preset);
     sandbox->began = sandbox->used_at = bj_clock_us();
     sandbox->deadline.passed = time_passed;

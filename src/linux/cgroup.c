@@ -96,26 +96,35 @@ static void find_v2(struct bj_host *host, const char *own)
         }
         if (any) {
             host->cgroup = BJ_CGROUP_V2;
+            memcpy(host->freezer_path, directory, sizeof directory);
             return;
         }
         *strrchr(directory, '/') = '\0';
     }
 }
 
+/* Where a controller of version 1 lets us make cgroups; false, and "", where none does. */
+static bool find_v1_controller(const char *text, const char *name, char *ret, size_t size)
+{
+    char own[192], mount[64];
+
+    snprintf(mount, sizeof mount, CGROUP_ROOT "/%s", name);
+    *ret = '\0';
+    if (!own_path(text, name, own, sizeof own) || magic_of(mount) != V1_MAGIC)
+        return false;
+    snprintf(ret, size, "%s%s", mount, bj_streq(own, "/") ? "" : own);
+    if (!may_use(ret))
+        *ret = '\0';
+    return *ret != '\0';
+}
+
 static void find_v1(struct bj_host *host, const char *text)
 {
+    find_v1_controller(text, "freezer", host->freezer_path, sizeof host->freezer_path);
     for (int i = 0; i < BJ_CONTROLLER_COUNT; i++) {
-        char own[192], mount[64];
-
-        snprintf(mount, sizeof mount, CGROUP_ROOT "/%s", controller_names[i]);
-        if (!own_path(text, controller_names[i], own, sizeof own) || magic_of(mount) != V1_MAGIC)
-            continue;
-        snprintf(host->cgroup_path[i], sizeof host->cgroup_path[i], "%s%s", mount,
-                 bj_streq(own, "/") ? "" : own);
-        if (may_use(host->cgroup_path[i]))
+        if (find_v1_controller(text, controller_names[i], host->cgroup_path[i],
+                               sizeof host->cgroup_path[i]))
             host->cgroup = BJ_CGROUP_V1;
-        else
-            host->cgroup_path[i][0] = '\0';
     }
 }
 
@@ -166,6 +175,31 @@ int bj_cgroup_remove(const char *path)
     return -1;
 }
 
+int bj_cgroup_freeze(const char *path, bool frozen)
+{
+    char file[BJ_PATH_MAX];
+
+    snprintf(file, sizeof file, "%s/cgroup.freeze", path);
+    if (bj_write_file_at(AT_FDCWD, file, frozen ? "1" : "0") == 0)
+        return 0;
+    if (errno != ENOENT)
+        return -1;
+    snprintf(file, sizeof file, "%s/freezer.state", path);
+    return bj_write_file_at(AT_FDCWD, file, frozen ? "FROZEN" : "THAWED");
+}
+
+bool bj_cgroup_is_frozen(const char *path)
+{
+    char file[BJ_PATH_MAX], text[256];
+
+    snprintf(file, sizeof file, "%s/cgroup.events", path);
+    if (bj_read_small_file_at(AT_FDCWD, file, text, sizeof text) > 0)
+        return strstr(text, "frozen 1") != NULL;
+    snprintf(file, sizeof file, "%s/freezer.state", path);
+    return bj_read_small_file_at(AT_FDCWD, file, text, sizeof text) > 0 &&
+           strncmp(text, "FROZEN", strlen("FROZEN")) == 0;
+}
+
 static int64_t read_number(const char *directory, const char *name)
 {
     char path[BJ_PATH_MAX], text[64];
@@ -196,4 +230,27 @@ void bj_cgroup_read_memory(const char *path, struct bj_cgroup_memory *ret)
     ret->oom_kills = read_oom_kills(path, "memory.events");
     if (ret->oom_kills == 0)
         ret->oom_kills = read_oom_kills(path, "memory.oom_control");
+}
+
+void bj_cgroup_read_figures(const char *memory, const char *pids, const char *cpu,
+                            struct bj_cgroup_figures *ret)
+{
+    static const char usec[] = "usage_usec ";
+    char path[BJ_PATH_MAX], text[512], *found;
+
+    *ret = (struct bj_cgroup_figures){.cpu_us = -1};
+    if (*memory != '\0') {
+        ret->memory = read_number(memory, "memory.current");
+        ret->memory_peak = read_number(memory, "memory.peak");
+        if (ret->memory == 0)
+            ret->memory = read_number(memory, "memory.usage_in_bytes");
+        if (ret->memory_peak == 0)
+            ret->memory_peak = read_number(memory, "memory.max_usage_in_bytes");
+    }
+    if (*pids != '\0')
+        ret->tasks = read_number(pids, "pids.current");
+    snprintf(path, sizeof path, "%s/cpu.stat", cpu);
+    if (*cpu != '\0' && bj_read_small_file_at(AT_FDCWD, path, text, sizeof text) > 0 &&
+        (found = strstr(text, usec)) != NULL)
+        ret->cpu_us = strtoll(found + strlen(usec), NULL, 10);
 }

@@ -27,6 +27,20 @@ int bj_cgroup_remove(const char *path);
 /* The same without waiting: -1 with EBUSY while a process is in it. */
 int bj_cgroup_try_remove(const char *path);
 
+/* Stops everything in it, or lets it go on; under version 1 it must be one of the freezer's. Takes
+ * effect a little later. 0, or -1 with errno. */
+int bj_cgroup_freeze(const char *path, bool frozen);
+bool bj_cgroup_is_frozen(const char *path);
+
+/* What a sandbox uses now, from the cgroups of each controller ("" = it has none). */
+struct bj_cgroup_figures {
+    int64_t memory, memory_peak; /* bytes; 0 = not known */
+    int64_t tasks;               /* processes and threads; 0 = not known */
+    int64_t cpu_us;              /* -1 = not known */
+};
+void bj_cgroup_read_figures(const char *memory, const char *pids, const char *cpu,
+                            struct bj_cgroup_figures *ret);
+
 /* What a memory cgroup counted. Numbers are 0 where the kernel does not say. */
 struct bj_cgroup_memory {
     int64_t peak; /* bytes */

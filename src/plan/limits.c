@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <sys/resource.h>
 
+#include "base/str.h"
 #include "plan/plan_internal.h"
 
 #define MIB           ((uint64_t)1 << 20)
@@ -23,30 +24,34 @@ static bool has_controller(const struct bj_builder *b, enum bj_controller contro
 }
 
 /* The directory of this sandbox's cgroup below a controller's. */
-static uint32_t cgroup_directory(struct bj_builder *b, enum bj_controller controller)
+static uint32_t cgroup_directory(struct bj_builder *b, const char *parent)
 {
     char path[BJ_PATH_MAX];
 
-    snprintf(path, sizeof path, "%s/belljar-%d-%u", b->host->cgroup_path[controller], b->host->pid,
-             b->host->serial);
+    snprintf(path, sizeof path, "%s/belljar-%d-%u", parent, b->host->pid, b->host->serial);
     return bj_builder_text(b, path);
 }
 
-/* Makes the cgroup of a controller if no earlier controller shares its directory (v2: all do). */
-static void make_cgroup(struct bj_builder *b, enum bj_controller controller, enum bj_layer layer)
+/* Makes a cgroup below a directory, if it is not made yet: with version 2 controllers share one. */
+static void make_cgroup_below(struct bj_builder *b, const char *parent, enum bj_layer layer)
 {
-    uint32_t directory;
+    uint32_t directory = cgroup_directory(b, parent);
+    const char *path = bj_plan_text(b->plan, directory);
     struct bj_op *op;
 
-    for (int i = 0; i < (int)controller; i++) {
-        if (has_controller(b, (enum bj_controller)i) &&
-            __builtin_strcmp(b->host->cgroup_path[i], b->host->cgroup_path[controller]) == 0)
+    for (uint32_t i = 0; i < b->plan->op_count; i++) {
+        if (b->plan->ops[i].kind == BJ_OP_CGROUP &&
+            bj_streq(bj_plan_text(b->plan, b->plan->ops[i].source), path))
             return;
     }
-    directory = cgroup_directory(b, controller);
     op = bj_builder_op(b, BJ_OP_CGROUP, layer);
     op->source = directory;
     op->slot = bj_builder_slot(b);
+}
+
+static void make_cgroup(struct bj_builder *b, enum bj_controller controller, enum bj_layer layer)
+{
+    make_cgroup_below(b, b->host->cgroup_path[controller], layer);
 }
 
 static void set_cgroup(struct bj_builder *b, enum bj_controller controller, enum bj_layer layer,
@@ -194,5 +199,7 @@ int bj_plan_limits(struct bj_builder *b, struct bj_error *err)
         result = limit_cpu(b, err);
     if (result == 0)
         result = limit_disk(b, err);
+    if (b->host->freezable && b->host->freezer_path[0] != '\0')
+        make_cgroup_below(b, b->host->freezer_path, BJ_LAYER_CPU);
     return result;
 }

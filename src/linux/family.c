@@ -1,0 +1,149 @@
+/* The processes below one. */
+#include "linux/family.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/fault.h"
+#include "base/fd.h"
+#include "base/mem.h"
+
+#define ROUNDS 20 /* a process that starts others faster than they are stopped is given up on */
+
+pid_t bj_family_pid(int pidfd)
+{
+    char path[64], text[512], *found;
+
+    snprintf(path, sizeof path, "/proc/self/fdinfo/%d", pidfd);
+    if (bj_read_small_file_at(AT_FDCWD, path, text, sizeof text) <= 0)
+        return -1;
+    found = strstr(text, "\nPid:");
+    return found != NULL ? (pid_t)strtol(found + strlen("\nPid:"), NULL, 10) : -1;
+}
+
+/* Appends the children that the thread `pid` of that number has. */
+static int add_children(pid_t pid, pid_t *pids, size_t capacity, size_t *count)
+{
+    char path[64], text[8192], *at, *end;
+    ssize_t length;
+
+    snprintf(path, sizeof path, "/proc/%d/task/%d/children", pid, pid);
+    length = bj_read_small_file_at(AT_FDCWD, path, text, sizeof text);
+    if (length < 0)
+        return -1;
+    for (at = text; *count < capacity; at = end) {
+        long child = strtol(at, &end, 10);
+
+        if (end == at)
+            break;
+        pids[(*count)++] = (pid_t)child;
+    }
+    return 0;
+}
+
+ssize_t bj_family_list(pid_t root, pid_t *pids, size_t capacity)
+{
+    size_t count = 0;
+
+    if (capacity == 0)
+        return 0;
+    if (access("/proc/self/task/self/children", F_OK) < 0 &&
+        access("/proc/thread-self/children", F_OK) < 0)
+        return -1;
+    pids[count++] = root;
+    for (size_t i = 0; i < count; i++) {
+        if (add_children(pids[i], pids, capacity, &count) < 0 && i == 0)
+            return 0;
+    }
+    return (ssize_t)count;
+}
+
+int64_t bj_family_cpu_us(const pid_t *pids, size_t count)
+{
+    int64_t ticks = 0, a_second = sysconf(_SC_CLK_TCK);
+
+    for (size_t i = 0; i < count; i++) {
+        char path[64], text[1024], *at;
+
+        snprintf(path, sizeof path, "/proc/%d/stat", pids[i]);
+        if (bj_read_small_file_at(AT_FDCWD, path, text, sizeof text) <= 0)
+            continue;
+        at = strrchr(text, ')'); /* the name may have anything in it */
+        for (int field = 2; at != NULL && field < 14; field++)
+            at = strchr(at + 1, ' ');
+        for (int i4 = 0; at != NULL && i4 < 4; i4++)
+            ticks += strtoll(at, &at, 10);
+    }
+    return a_second > 0 ? ticks * 1000000 / a_second : 0;
+}
+
+/* The process namespace of a process. */
+static bool namespace_of(pid_t pid, const char *name, struct stat *ret)
+{
+    char path[64];
+
+    snprintf(path, sizeof path, "/proc/%d/ns/%s", pid, name);
+    return stat(path, ret) == 0;
+}
+
+/* Signals a process if it is in the namespace. Once its pidfd is open its number cannot become
+ * another's unseen: the signal then fails. */
+static bool signal_one(pid_t pid, const struct stat *wanted, int signal)
+{
+    BJ_CLEANUP_CLOSE int pidfd = BJ_SYS((int)syscall(SYS_pidfd_open, pid, 0));
+    struct stat found;
+
+    return pidfd >= 0 && namespace_of(pid, "pid", &found) && found.st_dev == wanted->st_dev &&
+           found.st_ino == wanted->st_ino &&
+           syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0) == 0;
+}
+
+static bool knows(const pid_t *pids, size_t count, pid_t pid)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (pids[i] == pid)
+            return true;
+    }
+    return false;
+}
+
+int bj_family_signal(pid_t root, int signal)
+{
+    BJ_CLEANUP_FREE pid_t *pids = bj_realloc_array(NULL, 2 * BJ_FAMILY_MAX, sizeof *pids);
+    pid_t *done = pids + BJ_FAMILY_MAX;
+    size_t done_count = 0;
+    struct stat wanted;
+    bool fresh = true;
+
+    if (pids == NULL) {
+        errno = ENOMEM;
+        return -1;
+    }
+    if (!namespace_of(root, "pid", &wanted))
+        return -1;
+    for (int round = 0; round < ROUNDS && fresh; round++) {
+        ssize_t count = bj_family_list(root, pids, BJ_FAMILY_MAX);
+
+        if (count < 0)
+            return -1;
+        fresh = false;
+        for (ssize_t i = 1; i < count; i++) {
+            if (knows(done, done_count, pids[i]) || done_count == BJ_FAMILY_MAX)
+                continue;
+            done[done_count++] = pids[i];
+            fresh = true;
+            signal_one(pids[i], &wanted, signal);
+        }
+    }
+    if (!fresh)
+        return 0;
+    errno = EAGAIN;
+    return -1;
+}
