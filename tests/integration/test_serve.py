@@ -9,7 +9,7 @@ import subprocess
 import time
 
 import pytest
-from program import AS_ROOT, BELLJAR, wait_until
+from program import AS_ROOT, BELLJAR, ROOT, wait_until
 from service import Service
 
 
@@ -303,3 +303,11 @@ def test_notify_and_socket_activation(make_service, tmp_path):
     while b"STOPPING=1" not in said:
         said += notify.recv(4096) + b"\n"
     assert service.process.wait(60) == 0
+
+
+def test_the_page_has_every_option():
+    """docs/SERVICE.md has the table that the program prints."""
+    program = os.path.join(os.path.dirname(BELLJAR), "belljar-serve")
+    table = subprocess.run([program, "@options"], capture_output=True, text=True, check=True).stdout
+    assert table.count("\n") > 20
+    assert table in (ROOT / "docs/SERVICE.md").read_text()
