@@ -121,6 +121,16 @@ static void put_words(const json_t *words, struct bj_buf *out)
     }
 }
 
+/* Of an act that came without words of its own, such as a pause. */
+static void put_act(const json_t *act, struct bj_buf *out)
+{
+    const char *path = bj_audit_member(act, "path");
+
+    bj_buf_puts(out, bj_audit_member(act, "kind"));
+    bj_buf_puts(out, path[0] != '\0' ? " " : "");
+    bj_buf_puts(out, path);
+}
+
 void bj_audit_put_what(const json_t *body, struct bj_buf *out)
 {
     static const char *const members[] = {"command", "path", "pattern", "url", "arguments_text"};
@@ -135,6 +145,8 @@ void bj_audit_put_what(const json_t *body, struct bj_buf *out)
         bj_buf_puts(out, out->length > before ? " " : "");
         bj_buf_puts(out, text);
     }
+    if (out->length == before)
+        put_act(json_object_get(body, "act"), out);
 }
 
 /* ---- the command ---- */

@@ -49,9 +49,10 @@ static struct bj_message message_of(const struct bj_batch *batch, const struct b
 
 /* ---- taking in ---- */
 
-/* The length of the next packet, in the batch's room; 0: there is none now, -1: nor will there be.
- */
-static ssize_t receive(struct bj_recorder *recorder, struct bj_peer *peer, struct bj_fds *ret_fds)
+/* The length of the next packet, in the batch's room; 0: there is none now. -BJ_E_ENDED: nor will
+ * there be. */
+static ssize_t receive(struct bj_recorder *recorder, struct bj_peer *peer, struct bj_fds *ret_fds,
+                       struct bj_error *err)
 {
     struct bj_batch *batch = recorder->batch;
     char *room = batch->bytes + batch->used;
@@ -62,7 +63,12 @@ static ssize_t receive(struct bj_recorder *recorder, struct bj_peer *peer, struc
         length = bj_socket_receive(peer->fd, room, BJ_MESSAGE_MAX, ret_fds, MSG_DONTWAIT);
     if (length > 0)
         return length;
-    return length < 0 && (errno == EAGAIN || errno == ENOMEM || errno == ENOBUFS) ? 0 : -1;
+    if (length == 0 || errno == ECONNRESET)
+        return bj_fail(err, BJ_E_ENDED, "audit", "the other end is gone");
+    if (errno == EAGAIN || errno == ENOMEM || errno == ENOBUFS)
+        return 0;
+    return errno == EMSGSIZE ? bj_fail(err, BJ_E_PROTOCOL, "audit", "a message is too long")
+                             : bj_fail_errno(err, "audit", "cannot receive");
 }
 
 static bool has_room(const struct bj_batch *batch)
@@ -170,17 +176,23 @@ static bool take_in(struct bj_recorder *recorder, struct bj_peer **peer, take_fn
     struct bj_fds fds;
 
     while (*peer != NULL && has_room(recorder->batch) && !is_held_up(recorder, peer)) {
-        ssize_t length = receive(recorder, *peer, &fds);
-        int result;
+        ssize_t length = receive(recorder, *peer, &fds, &err);
+        int result = length < 0 ? (int)length : 0;
 
-        if (length < 0)
-            bj_peer_close(peer);
-        if (length <= 0)
+        if (length == 0)
             return false;
-        result = take(recorder, (size_t)length, &fds, &err);
-        bj_fds_close(&fds);
-        if (result < 0)
+        if (result == 0) {
+            result = take(recorder, (size_t)length, &fds, &err);
+            bj_fds_close(&fds);
+        }
+        if (result == -BJ_E_ENDED)
+            bj_peer_close(peer);
+        else if (result == -BJ_E_PROTOCOL)
             bj_recorder_fault(recorder, peer, &err);
+        if (result < 0 && *peer != NULL) { /* something is wrong here, not there */
+            bj_recorder_end(recorder, 1);
+            return false;
+        }
     }
     return *peer != NULL && !is_held_up(recorder, peer);
 }
@@ -485,7 +497,8 @@ static void choose_events(struct bj_recorder *recorder)
 {
     bool waits;
 
-    bj_outbox_flush(recorder); /* or what is for a keeper that is gone is dropped */
+    if (!bj_outbox_flush(recorder)) /* or what is for a keeper that is gone is dropped */
+        bj_recorder_end(recorder, 1);
     waits = recorder->outbox.first != NULL;
     bj_peer_wait(recorder->keeper, UV_READABLE | (waits ? UV_WRITABLE : 0));
     bj_peer_wait(recorder->front,

@@ -17,28 +17,31 @@ static bool is_deaf(const struct bj_peer *keeper)
     return keeper == NULL || keeper->deaf;
 }
 
-/* True: it was sent, or the keeper is deaf; false: it waits. */
-static bool send_now(struct bj_peer *keeper, const void *packet, size_t length)
+/* 1: it was sent, or the keeper is deaf by now; 0: it waits; -1: it can be neither. */
+static int send_now(struct bj_peer *keeper, const void *packet, size_t length)
 {
     if (bj_socket_send(keeper->fd, packet, length, NULL) == 0)
-        return true;
+        return 1;
     if (errno == EAGAIN || errno == ENOBUFS || errno == ENOMEM)
-        return false;
-    keeper->deaf = true;
-    return true;
+        return 0;
+    keeper->deaf = errno == EPIPE || errno == ECONNRESET || errno == ENOTCONN;
+    return keeper->deaf ? 1 : -1;
 }
 
 bool bj_outbox_send(struct bj_recorder *recorder, struct bj_buf *message)
 {
     struct bj_outbox *outbox = &recorder->outbox;
     struct bj_waiting *waiting;
+    int sent = 0;
 
     if (!bj_message_end(message))
         return false;
     if (is_deaf(recorder->keeper))
         return true;
-    if (outbox->first == NULL && send_now(recorder->keeper, message->data, message->length))
-        return true;
+    if (outbox->first == NULL)
+        sent = send_now(recorder->keeper, message->data, message->length);
+    if (sent != 0)
+        return sent > 0;
     waiting = bj_alloc(sizeof *waiting + message->length);
     if (waiting == NULL)
         return false;
@@ -68,13 +71,18 @@ void bj_outbox_drop(struct bj_outbox *outbox)
         drop_first(outbox);
 }
 
-void bj_outbox_flush(struct bj_recorder *recorder)
+bool bj_outbox_flush(struct bj_recorder *recorder)
 {
     struct bj_outbox *outbox = &recorder->outbox;
 
-    while (outbox->first != NULL && !is_deaf(recorder->keeper) &&
-           send_now(recorder->keeper, outbox->first->packet, outbox->first->length))
+    while (outbox->first != NULL && !is_deaf(recorder->keeper)) {
+        int sent = send_now(recorder->keeper, outbox->first->packet, outbox->first->length);
+
+        if (sent <= 0)
+            return sent == 0;
         drop_first(outbox);
+    }
     if (is_deaf(recorder->keeper))
         bj_outbox_drop(outbox);
+    return true;
 }

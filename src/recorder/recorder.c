@@ -202,15 +202,19 @@ static bool hear_supervisor(struct bj_recorder *recorder)
 
     if (length < 0 && (errno == EAGAIN || errno == ENOMEM || errno == ENOBUFS))
         return false;
-    if (length <= 0 || bj_message_get(packet, (size_t)length, &message, NULL) < 0 ||
-        message.head.type == BJ_MESSAGE_STOP) {
+    if (length == 0 || (length < 0 && errno == ECONNRESET)) {
         bj_recorder_end(recorder, 0);
-        return false;
+    } else if (length < 0 || bj_message_get(packet, (size_t)length, &message, NULL) < 0) {
+        bj_recorder_end(recorder, 1);
+    } else if (message.head.type == BJ_MESSAGE_STOP) {
+        bj_recorder_end(recorder, 0);
+    } else {
+        if (message.head.type == BJ_MESSAGE_PEER)
+            meet(recorder, &message, &fds);
+        bj_fds_close(&fds);
+        return true;
     }
-    if (message.head.type == BJ_MESSAGE_PEER)
-        meet(recorder, &message, &fds);
-    bj_fds_close(&fds);
-    return true;
+    return false;
 }
 
 /* ---- the loop ---- */
@@ -257,10 +261,11 @@ static int begin(struct bj_recorder *recorder, struct bj_error *err)
     result = bj_peer_new(recorder, reader, &recorder->reader, err);
     if (result == 0)
         result = bj_peer_new(recorder, options->control_fd, &recorder->control, err);
-    if (result == 0 && bj_recorder_is_on(recorder))
-        result = bj_recorder_open(recorder, err);
+    if (result < 0 || !bj_recorder_is_on(recorder))
+        return result;
     /* A full disk is emptied again, and another process lets the database go: what does not need
      * anybody to change the configuration is waited for, and refused meanwhile. */
+    result = bj_recorder_open(recorder, err);
     return result == -BJ_E_FULL || result == -BJ_E_BUSY || result == -BJ_E_NO_MEMORY ? 0 : result;
 }
 

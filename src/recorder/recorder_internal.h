@@ -43,10 +43,11 @@ struct bj_outbox {
 };
 
 /* Ends the message and sends it, or keeps a copy until the socket takes it. Without a keeper it is
- * dropped: what it says concerns nobody any more. False: memory has ended. */
+ * dropped: what it says concerns nobody any more. False: it can be neither, and the process is to
+ * end. */
 bool bj_outbox_send(struct bj_recorder *recorder, struct bj_buf *message);
-/* What waits. */
-void bj_outbox_flush(struct bj_recorder *recorder);
+/* What waits. False as above. */
+bool bj_outbox_flush(struct bj_recorder *recorder);
 void bj_outbox_drop(struct bj_outbox *outbox);
 
 /* ---- what is recorded together (batch.c) ---- */

@@ -27,6 +27,7 @@
 #include <unistd.h>
 
 #include "audit/audit.h"
+#include "base/fault.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "linux/socket.h"
@@ -44,6 +45,7 @@ struct service {
     pid_t recorder;
     int control, front, keeper; /* our ends */
     int64_t keepers;            /* how many there have been */
+    bool faults;                /* its calls count, see base/fault.h */
 };
 
 /* ---- messages ---- */
@@ -241,6 +243,9 @@ static inline void start_recorder(struct service *service)
         close(service->front);
         close(service->keeper);
         bj_log_init(&log);
+#ifdef BJ_FAULTS
+        bj_fault_spare(!service->faults);
+#endif
         if (bj_mask_add(&service->mask, service->secret, NULL) < 0)
             _exit(1);
         _exit(bj_recorder_main(&(struct bj_recorder_options){.control_fd = ends[1],
