@@ -5,7 +5,7 @@
  *
  * An exchange stays valid until the handler has ended it. If the client goes away first, `gone` is
  * called once; what the handler then still writes is thrown away, and it still ends the exchange.
- * All on one thread.
+ * All on one thread. No call back is called from within a call of the handler's.
  */
 #ifndef BJ_API_EXCHANGE_H
 #define BJ_API_EXCHANGE_H

@@ -14,6 +14,7 @@
 
 #include "base/fault.h"
 #include "base/mem.h"
+#include "server/progress.h"
 #include "server/splice.h"
 #include "server/tls.h"
 #include "server/transfer.h"
@@ -247,11 +248,11 @@ size_t bj_connection_pending(const struct bj_connection *connection)
     return connection->out.length - connection->out_sent;
 }
 
-static void mark_dirty(struct bj_connection *connection)
+void bj_connection_mark(struct bj_connection *connection)
 {
     struct bj_server *server = connection->server;
 
-    if (connection->dirty || connection->phase == BJ_PHASE_CLOSED)
+    if (connection->dirty)
         return;
     connection->dirty = true;
     connection->next_dirty = server->dirty;
@@ -267,7 +268,7 @@ void bj_connection_put(struct bj_connection *connection, const void *data, size_
         bj_connection_close(connection);
         return;
     }
-    mark_dirty(connection);
+    bj_connection_mark(connection);
 }
 
 void bj_connection_puts(struct bj_connection *connection, const char *text)
@@ -337,6 +338,7 @@ void bj_connection_flush(struct bj_connection *connection)
     if (connection->phase == BJ_PHASE_LINGER && !connection->told_end &&
         bj_connection_pending(connection) == 0) {
         connection->told_end = true;
+        bj_connection_renew(connection);
         if (connection->ssl != NULL)
             SSL_shutdown(connection->ssl);
         shutdown(connection->fd, SHUT_WR);
@@ -415,7 +417,7 @@ void bj_connection_watch(struct bj_connection *connection)
     events = wanted_events(connection);
     if ((events & UV_READABLE && connection->ssl != NULL && SSL_pending(connection->ssl) > 0) ||
         bj_websocket_waits(connection))
-        mark_dirty(connection);
+        bj_connection_mark(connection);
     if (events == connection->events)
         return;
     connection->events = events;
@@ -479,14 +481,25 @@ void bj_connection_renew(struct bj_connection *connection)
     }
     connection->deadline = wait > 0 ? now + wait : 0;
     connection->progress_mark = connection->received;
-    connection->sent_mark = connection->sent;
-    connection->sent_deadline = now + options->progress_ms;
 }
 
 void bj_connection_set_phase(struct bj_connection *connection, enum bj_phase phase)
 {
     connection->phase = phase;
     bj_connection_renew(connection);
+}
+
+/*
+ * Bytes that the client has taken. The kernel says when there is room again only after a third of
+ * its buffer has gone, which a slow client may need long for; so it is asked what was acknowledged.
+ */
+static uint64_t taken_by_client(const struct bj_connection *connection)
+{
+    uint64_t taken;
+
+    if (!connection->is_unix && bj_progress_acknowledged(connection->fd, &taken))
+        return taken;
+    return connection->sent;
 }
 
 /* A client that takes what waits for it too slowly, or not at all. */
@@ -496,11 +509,14 @@ static bool is_slow_reader(struct bj_connection *connection, uint64_t now)
     bool waits =
         bj_connection_pending(connection) > 0 || bj_transfer_events(connection) & UV_WRITABLE;
     bool was_waiting = connection->was_pending;
+    uint64_t taken;
 
     connection->was_pending = waits;
-    if (!waits || !was_waiting ||
-        connection->sent - connection->sent_mark >= options->progress_bytes) {
-        connection->sent_mark = connection->sent;
+    if (!waits)
+        return false;
+    taken = taken_by_client(connection);
+    if (!was_waiting || taken - connection->sent_mark >= options->progress_bytes) {
+        connection->sent_mark = taken;
         connection->sent_deadline = now + options->progress_ms;
         return false;
     }
@@ -530,7 +546,8 @@ void bj_connection_check(struct bj_connection *connection, uint64_t now)
         return;
     }
     if (connection->phase == BJ_PHASE_LINGER) {
-        bj_connection_close(connection);
+        if (connection->told_end)
+            bj_connection_close(connection);
         return;
     }
     if (connection->phase == BJ_PHASE_WEBSOCKET &&

@@ -63,6 +63,20 @@ static bool check_lines(struct bj_connection *connection)
     return refuse_malformed(connection, "the head of the request does not end");
 }
 
+/* "METHOD target HTTP/1.x", with one blank each. */
+static bool check_request_line(struct bj_connection *connection)
+{
+    const struct bj_header *target = &connection->target;
+    size_t start = strspn(connection->in, "\r\n");
+    const char *end = connection->in + target->value_at + target->value_length;
+
+    if (target->value_length > 0 &&
+        start + strlen(connection->exchange.method) + 1 == target->value_at &&
+        strncmp(end, " HTTP/1.", 8) == 0 && end[9] == '\r')
+        return true;
+    return refuse_malformed(connection, "the first line must be a method, an address and HTTP/1.1");
+}
+
 /* ---- Headers ---- */
 
 static const char *const known_names[] = {
@@ -135,7 +149,7 @@ static bool check_framing(struct bj_connection *connection)
     int major = connection->parser.http_major, minor = connection->parser.http_minor;
 
     if (major != 1 || minor > 1)
-        return refuse_malformed(connection, "only HTTP/1.0 and HTTP/1.1 are spoken here");
+        return refuse_malformed(connection, "only HTTP/1.0 and 1.1 are spoken here");
     if (coding.at != NULL && length.at != NULL)
         return refuse_malformed(connection,
                                 "Content-Length and Transfer-Encoding exclude each other");
@@ -267,9 +281,9 @@ bool bj_head_check(struct bj_connection *connection)
     exchange->method = llhttp_method_name((llhttp_method_t)parser->method);
     connection->head_only = parser->method == HTTP_HEAD;
     connection->keep_alive = llhttp_should_keep_alive(parser) && !connection->server->stopping;
-    if (!check_lines(connection) || !index_headers(connection) || !check_framing(connection) ||
-        !bj_gate_host(connection) || !take_target(connection, &target) ||
-        !bj_gate_origin(connection))
+    if (!check_lines(connection) || !check_request_line(connection) || !index_headers(connection) ||
+        !check_framing(connection) || !bj_gate_host(connection) ||
+        !take_target(connection, &target) || !bj_gate_origin(connection))
         return false;
     if (connection->is_port) {
         exchange->route = connection->server->options.port_route;

@@ -166,6 +166,7 @@ static void begin_request(struct bj_connection *connection)
     connection->key_header = 0;
     connection->begun = connection->ended = connection->chunked = connection->head_only = false;
     connection->told_continue = connection->draining = connection->gone_told = false;
+    connection->is_gone = false;
     connection->keep_alive = true;
     connection->status = 0;
     connection->length_left = connection->said_length = -1;

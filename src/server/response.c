@@ -207,6 +207,7 @@ static void respond(struct bj_exchange *exchange, int status, const char *type, 
     struct bj_connection *connection = bj_connection_of(exchange);
 
     bj_connection_enter(connection);
+    connection->ended = true;
     if (connection->phase != BJ_PHASE_CLOSED) {
         put_head(connection, status, type, (int64_t)length);
         if (!connection->head_only && !has_no_body(status)) {
@@ -262,6 +263,7 @@ static void end(struct bj_exchange *exchange)
     struct bj_connection *connection = bj_connection_of(exchange);
 
     bj_connection_enter(connection);
+    connection->ended = true;
     bj_websocket_close(exchange, 1000, NULL);
     if (connection->chunked && !connection->head_only)
         bj_connection_put(connection, "0\r\n\r\n", 5);
@@ -278,7 +280,7 @@ static void reset(struct bj_exchange *exchange)
     struct bj_connection *connection = bj_connection_of(exchange);
 
     bj_connection_enter(connection);
-    connection->gone_told = true;
+    connection->ended = true;
     bj_connection_close(connection);
     bj_response_over(connection);
     bj_connection_leave(connection);
@@ -302,7 +304,14 @@ static void on_gone(struct bj_exchange *exchange, bj_exchange_fn gone, void *con
 
 void bj_response_gone(struct bj_connection *connection)
 {
-    if (!connection->handled || connection->gone_told)
+    connection->is_gone = true;
+    if (connection->handled && !connection->gone_told)
+        bj_connection_mark(connection);
+}
+
+void bj_response_tell_gone(struct bj_connection *connection)
+{
+    if (!connection->is_gone || !connection->handled || connection->gone_told || connection->ended)
         return;
     connection->gone_told = true;
     bj_websocket_gone(connection);
@@ -315,7 +324,7 @@ void bj_response_drained(struct bj_connection *connection)
     bj_splice_drained(connection);
     if (connection->phase == BJ_PHASE_HEAD && !connection->processing && connection->in_end > 0)
         bj_request_process(connection);
-    if (!connection->draining || connection->transfer != NULL ||
+    if (!connection->draining || connection->ended || connection->transfer != NULL ||
         bj_connection_pending(connection) >= BJ_HTTP_PENDING / 2)
         return;
     connection->draining = false;

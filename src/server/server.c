@@ -7,6 +7,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/random.h>
@@ -86,15 +87,18 @@ static void on_listener(uv_poll_t *poll, int status, int events);
 
 static void refuse_connection(struct bj_server *server, int fd, bool is_tls)
 {
-    static const char busy[] =
-        "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\n"
-        "Content-Length: 123\r\nRetry-After: 1\r\nConnection: close\r\n\r\n"
+    static const char body[] =
         "{\"error\": {\"code\": \"BUSY\", \"message\": \"too many connections\", "
         "\"advice\": \"try again after a moment\", \"request_id\": \"\"}}\n";
+    char busy[512];
+    int length = snprintf(busy, sizeof busy,
+                          "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\n"
+                          "Content-Length: %zu\r\nRetry-After: 1\r\nConnection: close\r\n\r\n%s",
+                          sizeof body - 1, body);
 
     server->counts.refused++;
     if (!is_tls)
-        (void)send(fd, busy, sizeof busy - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+        (void)send(fd, busy, (size_t)length, MSG_DONTWAIT | MSG_NOSIGNAL);
     close(fd);
 }
 
@@ -246,6 +250,7 @@ static void on_prepare(uv_prepare_t *prepare)
         bj_connection_enter(connection);
         bj_connection_flush(connection);
         bj_connection_kick(connection);
+        bj_response_tell_gone(connection);
         bj_connection_leave(connection);
     }
     free_dead(server);

@@ -141,7 +141,7 @@ struct bj_connection {
     int64_t body_bytes;
     bj_exchange_fn drain, gone;
     void *drain_context, *gone_context;
-    bool gone_told;
+    bool is_gone, gone_told;
     struct bj_transfer *transfer;
     struct bj_websocket *websocket;
     struct bj_splice *splice;
@@ -200,6 +200,8 @@ void bj_connection_put(struct bj_connection *connection, const void *data, size_
 void bj_connection_puts(struct bj_connection *connection, const char *text);
 /* The same for much: what the socket takes at once is not copied. */
 void bj_connection_send(struct bj_connection *connection, const void *data, size_t length);
+/* It has something to do when the loop turns. */
+void bj_connection_mark(struct bj_connection *connection);
 void bj_connection_flush(struct bj_connection *connection);
 void bj_connection_count_sent(struct bj_connection *connection, size_t length);
 /* Takes what TLS has decrypted already, of which no event tells. */
@@ -270,8 +272,9 @@ void bj_response_refuse(struct bj_connection *connection);
 /* The exchange has ended: logged, counted, and the next may begin. */
 void bj_response_over(struct bj_connection *connection);
 void bj_response_continue(struct bj_connection *connection);
-/* The client is gone; tells the handler. */
+/* The client is gone. The handler is told when the loop turns: it may be on the stack. */
 void bj_response_gone(struct bj_connection *connection);
+void bj_response_tell_gone(struct bj_connection *connection);
 /* After output went: tells the handler when there is room again. */
 void bj_response_drained(struct bj_connection *connection);
 

