@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -49,8 +50,10 @@ struct server {
     uint32_t *late; /* numbers of those that are looked at again and again until they have ended */
     uint32_t late_count;
     struct bj_janitor janitor;
+    char *packet; /* what was received last; inits do not get it */
     struct bj_launcher_request request;
 };
+#define PACKET_MAX sizeof(struct bj_launcher_request)
 
 /* Back from a namespace of the pool. Without privilege there is no way back: that is remembered. */
 static void go_home(struct server *server)
@@ -123,12 +126,12 @@ static void begin_end(struct server *server, uint32_t number)
         look_again(server, number);
 }
 
-static int launch(struct server *server, size_t plan_size, struct bj_launcher_answer *answer,
+static int launch(struct server *server, size_t length, struct bj_launcher_answer *answer,
                   struct bj_fds *ret_fds, struct bj_error *err)
 {
     struct bj_plan *plan = &server->request.plan;
     struct slot *slot;
-    int result = bj_plan_check(plan, plan_size, err);
+    int result = bj_plan_unpack(server->packet + BJ_LAUNCHER_REQUEST_HEAD, length, plan, err);
 
     if (result < 0)
         return result;
@@ -175,12 +178,13 @@ static bool serve_one(struct server *server)
     struct bj_launcher_answer answer = {0};
     struct bj_launcher_request *request = &server->request;
     struct bj_fds fds;
-    ssize_t length = bj_socket_receive(server->socket_fd, request, sizeof *request, &fds, 0);
+    ssize_t length = bj_socket_receive(server->socket_fd, server->packet, PACKET_MAX, &fds, 0);
     bool sent;
 
     bj_fds_close(&fds); /* none are wanted */
     if (length < (ssize_t)BJ_LAUNCHER_REQUEST_HEAD)
         return length < 0 && bj_socket_shortage(errno); /* then it is still there */
+    memcpy(request, server->packet, BJ_LAUNCHER_REQUEST_HEAD);
     answer.id = request->id;
     if (request->kind == BJ_LAUNCHER_LAUNCH) {
         answer.result =
@@ -308,6 +312,11 @@ static bool prepare(struct server *server)
     server->slots = bj_alloc(BJ_LAUNCHER_SANDBOXES * sizeof *server->slots);
     server->free_slots = bj_alloc(BJ_LAUNCHER_SANDBOXES * sizeof *server->free_slots);
     server->late = bj_alloc(BJ_LAUNCHER_SANDBOXES * sizeof *server->late);
+    /* Every init would keep the pages that the next request overwrites. */
+    server->packet =
+        mmap(NULL, PACKET_MAX, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (server->packet == MAP_FAILED || madvise(server->packet, PACKET_MAX, MADV_DONTFORK) < 0)
+        return false;
     if (server->slots == NULL || server->free_slots == NULL || server->late == NULL)
         return false;
     while (server->free_count < BJ_LAUNCHER_SANDBOXES) { /* 0 on top */
@@ -444,7 +453,7 @@ int bj_launcher_launch(struct bj_launcher *launcher, const struct bj_plan *plan,
         return bj_fail(err, BJ_E_NO_MEMORY, "launch", "out of memory");
     request->kind = BJ_LAUNCHER_LAUNCH;
     request->id = ++launcher->last_id;
-    memcpy(&request->plan, plan, size);
+    size = bj_plan_pack(plan, &request->plan);
     result = ask(launcher, request, BJ_LAUNCHER_REQUEST_HEAD + size, &answer, &fds, err);
     bj_free(request);
     if (result < 0)

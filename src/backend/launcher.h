@@ -38,7 +38,7 @@ struct bj_launcher_request {
     uint32_t kind;
     uint32_t id;         /* the answer has it too */
     uint32_t number;     /* END. The host's end of init's socket must be closed by then. */
-    struct bj_plan plan; /* LAUNCH; as much of it as is in use */
+    struct bj_plan plan; /* LAUNCH; packed while it travels */
 };
 #define BJ_LAUNCHER_REQUEST_HEAD offsetof(struct bj_launcher_request, plan)
 

@@ -74,13 +74,18 @@ void bj_starter_release(struct bj_keeper *keeper)
     waitpid(keeper->starter.launcher.pid, NULL, 0);
 }
 
-static int ask(struct bj_keeper *keeper, struct bj_start *start, size_t size, struct bj_error *err)
+static int ask(struct bj_keeper *keeper, struct bj_start *start, bool plan, struct bj_error *err)
 {
+    static char packet[sizeof keeper->request];
     struct bj_starter *starter = &keeper->starter;
+    size_t size = BJ_LAUNCHER_REQUEST_HEAD;
     int result;
 
     keeper->request.id = ++starter->last_id != 0 ? starter->last_id : ++starter->last_id;
-    result = bj_link_send(&starter->link, &keeper->request, size, NULL, err);
+    memcpy(packet, &keeper->request, size);
+    if (plan)
+        size += bj_plan_pack(&keeper->request.plan, packet + size);
+    result = bj_link_send(&starter->link, packet, size, NULL, err);
     if (result < 0)
         return result;
     start->id = keeper->request.id;
@@ -93,7 +98,7 @@ int bj_starter_launch(struct bj_keeper *keeper, struct bj_start *start, struct b
 {
     keeper->request.kind = BJ_LAUNCHER_LAUNCH;
     keeper->request.number = 0;
-    return ask(keeper, start, BJ_LAUNCHER_REQUEST_HEAD + bj_plan_size(&keeper->request.plan), err);
+    return ask(keeper, start, true, err);
 }
 
 int bj_starter_end(struct bj_keeper *keeper, struct bj_start *start, uint32_t number,
@@ -101,5 +106,5 @@ int bj_starter_end(struct bj_keeper *keeper, struct bj_start *start, uint32_t nu
 {
     keeper->request.kind = BJ_LAUNCHER_END;
     keeper->request.number = number;
-    return ask(keeper, start, BJ_LAUNCHER_REQUEST_HEAD, err);
+    return ask(keeper, start, false, err);
 }

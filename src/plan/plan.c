@@ -358,3 +358,30 @@ int bj_plan_check(const struct bj_plan *plan, size_t size, struct bj_error *err)
         return bj_fail(err, BJ_E_PROTOCOL, "plan", "the plan opens too many trees");
     return 0;
 }
+
+size_t bj_plan_pack(const struct bj_plan *plan, void *ret)
+{
+    size_t head = offsetof(struct bj_plan, ops), ops = plan->op_count * sizeof *plan->ops;
+    char *at = ret;
+
+    memcpy(at, plan, head + ops);
+    memcpy(at + head + ops, plan->text, plan->text_length);
+    return head + ops + plan->text_length;
+}
+
+int bj_plan_unpack(const void *packed, size_t size, struct bj_plan *ret, struct bj_error *err)
+{
+    size_t head = offsetof(struct bj_plan, ops), ops;
+    const char *at = packed;
+
+    if (size < head)
+        return bj_fail(err, BJ_E_PROTOCOL, "plan", "the plan is of another version or cut short");
+    memcpy(ret, at, head);
+    ops = (size_t)ret->op_count * sizeof *ret->ops;
+    if (ret->op_count > BJ_PLAN_OPS_MAX || ret->text_length > BJ_PLAN_TEXT_MAX ||
+        size != head + ops + ret->text_length)
+        return bj_fail(err, BJ_E_PROTOCOL, "plan", "the plan's counts are out of range");
+    memcpy(ret->ops, at + head, ops);
+    memcpy(ret->text, at + head + ops, ret->text_length);
+    return bj_plan_check(ret, bj_plan_size(ret), err);
+}

@@ -188,6 +188,14 @@ int bj_plan_workspace(const struct bj_config *config, const struct bj_host *host
 /* Prints one operation a line, for --dry-run. */
 void bj_plan_print(const struct bj_plan *plan, struct bj_buf *out);
 
+/*
+ * A plan as it travels: what of it is in use, without the room between. Packs into memory of at
+ * least bj_plan_size() bytes and returns how many were needed.
+ */
+size_t bj_plan_pack(const struct bj_plan *plan, void *ret);
+/* Only what is in use of *ret is written. Checks the plan, bj_plan_check(). */
+int bj_plan_unpack(const void *packed, size_t size, struct bj_plan *ret, struct bj_error *err);
+
 /* Checks a plan that came over a socket: counts, offsets and slots in range, strings terminated. */
 int bj_plan_check(const struct bj_plan *plan, size_t size, struct bj_error *err);
 

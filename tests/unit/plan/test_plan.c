@@ -545,6 +545,31 @@ static void damaged_plans(void **state)
         assert_int_equal(bj_plan_check(plan, less, &err), -BJ_E_PROTOCOL);
 }
 
+static void plans_travel_packed(void **state)
+{
+    struct bj_plan *other = calloc(1, sizeof *other);
+    char *packed;
+    size_t size;
+
+    (void)state;
+    make_well();
+    packed = malloc(bj_plan_size(plan));
+    assert_non_null(other);
+    assert_non_null(packed);
+    size = bj_plan_pack(plan, packed);
+    assert_true(size < bj_plan_size(plan));
+    assert_int_equal(bj_plan_unpack(packed, size, other, &err), 0);
+    assert_int_equal(bj_plan_size(plan), bj_plan_size(other));
+    assert_memory_equal(plan->ops, other->ops, plan->op_count * sizeof *plan->ops);
+    assert_memory_equal(plan->text, other->text, plan->text_length);
+    for (size_t less = 0; less < size; less++)
+        assert_int_equal(bj_plan_unpack(packed, less, other, &err), -BJ_E_PROTOCOL);
+    memset(packed + offsetof(struct bj_plan, op_count), 0xff, sizeof plan->op_count);
+    assert_int_equal(bj_plan_unpack(packed, size, other, &err), -BJ_E_PROTOCOL);
+    free(packed);
+    free(other);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -580,6 +605,7 @@ int main(void)
         CASE(printed),
         CASE(same_again),
         CASE(damaged_plans),
+        CASE(plans_travel_packed),
     };
 #undef CASE
 
