@@ -159,33 +159,36 @@ static void forget(struct helper *helper)
         bj_registry_forget_process(helper->service, sandbox, helper->process);
 }
 
+int bj_helper_result(const json_t *end, bool bad, const struct bj_ending *ending,
+                     struct bj_error *err)
+{
+    const json_t *error = json_object_get(end, "error");
+
+    if (ending->timed_out)
+        return bj_fail(err, BJ_E_TIMEOUT, "files",
+                       "it took longer than %d seconds; ask for less at once", TIME_US / 1000000);
+    if (ending->oom_killed)
+        return bj_fail(err, BJ_E_LIMIT, "files", "the sandbox has no memory left");
+    if (bad || end == NULL)
+        return bj_fail(err, BJ_E_PROTOCOL, "files", "what the sandbox answered makes no sense%s",
+                       ending->signal != 0 ? ": something in it ended the helper" : "");
+    return error != NULL ? take_error(error, err) : 0;
+}
+
 static void on_end(struct reading *reading, const struct bj_ending *ending,
                    const struct bj_error *err)
 {
     struct helper *helper = of(reading);
     struct bj_helper_answer answer = {0};
-    struct bj_error *why = &answer.base.error;
-    const json_t *error = json_object_get(helper->end, "error");
 
     if (ending == NULL) {
         fail_by(helper, err);
         return;
     }
     forget(helper);
-    if (helper->no_memory)
-        answer.base.result = no_memory(why);
-    else if (ending->timed_out)
-        answer.base.result =
-            bj_fail(why, BJ_E_TIMEOUT, "files",
-                    "it took longer than %d seconds; ask for less at once", TIME_US / 1000000);
-    else if (ending->oom_killed)
-        answer.base.result = bj_fail(why, BJ_E_LIMIT, "files", "the sandbox has no memory left");
-    else if (helper->bad || helper->end == NULL)
-        answer.base.result =
-            bj_fail(why, BJ_E_PROTOCOL, "files", "what the sandbox answered makes no sense%s",
-                    ending->signal != 0 ? ": something in it ended the helper" : "");
-    else if (error != NULL)
-        answer.base.result = take_error(error, why);
+    answer.base.result =
+        helper->no_memory ? no_memory(&answer.base.error)
+                          : bj_helper_result(helper->end, helper->bad, ending, &answer.base.error);
     finish(helper, &answer);
 }
 

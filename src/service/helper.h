@@ -37,6 +37,10 @@ void bj_helper_submission(struct sandbox *sandbox, const struct bj_caller *calle
                           const struct bj_helper_request *request, const char **words,
                           struct submission *ret);
 
+/* How it went, by its last record (NULL: there was none) and its end. 0 or -code. */
+int bj_helper_result(const json_t *end, bool bad, const struct bj_ending *ending,
+                     struct bj_error *err);
+
 /* errno of a sandbox's kernel as a code of ours. */
 void bj_file_explain(struct bj_error *err);
 

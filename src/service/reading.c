@@ -8,6 +8,8 @@
 
 #include "base/str.h"
 
+#define PIECES_MAX 1024 /* of different streams in one answer, and there may be more */
+
 static void ask(struct reading *reading);
 
 static void fail(struct reading *reading, const struct bj_error *err)
@@ -53,6 +55,22 @@ static bool tell_lost(struct reading *reading, int64_t from, int64_t next)
     return !gone;
 }
 
+/* The keeper answers with all it has, up to the maximum and to a number of pieces. */
+static bool tell_caught_up(struct reading *reading, const struct bj_read_answer *piece,
+                           int64_t next)
+{
+    bool gone = false;
+
+    if (reading->caught_up == NULL || reading->paused || reading->offset != next ||
+        next - piece->offset >= BJ_READ_MAX || piece->chunks >= PIECES_MAX)
+        return true;
+    reading->gone = &gone;
+    reading->caught_up(reading);
+    if (!gone)
+        reading->gone = NULL;
+    return !gone;
+}
+
 static void on_read(void *context, const struct bj_keeper_answer *answer)
 {
     struct reading *reading = context;
@@ -74,7 +92,7 @@ static void on_read(void *context, const struct bj_keeper_answer *answer)
     if (piece.offset > reading->offset && !tell_lost(reading, reading->offset, piece.offset))
         return;
     reading->offset = piece.offset; /* an offset from the future is moved back to the end */
-    if (!deliver(reading, &piece))
+    if (!deliver(reading, &piece) || !tell_caught_up(reading, &piece, piece.next))
         return;
     all = piece.ended && reading->offset == piece.next;
     if (all)

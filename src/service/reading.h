@@ -19,6 +19,8 @@ struct reading {
     bool (*chunk)(struct reading *reading, int stream, int64_t offset, const void *data,
                   size_t length);
     void (*lost)(struct reading *reading, int64_t from, int64_t next); /* may be NULL */
+    /* All that is there so far was given out; may be NULL. */
+    void (*caught_up)(struct reading *reading);
     /* `ending` when it was all; else `err` says why there is no more. */
     void (*end)(struct reading *reading, const struct bj_ending *ending,
                 const struct bj_error *err);
