@@ -7,8 +7,10 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "model/json_read.h"
@@ -318,8 +320,32 @@ static struct archive *archive_of(struct reading *reading)
     return (struct archive *)((char *)reading - offsetof(struct archive, stream.reading));
 }
 
+static void free_handle(uv_handle_t *handle)
+{
+    bj_free(handle);
+}
+
+static void stop_polling(struct archive *archive)
+{
+    if (archive->poll != NULL)
+        uv_close((uv_handle_t *)archive->poll, free_handle);
+    archive->poll = NULL;
+}
+
+/* What the helper writes, from here on to whoever asked. */
+static void hand_out(struct archive *archive)
+{
+    stop_polling(archive);
+    archive->request.ready(archive->request.context, &archive->content_fd);
+    bj_fd_close(&archive->content_fd);
+}
+
 static void archive_end(struct archive *archive, const struct bj_answer *answer)
 {
+    if (archive->content_fd >= 0 && answer->result == 0)
+        hand_out(archive);
+    stop_polling(archive);
+    bj_fd_close(&archive->content_fd);
     archive->request.done(archive->request.context, answer);
     if (archive->records_fd >= 0)
         close(archive->records_fd);
@@ -371,19 +397,52 @@ static void on_archive_end(struct reading *reading, const struct bj_ending *endi
     archive_end(archive, &answer);
 }
 
+static void on_content(uv_poll_t *poll, int status, int events)
+{
+    struct archive *archive = poll->data;
+    int waiting = 0;
+
+    (void)status;
+    (void)events;
+    if (ioctl(archive->content_fd, FIONREAD, &waiting) == 0 && waiting > 0)
+        hand_out(archive);
+    else
+        stop_polling(archive); /* it ended without a word: its end says why */
+}
+
+/* An archive is begun when there is one, so that a path that is not there is an error. */
+static int wait_for_content(struct archive *archive, struct bj_error *err)
+{
+    int result;
+
+    archive->poll = bj_alloc(sizeof *archive->poll);
+    if (archive->poll == NULL)
+        return no_memory(err);
+    result = uv_poll_init(archive->stream.service->loop, archive->poll, archive->content_fd);
+    if (result < 0) {
+        bj_free(archive->poll);
+        archive->poll = NULL;
+        return bj_fail(err, BJ_E_SYSTEM, "files", "cannot wait for the archive: %s",
+                       uv_strerror(result));
+    }
+    archive->poll->data = archive;
+    uv_poll_start(archive->poll, UV_READABLE, on_content);
+    return 0;
+}
+
 /* The answer has its standard input and output, in this order. */
 static int take_pipes(struct archive *archive, struct bj_fds *fds, struct bj_error *err)
 {
-    int mine;
-
     if (fds == NULL || fds->count != 2)
         return bj_fail(err, BJ_E_PROTOCOL, "files", "the keeper gave no pipes");
-    mine = archive->request.up ? 0 : 1;
-    if (archive->request.up) {
-        archive->records_fd = fds->fd[1];
+    if (!archive->request.up) {
+        archive->content_fd = fds->fd[1];
         fds->fd[1] = -1;
+        return wait_for_content(archive, err);
     }
-    archive->request.ready(archive->request.context, &fds->fd[mine]);
+    archive->records_fd = fds->fd[1];
+    fds->fd[1] = -1;
+    archive->request.ready(archive->request.context, &fds->fd[0]);
     return 0;
 }
 
@@ -430,7 +489,7 @@ int bj_files_tar(struct bj_service *service, const struct bj_caller *caller,
         return no_memory(err);
     archive->request = *request;
     archive->request.path = NULL;
-    archive->records_fd = -1;
+    archive->records_fd = archive->content_fd = -1;
     stream_init(&archive->stream, service, sandbox);
     given[count++] = request->up ? "tar-in" : "tar-out";
     if (!request->up)
