@@ -313,6 +313,8 @@ struct archive {
     struct stream stream;
     struct bj_files_tar_request request; /* its path is not kept */
     int records_fd;                      /* up: what the helper says comes through its pipe; -1 */
+    int content_fd; /* down: what was not handed out yet, since nothing came so far; -1 */
+    uv_poll_t *poll;
 };
 
 static struct archive *archive_of(struct reading *reading)
