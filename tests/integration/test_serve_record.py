@@ -1,0 +1,127 @@
+"""The record of `belljar serve`: nothing is done that is not in it, and nothing is done twice."""
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import threading
+import time
+
+from program import BELLJAR, wait_until
+
+CLIENTS, CALLS, KILLS = 6, 60, 20
+
+
+def records(service):
+    """The calls, as `belljar audit` reads them."""
+    done = subprocess.run([BELLJAR, "audit", "list", "--limit", "0", "--json", "--file",
+                           str(service.state / "audit.db")], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def verify(service):
+    done = subprocess.run([BELLJAR, "audit", "verify", "--file", str(service.state / "audit.db")],
+                          capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done
+
+
+def commands(calls):
+    return [call for call in calls if call["verdict"]["tool"] == "Bash"]
+
+
+def test_what_was_done_is_recorded_as_it_was_done(service):
+    service.bash("echo one\necho '{\"number\": 99}'")
+    service.stop()
+    call, = commands(records(service))
+    assert call["verdict"]["act"]["kind"] == "start"
+    assert "echo one\necho '{\"number\": 99}'" in call["verdict"]["act"]["argv"]
+    assert call["verdict"]["act"]["sandbox"] == call["verdict"]["sandbox"]
+    assert call["outcome"]["ran"] and call["outcome"]["exit_code"] == 0
+    verify(service)
+
+
+def test_secrets_are_not_in_the_record(service):
+    service.post("/v1/sandboxes", {"environment": {"DB_PASSWORD": "correct-horse-9"}})
+    service.post("/bash", {"command": "echo $MY_TOKEN battery-staple-7",
+                           "environment": {"MY_TOKEN": "battery-staple-7"}})
+    service.bash(f"echo {service.key}")
+    service.stop()
+    text = json.dumps(records(service))
+    for secret in ("correct-horse-9", "battery-staple-7", service.key):
+        assert secret not in text
+
+
+def test_each_once_while_the_audit_process_is_killed(service):
+    """Clients go on calling; every call is answered, done once, and recorded with its outcome."""
+    service.bash("true")
+    wrong = []
+
+    def client(number):
+        for call in range(CALLS):
+            name = f"c{number}-{call}"
+            try:
+                answer = service.post("/bash", {"command": f"echo {name} | tee -a done"})
+                if answer.status != 200 or answer.json["output"] != name + "\n":
+                    wrong.append((name, answer))
+            except OSError as error:
+                wrong.append((name, error))
+
+    clients = [threading.Thread(target=client, args=(number,)) for number in range(CLIENTS)]
+    for each in clients:
+        each.start()
+    for _ in range(KILLS):
+        time.sleep(0.05)
+        pid = service.roles().get("audit")
+        if pid is not None:
+            os.kill(pid, signal.SIGKILL)
+    for each in clients:
+        each.join()
+    assert not wrong
+    names = sorted(f"c{number}-{call}" for number in range(CLIENTS) for call in range(CALLS))
+    assert sorted(service.bash("cat done")["output"].split()) == names
+    service.stop()
+    verify(service)
+    ran = [call["verdict"]["command"].split()[1] for call in commands(records(service))
+           if "tee" in call["verdict"]["command"] and call["outcome"] is not None
+           and call["outcome"]["ran"]]
+    assert sorted(ran) == names
+    assert all(call["outcome"] is not None for call in commands(records(service)))
+
+
+def test_a_full_disk(service):
+    """Nothing new is done, which is said; records can be read; then it goes on by itself."""
+    service.bash("echo before")
+    audit = service.roles()["audit"]
+    usual = resource.prlimit(audit, resource.RLIMIT_FSIZE)
+    resource.prlimit(audit, resource.RLIMIT_FSIZE, (0, usual[1]))
+    for _ in range(3):
+        answer = service.post("/bash", {"command": "echo refused >refused"})
+        assert answer.status >= 500, answer
+        assert "audit" in answer.body.decode(), answer
+    answer = service.get("/audit-logs")
+    assert answer.status == 200 and b"echo before" in answer.body, answer
+    resource.prlimit(audit, resource.RLIMIT_FSIZE, usual)
+    assert wait_until(lambda: service.post("/bash", {"command": "ls"}).status == 200)
+    assert "refused" not in service.bash("ls")["output"]
+    assert service.roles()["audit"] == audit
+    service.stop()
+    verify(service)
+
+
+def test_the_keeper_killed_leaves_no_call_open(service):
+    worker = threading.Thread(target=lambda: service.post("/bash", {"command": "sleep 30"}))
+    worker.start()
+    assert wait_until(lambda: any("sleep 30" in call["verdict"].get("command", "")
+                                  for call in records(service)))
+    os.kill(service.roles()["keeper"], signal.SIGKILL)
+    worker.join(30)
+    assert not worker.is_alive()
+
+    def ended():
+        return all(call["outcome"] is not None for call in records(service))
+
+    assert wait_until(ended)
+    call = next(call for call in commands(records(service)) if "sleep" in call["verdict"]["command"])
+    assert call["outcome"]["reason"] == "the sandbox's keeper ended"
