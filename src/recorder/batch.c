@@ -131,7 +131,7 @@ static int take_from_front(struct bj_recorder *recorder, size_t length, const st
                        bj_message_name(message.head.type));
     result = bj_audit_question_get(&message, &question, err);
     if (result == 0)
-        bj_reader_ask(recorder, packet, length, &message.head, fds);
+        bj_reader_ask(recorder, packet, length, fds);
     return result;
 }
 

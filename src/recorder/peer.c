@@ -14,10 +14,20 @@ static void on_ready(uv_poll_t *poll, int status, int events)
     bj_recorder_ready(peer->recorder, peer);
 }
 
+/* The largest message is larger than the usual buffer; the supervisor may have seen to that. */
+static void widen(int fd)
+{
+    int wanted = 2 * BJ_MESSAGE_MAX, size = 0;
+    socklen_t length = sizeof size;
+
+    if (getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, &length) < 0 || size < wanted)
+        setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &wanted, sizeof wanted);
+}
+
 int bj_peer_new(struct bj_recorder *recorder, int fd, struct bj_peer **ret, struct bj_error *err)
 {
     struct bj_peer *peer = bj_alloc(sizeof *peer);
-    int size = 2 * BJ_MESSAGE_MAX, result = UV_ENOMEM;
+    int result = UV_ENOMEM;
 
     if (peer != NULL)
         result = uv_poll_init(&recorder->loop, &peer->poll, fd);
@@ -27,8 +37,7 @@ int bj_peer_new(struct bj_recorder *recorder, int fd, struct bj_peer **ret, stru
         return bj_fail(err, result == UV_ENOMEM ? BJ_E_NO_MEMORY : BJ_E_SYSTEM, "audit",
                        "cannot watch a socket: %s", uv_strerror(result));
     }
-    /* The largest message is larger than the usual buffer. */
-    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+    widen(fd);
     peer->poll.data = peer;
     peer->recorder = recorder;
     peer->fd = fd;

@@ -309,12 +309,9 @@ int bj_reader_start(const struct bj_recorder_options *options, int *ret_socket,
 }
 
 void bj_reader_ask(struct bj_recorder *recorder, const void *packet, size_t length,
-                   const struct bj_message_head *head, const struct bj_fds *reply_to)
+                   const struct bj_fds *reply_to)
 {
-    struct bj_error err = {0};
-
-    if (bj_socket_send(recorder->reader->fd, packet, length, reply_to) == 0)
-        return;
-    bj_fail(&err, BJ_E_BUSY, "audit", "too many questions wait to be answered; ask again later");
-    refuse(reply_to->fd[0], head->id, &err);
+    /* When too many wait, this one gets the end of its socket for a reply: the socket is the
+     * asker's, and writing to it may block. */
+    bj_socket_send(recorder->reader->fd, packet, length, reply_to);
 }

@@ -25,7 +25,8 @@
 #include "recorder/recorder_internal.h"
 
 #define TICK_MS     1000
-#define ALIVE_TICKS 4       /* between telling the supervisor that this process is well */
+#define ALIVE_TICKS 4    /* between telling the supervisor that this process is well */
+#define PRUNE_TICKS 3600 /* between looking for records that are too old, with little to record */
 #define TRY_US      1000000 /* between attempts to open the database */
 #define BUSY_MS     2000    /* waited for another process that keeps the database */
 #define LOG_PAGES   2000    /* of SQLite's log, before it is carried over */
@@ -107,9 +108,16 @@ static void maintain(struct bj_recorder *recorder)
         .age_ns = config->audit_max_days * 86400 * 1000000000,
         .bytes = config->audit_max_mb << 20,
     };
+    bool limited = retention.age_ns > 0 || retention.bytes > 0;
     struct bj_error err = {0};
+    int result;
 
-    if (recorder->audit != NULL && bj_audit_maintain(recorder->audit, &retention, &err) < 0)
+    if (recorder->audit == NULL)
+        return;
+    result = limited && recorder->ticks % PRUNE_TICKS == PRUNE_TICKS - 1
+                 ? bj_audit_prune(recorder->audit, &retention, NULL, &err)
+                 : bj_audit_maintain(recorder->audit, &retention, &err);
+    if (result < 0)
         BJ_LOG(recorder->log, AUDIT, WARNING, "the records are not kept in bounds: %s",
                err.message);
 }

@@ -174,8 +174,8 @@ int bj_record_outcome_once(struct bj_audit *audit, int64_t number,
  * neither SQLite nor libuv, which closes its own descriptors in a child, would like it later. */
 int bj_reader_start(const struct bj_recorder_options *options, int *ret_socket,
                     struct bj_error *err);
-/* Hands the question over. */
+/* Hands the question over, or drops it when too many wait. */
 void bj_reader_ask(struct bj_recorder *recorder, const void *packet, size_t length,
-                   const struct bj_message_head *head, const struct bj_fds *reply_to);
+                   const struct bj_fds *reply_to);
 
 #endif

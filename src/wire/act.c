@@ -30,6 +30,7 @@ enum shown {
     PAIRS,  /* a list of NAME, VALUE */
     WORDS,  /* an argument vector */
     SIZE,   /* not what it is, only how long */
+    FLAGS,  /* names of a START's */
 };
 
 struct member {
@@ -51,7 +52,7 @@ static const struct member members[] = {
     {OF(CREATE) | OF(UPDATE) | OF(START), PLAIN, MEMBER(I64, timeout_us)},
     {OF(CREATE) | OF(UPDATE), PLAIN, MEMBER(I64, idle_us)},
     {OF(CREATE) | OF(START) | OF(UPDATE), SIZE, MEMBER(TEXT, label)},
-    {OF(START), PLAIN, MEMBER(U32, flags)},
+    {OF(START), FLAGS, MEMBER(U32, flags)},
     {OF(START) | OF(RESIZE), PLAIN, MEMBER(U16, rows)},
     {OF(START) | OF(RESIZE), PLAIN, MEMBER(U16, columns)},
     {OF(START), WORDS, MEMBER(LIST, argv)},
@@ -81,6 +82,15 @@ void bj_act_put(struct bj_buf *out, const struct bj_act *act)
             bj_field_put(out, &members[i].field, act);
     }
 }
+
+static const struct {
+    uint32_t flag;
+    const char *name;
+} start_flags[] = {
+    {BJ_START_TERMINAL, "terminal"}, {BJ_START_STDIN, "stdin"}, {BJ_START_PIPES, "pipes"},
+    {BJ_START_REPORT, "report"},     {BJ_START_FILES, "files"}, {BJ_START_FORGET, "forget"},
+};
+#define START_FLAGS (sizeof start_flags / sizeof *start_flags)
 
 /* ---- what an act may be ---- */
 
@@ -144,9 +154,10 @@ static const char *wrong_create(const struct bj_act *act)
 
 static const char *wrong_start(const struct bj_act *act)
 {
-    const uint32_t known = BJ_START_TERMINAL | BJ_START_STDIN | BJ_START_PIPES | BJ_START_REPORT |
-                           BJ_START_FILES | BJ_START_FORGET;
+    uint32_t known = 0;
 
+    for (size_t i = 0; i < START_FLAGS; i++)
+        known |= start_flags[i].flag;
     if ((act->flags & ~known) != 0)
         return "a flag is not known";
     if ((act->flags & BJ_START_TERMINAL) != 0 && (act->flags & BJ_START_PIPES) != 0)
@@ -280,6 +291,20 @@ static void put_list(struct bj_buf *out, enum shown shown, const char *const *li
     bj_buf_puts(out, "]");
 }
 
+static void put_flags(struct bj_buf *out, uint32_t flags)
+{
+    const char *comma = "";
+
+    bj_buf_puts(out, "[");
+    for (size_t i = 0; i < START_FLAGS; i++) {
+        if ((flags & start_flags[i].flag) == 0)
+            continue;
+        bj_buf_printf(out, "%s\"%s\"", comma, start_flags[i].name);
+        comma = ",";
+    }
+    bj_buf_puts(out, "]");
+}
+
 /* The member itself, as what it is. */
 static void put_plain(struct bj_buf *out, const struct bj_field *field, const char *at)
 {
@@ -339,14 +364,22 @@ static void describe(const struct bj_act *act, const struct member *member, stru
     if (!is_said(field, at))
         return;
     bj_buf_printf(out, ",\"%s%s\":", field->name, member->shown == SIZE ? "_bytes" : "");
-    if (member->shown == PLAIN)
+    switch (member->shown) {
+    case PLAIN:
         put_plain(out, field, at);
-    else if (member->shown != SIZE)
-        put_list(out, member->shown, *(const char *const *const *)at);
-    else
+        break;
+    case FLAGS:
+        put_flags(out, act->flags);
+        break;
+    case SIZE:
         bj_buf_printf(out, "%zu",
                       field->type == BJ_FIELD_BYTES ? act->length
                                                     : strlen(*(const char *const *)at));
+        break;
+    default:
+        put_list(out, member->shown, *(const char *const *const *)at);
+        break;
+    }
 }
 
 void bj_act_describe(const struct bj_act *act, struct bj_buf *out)

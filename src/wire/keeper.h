@@ -158,11 +158,12 @@ int bj_outcome_note_get(const struct bj_message *message, struct bj_outcome_note
 
 /*
  * QUERY: which records. The reply on the socket is an ANSWER with a memfd of JSON, or with a struct
- * bj_error; the end of the socket without one means that it took longer than BJ_QUESTION_SECONDS.
- * The JSON is an object with "records" (calls as `belljar audit list --json` has them, in order of
- * number) and "next". With `after` they are the oldest behind it, and next is the `after` of the
- * next page; otherwise they are the newest, and next is the `before` of the page in front. It is
- * null when there is no such page. With `stats`, the object of `belljar audit stats --json`.
+ * bj_error; the end of the socket without one means that it took longer than BJ_QUESTION_SECONDS,
+ * or that too many questions wait. The JSON is an object with "records" (calls as `belljar audit
+ * list --json` has them, in order of number) and "next". With `after` they are the oldest behind
+ * it, and next is the `after` of the next page; otherwise they are the newest, and next is the
+ * `before` of the page in front. It is null when there is no such page. With `stats`, the object of
+ * `belljar audit stats --json`.
  */
 struct bj_audit_question {
     const char *key;     /* only this key's; NULL = all */

@@ -312,6 +312,8 @@ static void descriptions(void **state)
     value = described(&acts[1]);
     assert_string_equal(text_of(value, "argv", 2), argv[2]);
     assert_string_equal(text_of(value, "argv", 4), "[masked]");
+    assert_string_equal(text_of(value, "flags", 0), "terminal");
+    assert_string_equal(text_of(value, "flags", 1), "report");
     assert_string_equal(text_of(value, "env", 0), "A=b");
     assert_string_equal(text_of(value, "env", 1), "MY_TOKEN=[masked]");
     json_decref(value);
