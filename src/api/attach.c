@@ -237,24 +237,12 @@ static bool asks_for_websocket(const struct bj_exchange *exchange)
            bj_streq(exchange->method, "GET");
 }
 
-static void fail_upgrade(struct bj_exchange *exchange)
-{
-    struct bj_error err;
-
-    bj_exchange_set_header(exchange, "Upgrade", "websocket");
-    bj_fail(&err, BJ_E_INVALID, "request", "this address is a WebSocket");
-    bj_exchange_fail_with(exchange, &err,
-                          &(struct bj_failure){.status = 426,
-                                               .code = "UPGRADE_REQUIRED",
-                                               .advice = "connect with a WebSocket client"});
-}
-
 void bj_get_process_attach(struct bj_exchange *exchange, struct bj_service *service)
 {
     struct bj_handling *call;
 
     if (!asks_for_websocket(exchange)) {
-        fail_upgrade(exchange);
+        bj_exchange_want_upgrade(exchange, "websocket");
         return;
     }
     call = bj_handling_new(exchange, service, sizeof(struct attach_call));

@@ -92,5 +92,6 @@ void bj_get_metrics(struct bj_exchange *exchange, struct bj_service *service);
 
 /* ports.c */
 void bj_any_port(struct bj_exchange *exchange, struct bj_service *service);
+void bj_get_port(struct bj_exchange *exchange, struct bj_service *service);
 
 #endif

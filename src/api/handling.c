@@ -175,6 +175,17 @@ void bj_exchange_refuse(struct bj_exchange *exchange, const struct bj_answer *an
     fail(exchange, &answer->error, answer);
 }
 
+void bj_exchange_want_upgrade(struct bj_exchange *exchange, const char *protocol)
+{
+    struct bj_failure more = {.status = 426, .code = "UPGRADE_REQUIRED"};
+    struct bj_error err;
+
+    more.advice = "send Connection: Upgrade, and Upgrade with the protocol's name";
+    bj_exchange_set_header(exchange, "Upgrade", protocol);
+    bj_fail(&err, BJ_E_INVALID, "request", "this address speaks another protocol: %s", protocol);
+    bj_exchange_fail_with(exchange, &err, &more);
+}
+
 void bj_handling_fail(struct bj_handling *call, const struct bj_error *err)
 {
     fail(call->exchange, err, NULL);

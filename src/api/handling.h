@@ -63,6 +63,9 @@ int bj_failure_status(const struct bj_error *err);
 /* Answers without a call. */
 void bj_exchange_refuse(struct bj_exchange *exchange, const struct bj_answer *answer);
 
+/* The address is for another protocol alone: 426. */
+void bj_exchange_want_upgrade(struct bj_exchange *exchange, const char *protocol);
+
 /* ---- fields of what was asked for; of objects that were checked ---- */
 
 const char *bj_field_text(const json_t *object, const char *name); /* NULL: not there */

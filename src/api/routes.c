@@ -488,6 +488,22 @@ const struct bj_route bj_routes[] = {
         ANSWERS({200, JSON, &bj_result_schema, "It was judged; `success` says what came of it."}),
     },
 
+    /* ---- Ports ---- */
+    {
+        ROUTE("GET", SANDBOX "/ports/{port}", "connect_port", bj_get_port),
+        .group = "Ports",
+        .summary = "A stream of bytes to a port in a sandbox.",
+        .help = "A stream of bytes to a port in a sandbox: with `Connection: Upgrade` and "
+                "`Upgrade: tcp`, what follows 101 is the port's, both ways. HTTP and WebSockets "
+                "need no such thing: a request with the Host `<port>-<sandbox>.<domain>` "
+                "(`--domain`), or with the header `X-Belljar-Port: <port>-<sandbox>` at any path, "
+                "goes to the port as it is, without the key.",
+        NEEDS(EXECUTE),
+        ACTS,
+        ANSWERS({101, NULL, NULL, "The stream."},
+                {426, JSON, NULL, "It was not asked for as a stream."}),
+    },
+
     /* ---- Everything else ---- */
     {
         ROUTE("GET", "/v1/presets", "list_presets", bj_get_presets),
@@ -539,7 +555,7 @@ const size_t bj_route_count = sizeof bj_routes / sizeof *bj_routes;
 
 /* Whatever the method and path: the Host says which port. */
 const struct bj_route bj_port_route = {
-    ROUTE("*", "*", "connect_port", bj_any_port),
+    ROUTE("*", "*", "pass_to_port", bj_any_port),
     .group = "Ports",
     .summary = "A port in a sandbox, by the Host or by headers.",
     NEEDS(EXECUTE),

@@ -177,6 +177,7 @@ static int make_server(struct front *front, struct bj_error *err)
     };
     struct bj_server_options server = {
         .find = bj_route_find,
+        .port_route = &bj_port_route,
         .hosts = (const char *const *)settings->hosts,
         .domain = settings->domain,
         .log = front->log,

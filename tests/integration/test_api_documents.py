@@ -10,7 +10,7 @@ from python_packages import python_with
 CHECKS = ("not_a_server_error", "status_code_conformance", "content_type_conformance",
           "response_schema_conformance", "response_headers_conformance", "unsupported_method")
 # What has no end by itself is asked for by other tests.
-WITHOUT_END = ("watch_directory", "attach_process")
+WITHOUT_END = ("watch_directory", "attach_process", "connect_port")
 
 
 def serve(*words):
