@@ -16,7 +16,7 @@ static void put_metric(struct bj_buf *out, const char *name, const char *type, c
 static void put_gauge(struct bj_buf *out, const char *name, const char *help, double value)
 {
     put_metric(out, name, "gauge", help);
-    bj_buf_printf(out, "belljar_%s %.17g\n", name, value);
+    bj_buf_printf(out, "belljar_%s %.15g\n", name, value);
 }
 
 static void put_counter(struct bj_buf *out, const char *name, const char *help, uint64_t value)

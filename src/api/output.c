@@ -14,7 +14,6 @@ struct output_call {
     struct bj_output *output;
     struct bj_sse *sse; /* NULL: bytes alone */
     int only;           /* this stream; 0 = both */
-    int64_t until;      /* no further than this offset; -1 = to the end of the process */
 };
 
 static void finish(struct output_call *wanted, bool whole)
@@ -61,22 +60,13 @@ static json_t *chunk_object(int stream, int64_t offset, const void *data, size_t
 static bool chunk(void *context, int stream, int64_t offset, const void *data, size_t length)
 {
     struct output_call *wanted = context;
-    int64_t next = offset + (int64_t)length;
-    bool last = wanted->until >= 0 && next >= wanted->until, more = true;
 
-    if (last)
-        length -= (size_t)(next - wanted->until);
     if (stream < 1 || stream > 2 || (wanted->only != 0 && stream != wanted->only))
-        length = 0;
-    if (length > 0 && wanted->sse != NULL)
-        more = bj_sse_send(wanted->sse, "output", last ? wanted->until : next,
+        return true;
+    if (wanted->sse != NULL)
+        return bj_sse_send(wanted->sse, "output", offset + (int64_t)length,
                            chunk_object(stream, offset, data, length));
-    else if (length > 0)
-        more = bj_exchange_write(wanted->call.exchange, data, length);
-    if (!last)
-        return more;
-    finish(wanted, true);
-    return false;
+    return bj_exchange_write(wanted->call.exchange, data, length);
 }
 
 static void lost(void *context, int64_t from, int64_t next)
@@ -94,7 +84,8 @@ static void end(void *context, const struct bj_process_answer *answer)
     bool whole = answer->base.result >= 0;
 
     if (wanted->sse != NULL && whole)
-        bj_sse_send(wanted->sse, "end", -1, bj_object_process(answer->process));
+        bj_sse_send(wanted->sse, answer->process->ended ? "end" : "now", -1,
+                    bj_object_process(answer->process));
     else if (wanted->sse != NULL)
         bj_sse_send(wanted->sse, "error", -1,
                     json_pack("{s:s, s:o}", "code", bj_code_name(answer->base.error.code),
@@ -129,23 +120,22 @@ static int stream_of(const char *name)
 }
 
 /* From where on, and how far. */
-static int read_range(struct output_call *wanted, const struct bj_process_view *view,
-                      struct bj_output_request *request, struct bj_error *err)
+static int read_range(struct output_call *wanted, struct bj_output_request *request,
+                      struct bj_error *err)
 {
     const struct bj_exchange *exchange = wanted->call.exchange;
-    bool sse = bj_sse_wanted(exchange);
-    bool head = bj_streq(exchange->method, "HEAD"); /* what would follow may not end */
     const json_t *follow = json_object_get(exchange->query, "follow");
+    bool sse = bj_sse_wanted(exchange);
     int64_t last;
 
     if (!bj_sse_last(exchange, &last))
         return bj_fail(err, BJ_E_INVALID, "request", "header Last-Event-ID must be an offset");
     request->offset = sse && last >= 0 ? last : bj_field_whole(exchange->query, "offset", 0);
     request->hold = bj_field_true(exchange->query, "hold");
+    /* What would follow on HEAD may not end. */
+    request->now =
+        bj_streq(exchange->method, "HEAD") || !(follow != NULL ? json_is_true(follow) : sse);
     wanted->only = stream_of(bj_field_text(exchange->query, "stream"));
-    wanted->until = !head && (follow != NULL ? json_is_true(follow) : sse) ? -1 : view->written;
-    if (wanted->until >= 0 && view->ended)
-        wanted->until = -1; /* its end will come, and says more */
     return 0;
 }
 
@@ -154,18 +144,9 @@ static void open_output(struct bj_handling *call)
     struct output_call *wanted = (struct output_call *)call;
     struct bj_output_request request = {
         .process = bj_parameter_number(call->exchange, 1), .events = &events, .context = wanted};
-    struct bj_process_view view;
     struct bj_error err;
-    int result;
+    int result = read_range(wanted, &request, &err);
 
-    result = bj_process_get(call->service, &call->caller, request.process, &view, &err);
-    if (result == 0)
-        result = read_range(wanted, &view, &request, &err);
-    if (result == 0 && wanted->until >= 0 && request.offset >= wanted->until) {
-        bj_exchange_respond(call->exchange, 200, "application/octet-stream", "", 0);
-        bj_handling_free(call);
-        return;
-    }
     if (result == 0)
         result = bj_output_open(call->service, &call->caller, &request, &wanted->output, &err);
     if (result < 0)

@@ -81,13 +81,38 @@ static void put_result(struct bj_buf *out, const struct bj_tool_result *result)
     bj_buf_puts(out, "}\n");
 }
 
+/* Why a command failed that wrote nothing about it; "" when it did not. */
+static void put_reason(const struct bj_ending *ending, char *reason, size_t size)
+{
+    if (ending->timed_out)
+        snprintf(reason, size, "timed out after %.1f s", (double)ending->duration_us / 1e6);
+    else if (ending->oom_killed)
+        snprintf(reason, size, "out of memory: the sandbox's limit was reached");
+    else if (ending->reason[0] != '\0')
+        snprintf(reason, size, "%s", ending->reason);
+    else if (ending->signal != 0)
+        snprintf(reason, size, "ended by signal %d", (int)ending->signal);
+    else if (ending->exit_code != 0)
+        snprintf(reason, size, "exit code %d", (int)ending->exit_code);
+    else
+        reason[0] = '\0';
+}
+
 void bj_handling_result(struct bj_handling *call, const struct bj_tool_result *result)
 {
+    struct bj_tool_result whole = *result;
+    char reason[128] = "";
     struct bj_error err;
     struct bj_buf text;
 
+    if (result->error_length == 0) {
+        if (!result->success && result->ending != NULL)
+            put_reason(result->ending, reason, sizeof reason);
+        whole.error = reason[0] != '\0' ? reason : NULL;
+        whole.error_length = strlen(reason);
+    }
     bj_buf_init(&text, BJ_RESPONSE_MAX);
-    put_result(&text, result);
+    put_result(&text, &whole);
     if (text.failed) {
         bj_fail(&err, BJ_E_NO_MEMORY, "result", "out of memory for the result");
         bj_exchange_fail(call->exchange, &err);
@@ -152,53 +177,29 @@ void bj_handling_result_fail(struct bj_handling *call, const struct bj_error *er
     bj_handling_result_refuse(call, &answer);
 }
 
-/* What a person reads as the error: what the command wrote there, or why it failed. */
-static void put_reason(const struct bj_run_answer *answer, char *reason, size_t size)
-{
-    const struct bj_ending *ending = &answer->ending;
-
-    if (ending->timed_out)
-        snprintf(reason, size, "timed out after %.1f s", (double)ending->duration_us / 1e6);
-    else if (ending->oom_killed)
-        snprintf(reason, size, "out of memory: the sandbox's limit was reached");
-    else if (ending->reason[0] != '\0')
-        snprintf(reason, size, "%s", ending->reason);
-    else if (ending->signal != 0)
-        snprintf(reason, size, "ended by signal %d", (int)ending->signal);
-    else if (ending->exit_code != 0)
-        snprintf(reason, size, "exit code %d", (int)ending->exit_code);
-    else
-        reason[0] = '\0';
-}
-
 void bj_handling_ran(void *context, const struct bj_run_answer *answer)
 {
     struct bj_handling *call = context;
+    const struct bj_ending *ending = &answer->ending;
     struct bj_tool_result result = {
         .output = answer->output,
         .output_length = answer->output_length,
+        .error = answer->error,
+        .error_length = answer->error_length,
         .truncated = answer->truncated,
         .sandbox = answer->sandbox,
         .directory = answer->directory,
         .process = answer->process,
-        .ending = &answer->ending,
-        .duration_us = answer->ending.duration_us,
+        .ending = ending,
+        .duration_us = ending->duration_us,
         .answer = &answer->base,
     };
-    char reason[128];
 
     if (answer->base.result < 0) {
         bj_handling_result_refuse(call, &answer->base);
         return;
     }
-    put_reason(answer, reason, sizeof reason);
-    result.success = reason[0] == '\0';
-    if (answer->error_length > 0) {
-        result.error = answer->error;
-        result.error_length = answer->error_length;
-    } else if (!result.success) {
-        result.error = reason;
-        result.error_length = strlen(reason);
-    }
+    result.success = ending->exit_code == 0 && ending->signal == 0 && !ending->timed_out &&
+                     !ending->oom_killed && ending->reason[0] == '\0';
     bj_handling_result(call, &result);
 }

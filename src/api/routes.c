@@ -256,7 +256,8 @@ const struct bj_route bj_routes[] = {
         .help = "Output of a process, from an offset on: the bytes alone; or with `Accept: "
                 "text/event-stream` events: `output` with `stream`, `offset` and `text`, or "
                 "`base64` where it is no text; `lost` where bytes are not kept any more; `end` "
-                "with the process. The id of an event is the offset behind it, so a client that "
+                "with the process, or `now` where it goes on and is not followed. The id of an "
+                "event is the offset behind it, so a client that "
                 "comes back with `Last-Event-ID` misses nothing.",
         NEEDS(READ),
         QUERY(bj_output_query_schema),

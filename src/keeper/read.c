@@ -112,7 +112,7 @@ void bj_read_hold_passed(struct bj_deadline *deadline)
     unhold((void *)((char *)deadline - offsetof(struct bj_process, hold_deadline)));
 }
 
-static int wait_for_more(struct bj_process *process, uint64_t id, const struct bj_read *read,
+static int wait_for_more(struct bj_process *process, uint64_t id, int64_t offset, uint32_t maximum,
                          struct bj_error *err)
 {
     struct bj_reader *reader;
@@ -124,7 +124,7 @@ static int wait_for_more(struct bj_process *process, uint64_t id, const struct b
     if (reader == NULL)
         return bj_fail(err, BJ_E_NO_MEMORY, "read", "out of memory");
     *reader = (struct bj_reader){
-        .next = process->readers, .id = id, .offset = read->offset, .maximum = read->maximum};
+        .next = process->readers, .id = id, .offset = offset, .maximum = maximum};
     process->readers = reader;
     process->reader_count++;
     return 0;
@@ -135,6 +135,7 @@ static int ask(struct bj_keeper *keeper, uint64_t id, const struct bj_read *read
 {
     struct bj_sandbox *sandbox;
     struct bj_process *process;
+    int64_t offset;
     int result = bj_sandbox_find(keeper, read->sandbox, &sandbox, err);
 
     if (result < 0)
@@ -151,9 +152,11 @@ static int ask(struct bj_keeper *keeper, uint64_t id, const struct bj_read *read
         bj_output_hold(&process->output, read->offset);
         bj_streams_resume(process);
     }
-    if (!has_answer(process, read->offset))
-        return wait_for_more(process, id, read, err);
-    answer(process, id, read->offset, read->maximum);
+    /* From the future on means from now on. */
+    offset = read->offset < process->output.next ? read->offset : process->output.next;
+    if (!read->now && !has_answer(process, offset))
+        return wait_for_more(process, id, offset, read->maximum, err);
+    answer(process, id, offset, read->maximum);
     return 0;
 }
 

@@ -42,15 +42,17 @@ void bj_reading_answer(const struct reading *reading, const struct bj_ending *en
         sandbox != NULL ? bj_registry_process(sandbox, reading->process) : NULL;
 
     *ret = (struct bj_process_answer){0};
-    if (ending == NULL) {
+    if (err != NULL) {
         ret->base = bj_answer_of(-err->code, err);
         return;
     }
     *view = (struct bj_process_view){.sandbox = reading->sandbox, .process = reading->process};
     if (process != NULL)
         bj_process_view(sandbox, process, view);
-    view->ended = true;
-    view->ending = *ending;
+    if (ending != NULL) {
+        view->ended = true;
+        view->ending = *ending;
+    }
     ret->process = view;
 }
 
@@ -84,6 +86,7 @@ int bj_output_open(struct bj_service *service, const struct bj_caller *caller,
     output->reading = (struct reading){.service = service,
                                        .process = request->process,
                                        .offset = request->offset < 0 ? INT64_MAX : request->offset,
+                                       .now = request->now,
                                        .hold = request->hold,
                                        .chunk = on_chunk,
                                        .lost = on_lost,

@@ -97,6 +97,8 @@ static void on_read(void *context, const struct bj_keeper_answer *answer)
     all = piece.ended && reading->offset == piece.next;
     if (all)
         reading->end(reading, &piece.ending, NULL);
+    else if (reading->now && piece.chunks == 0)
+        reading->end(reading, NULL, NULL);
     else if (!reading->paused)
         ask(reading);
 }
@@ -107,6 +109,7 @@ static int send_read(struct reading *reading, struct bj_error *err)
                                  .process = reading->process,
                                  .offset = reading->offset,
                                  .maximum = BJ_READ_MAX,
+                                 .now = reading->now,
                                  .hold = reading->hold};
     int result =
         bj_keeper_read(reading->service->keeper, &read, on_read, reading, &reading->id, err);

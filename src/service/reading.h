@@ -14,6 +14,7 @@ struct reading {
     uint32_t process;
     int64_t offset; /* of the next byte; INT64_MAX = of what comes from now on */
     bool hold;
+    bool now; /* only what there is */
 
     /* False: no more until bj_reading_resume(). */
     bool (*chunk)(struct reading *reading, int stream, int64_t offset, const void *data,
@@ -21,7 +22,8 @@ struct reading {
     void (*lost)(struct reading *reading, int64_t from, int64_t next); /* may be NULL */
     /* All that is there so far was given out; may be NULL. */
     void (*caught_up)(struct reading *reading);
-    /* `ending` when it was all; else `err` says why there is no more. */
+    /* `ending` when it was all, `err` when there is no more for a reason; neither: that was what
+     * there is now. */
     void (*end)(struct reading *reading, const struct bj_ending *ending,
                 const struct bj_error *err);
 

@@ -294,6 +294,7 @@ struct bj_output_events {
 struct bj_output_request {
     uint32_t process;
     int64_t offset; /* -1 = only what comes from now on */
+    bool now;       /* no more than there is; then the end, with a process that goes on */
     bool hold;      /* lose nothing: the process waits for this subscriber instead */
     const struct bj_output_events *events;
     void *context;

@@ -184,6 +184,7 @@ struct bj_read {
     uint32_t process;
     int64_t offset;
     uint32_t maximum; /* bytes; at most BJ_READ_MAX */
+    bool now;         /* answered at once, with nothing where there is nothing yet */
     bool hold;        /* nothing from `offset` on is dropped until the next READ with hold, or
                          DETACH with this READ's id: the process waits instead. Ends with the front,
                          but for a grace of BJ_HOLD_GRACE_US */

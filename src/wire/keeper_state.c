@@ -14,7 +14,7 @@
 static const struct bj_field read_fields[] = {
     BJ_FIELD(struct bj_read, STRING, sandbox), BJ_FIELD(struct bj_read, U32, process),
     BJ_FIELD(struct bj_read, I64, offset),     BJ_FIELD(struct bj_read, U32, maximum),
-    BJ_FIELD(struct bj_read, BOOL, hold),
+    BJ_FIELD(struct bj_read, BOOL, now),       BJ_FIELD(struct bj_read, BOOL, hold),
 };
 
 void bj_read_put(struct bj_buf *out, const struct bj_read *read)
