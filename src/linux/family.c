@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -15,7 +14,8 @@
 #include "base/fd.h"
 #include "base/mem.h"
 
-#define ROUNDS 20 /* a process that starts others faster than they are stopped is given up on */
+#define DEPTH_MAX 4096
+#define ROUNDS    20 /* a process that starts others faster than they are stopped is given up on */
 
 pid_t bj_family_pid(int pidfd)
 {
@@ -65,44 +65,56 @@ ssize_t bj_family_list(pid_t root, pid_t *pids, size_t capacity)
     return (ssize_t)count;
 }
 
+/* The fields of /proc/PID/stat from the one of this number on; NULL when it has ended. */
+static char *stat_field(pid_t pid, int number, char *text, size_t size)
+{
+    char path[64], *at;
+
+    snprintf(path, sizeof path, "/proc/%d/stat", pid);
+    if (bj_read_small_file_at(AT_FDCWD, path, text, size) <= 0)
+        return NULL;
+    at = strrchr(text, ')'); /* the name may have anything in it */
+    for (int field = 2; at != NULL && field < number; field++)
+        at = strchr(at + 1, ' ');
+    return at;
+}
+
 int64_t bj_family_cpu_us(const pid_t *pids, size_t count)
 {
     int64_t ticks = 0, a_second = sysconf(_SC_CLK_TCK);
 
     for (size_t i = 0; i < count; i++) {
-        char path[64], text[1024], *at;
+        char text[1024], *at = stat_field(pids[i], 14, text, sizeof text);
 
-        snprintf(path, sizeof path, "/proc/%d/stat", pids[i]);
-        if (bj_read_small_file_at(AT_FDCWD, path, text, sizeof text) <= 0)
-            continue;
-        at = strrchr(text, ')'); /* the name may have anything in it */
-        for (int field = 2; at != NULL && field < 14; field++)
-            at = strchr(at + 1, ' ');
-        for (int i4 = 0; at != NULL && i4 < 4; i4++)
+        for (int of = 0; at != NULL && of < 4; of++)
             ticks += strtoll(at, &at, 10);
     }
     return a_second > 0 ? ticks * 1000000 / a_second : 0;
 }
 
-/* The process namespace of a process. */
-static bool namespace_of(pid_t pid, const char *name, struct stat *ret)
+/* Whether parents lead from a process to `root`. */
+static bool is_below(pid_t pid, pid_t root)
 {
-    char path[64];
+    for (int depth = 0; depth < DEPTH_MAX && pid > 1; depth++) {
+        char text[1024], *at = stat_field(pid, 4, text, sizeof text);
 
-    snprintf(path, sizeof path, "/proc/%d/ns/%s", pid, name);
-    return stat(path, ret) == 0;
+        if (at == NULL)
+            return false;
+        pid = (pid_t)strtol(at, NULL, 10);
+        if (pid == root)
+            return true;
+    }
+    return false;
 }
 
-/* Signals a process if it is in the namespace. Once its pidfd is open its number cannot become
- * another's unseen: the signal then fails. */
-static bool signal_one(pid_t pid, const struct stat *wanted, int signal)
+/* While its pidfd is open, what signals a process cannot reach another of that number; so what was
+ * found to be below `root` then is what gets the signal. */
+static void signal_one(pid_t pid, pid_t root, int signal)
 {
     BJ_CLEANUP_CLOSE int pidfd = BJ_SYS((int)syscall(SYS_pidfd_open, pid, 0));
-    struct stat found;
 
-    return pidfd >= 0 && namespace_of(pid, "pid", &found) && found.st_dev == wanted->st_dev &&
-           found.st_ino == wanted->st_ino &&
-           syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0) == 0;
+    if (pidfd >= 0 && is_below(pid, root))
+        syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0);
 }
 
 static bool knows(const pid_t *pids, size_t count, pid_t pid)
@@ -119,15 +131,12 @@ int bj_family_signal(pid_t root, int signal)
     BJ_CLEANUP_FREE pid_t *pids = bj_realloc_array(NULL, 2 * BJ_FAMILY_MAX, sizeof *pids);
     pid_t *done = pids + BJ_FAMILY_MAX;
     size_t done_count = 0;
-    struct stat wanted;
     bool fresh = true;
 
     if (pids == NULL) {
         errno = ENOMEM;
         return -1;
     }
-    if (!namespace_of(root, "pid", &wanted))
-        return -1;
     for (int round = 0; round < ROUNDS && fresh; round++) {
         ssize_t count = bj_family_list(root, pids, BJ_FAMILY_MAX);
 
@@ -139,7 +148,7 @@ int bj_family_signal(pid_t root, int signal)
                 continue;
             done[done_count++] = pids[i];
             fresh = true;
-            signal_one(pids[i], &wanted, signal);
+            signal_one(pids[i], root, signal);
         }
     }
     if (!fresh)

@@ -22,9 +22,8 @@ ssize_t bj_family_list(pid_t root, pid_t *pids, size_t capacity);
 int64_t bj_family_cpu_us(const pid_t *pids, size_t count);
 
 /*
- * Signals everything below `root`, but not `root`, which is the init of a process namespace: only
- * what is in that namespace, whatever has become of a number meanwhile. Goes on until nothing new
- * turns up. 0, or -1 with errno.
+ * Signals everything below `root`, but not `root`, and nothing else, whatever has become of a
+ * number meanwhile. Goes on until nothing new turns up. 0, or -1 with errno.
  */
 int bj_family_signal(pid_t root, int signal);
 
