@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/mount.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -18,6 +19,7 @@
 #include "init/init.h"
 #include "linux/cgroup.h"
 #include "linux/idmap.h"
+#include "linux/mount.h"
 #include "linux/process.h"
 #include "linux/socket.h"
 #include "linux/subid.h"
@@ -142,6 +144,24 @@ static int hand_over(const struct bj_op *op, struct handover *handover, struct b
     return add_slot(handover, op->slot, fd, err);
 }
 
+/* The workspace's file system becomes the workload's. */
+static int give_workspace(const struct bj_launch *launch, const struct bj_op *op,
+                          struct handover *handover, struct bj_error *err)
+{
+    BJ_CLEANUP_CLOSE int fd = -1;
+
+    if (launch->workspace_fd <= 0)
+        return bj_fail(err, BJ_E_INVALID, "workspace", "no workspace came with the plan");
+    fd = BJ_SYS(fcntl(launch->workspace_fd, F_DUPFD_CLOEXEC, 0));
+    if (fd < 0 || BJ_SYS(fchownat(fd, "", launch->id_base + launch->plan->sandbox_uid,
+                                  launch->id_base + launch->plan->sandbox_gid, AT_EMPTY_PATH)) < 0)
+        return bj_fail_errno(err, "workspace", "cannot give the workspace to the sandbox");
+    if (op->flags & BJ_FLAG_NO_EXEC &&
+        bj_mount_set_attributes(fd, MOUNT_ATTR_NOEXEC, false, -1) < 0)
+        return bj_fail_errno(err, "workspace", "cannot forbid execution in the workspace");
+    return add_slot(handover, op->slot, bj_fd_take(&fd), err);
+}
+
 /*
  * Ids of its own: a slot of the range by init's process id, which is unique among the sandboxes
  * alive. Init has the first; an ordinary workload the next.
@@ -202,6 +222,8 @@ static int host_op(struct bj_launch *launch, const struct bj_op *op, struct hand
         return bj_subid_map(launch->init_pid, source, text, err);
     case BJ_OP_HOST_TREE:
         return open_tree(launch, op, handover, err);
+    case BJ_OP_WORKSPACE:
+        return give_workspace(launch, op, handover, err);
     case BJ_OP_HOST_FD:
         return hand_over(op, handover, err);
     default:
@@ -252,6 +274,7 @@ int bj_launch_start(struct bj_launch *launch, const struct bj_plan *plan, int *r
         .isolation = plan->isolation,
         .init_pidfd = -1,
         .cleaned_elsewhere = launch->cleaned_elsewhere,
+        .workspace_fd = launch->workspace_fd,
     };
     *ret_socket = -1;
     bj_janitor_init(&launch->janitor);

@@ -33,6 +33,7 @@ struct bj_launch {
     uint32_t isolation;
     struct bj_janitor janitor;
     bool cleaned_elsewhere; /* set before the start: somebody else has a janitor */
+    int workspace_fd;       /* set before it too: for WORKSPACE, borrowed; 0 = none */
     pid_t init_pid;         /* 0 = none */
     int init_pidfd;
     pid_t helpers[BJ_VOLUMES_MAX + 1]; /* children that have done their part, to be reaped */

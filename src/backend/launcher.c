@@ -52,6 +52,7 @@ struct server {
     struct bj_janitor janitor;
     char *packet; /* what was received last; inits do not get it */
     struct bj_launcher_request request;
+    int workspace_fd; /* that came with it; -1 = none */
 };
 #define PACKET_MAX sizeof(struct bj_launcher_request)
 
@@ -147,6 +148,7 @@ static int launch(struct server *server, size_t length, struct bj_launcher_answe
     server->free_count--;
     use_pool(server, plan);
     slot->launch.cleaned_elsewhere = true;
+    slot->launch.workspace_fd = server->workspace_fd;
     result = bj_launch_start(&slot->launch, plan, &ret_fds->fd[0], err);
     go_home(server);
     if (result < 0) {
@@ -177,16 +179,22 @@ static bool serve_one(struct server *server)
 {
     struct bj_launcher_answer answer = {0};
     struct bj_launcher_request *request = &server->request;
+    BJ_CLEANUP_CLOSE int workspace_fd = -1;
     struct bj_fds fds;
     ssize_t length = bj_socket_receive(server->socket_fd, server->packet, PACKET_MAX, &fds, 0);
     bool sent;
 
-    bj_fds_close(&fds); /* none are wanted */
+    if (length < (ssize_t)BJ_LAUNCHER_REQUEST_HEAD)
+        bj_fds_close(&fds);
     if (length < (ssize_t)BJ_LAUNCHER_REQUEST_HEAD)
         return length < 0 && bj_socket_shortage(errno); /* then it is still there */
     memcpy(request, server->packet, BJ_LAUNCHER_REQUEST_HEAD);
+    if (fds.count == 1)
+        workspace_fd = fds.fd[--fds.count];
+    bj_fds_close(&fds);
     answer.id = request->id;
     if (request->kind == BJ_LAUNCHER_LAUNCH) {
+        server->workspace_fd = workspace_fd;
         answer.result =
             launch(server, (size_t)length - BJ_LAUNCHER_REQUEST_HEAD, &answer, &fds, &answer.error);
     } else if (request->kind == BJ_LAUNCHER_END && request->number < BJ_LAUNCHER_SANDBOXES &&

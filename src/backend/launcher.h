@@ -8,7 +8,7 @@
  * every init, counts what the sandbox used and removes its cgroups. When its client's end of the
  * socket closes it ends, and every sandbox with it.
  *
- *     client → launcher   LAUNCH (plan) | END (number)
+ *     client → launcher   LAUNCH (plan; with a descriptor for WORKSPACE) | END (number)
  *     launcher → client   for LAUNCH: a number, init's socket and pidfd, or an error
  *                         for END, once everything has ended: what it used
  *

@@ -388,6 +388,7 @@ static int begin(struct bj_keeper *keeper, const struct bj_keeper_options *optio
     int result;
 
     keeper->options = options;
+    bj_workspaces_init(keeper);
     keeper->front.fd = keeper->audit.fd = keeper->starter.link.fd = -1;
     keeper->null_fd = BJ_SYS(open("/dev/null", O_RDWR | O_CLOEXEC));
     if (keeper->null_fd < 0)
@@ -427,6 +428,7 @@ static void end(struct bj_keeper *keeper)
     bj_sandboxes_release(keeper);
     bj_outcomes_release(keeper);
     bj_plans_release(keeper);
+    bj_workspaces_release(keeper);
     bj_fd_close(&keeper->null_fd);
     bj_fd_close(&keeper->reserve_fd);
     bj_fd_close(&keeper->files_fd);

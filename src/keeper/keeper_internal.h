@@ -114,7 +114,9 @@ struct bj_starter {
 int bj_starter_init(struct bj_keeper *keeper, struct bj_error *err);
 void bj_starter_release(struct bj_keeper *keeper);
 /* `start` is the caller's until its call back. The plan is keeper->request.plan. */
-int bj_starter_launch(struct bj_keeper *keeper, struct bj_start *start, struct bj_error *err);
+/* `workspace_fd` (-1 = none) stays the caller's. */
+int bj_starter_launch(struct bj_keeper *keeper, struct bj_start *start, int workspace_fd,
+                      struct bj_error *err);
 int bj_starter_end(struct bj_keeper *keeper, struct bj_start *start, uint32_t number,
                    struct bj_error *err);
 
@@ -392,6 +394,30 @@ void bj_pause_end(struct bj_sandbox *sandbox);
 void bj_usage_fill(struct bj_keeper *keeper, const struct bj_sandbox *sandbox,
                    struct bj_usage_answer *ret);
 
+/* ---- workspace.c: the file systems of workspaces ---- */
+
+/* Formatted once, to be copied. */
+struct bj_workspace_template {
+    int64_t megabytes;
+    uint64_t used; /* the last time */
+    int fd;        /* -1 = none */
+};
+#define BJ_WORKSPACE_TEMPLATES 16
+
+struct bj_workspaces {
+    bool on_disk;
+    struct bj_error why_not; /* where they are not */
+    int directory_fd;
+    struct bj_workspace_template templates[BJ_WORKSPACE_TEMPLATES];
+    uint64_t uses;
+};
+
+/* Finds out what can be had. */
+void bj_workspaces_init(struct bj_keeper *keeper);
+void bj_workspaces_release(struct bj_keeper *keeper);
+/* A file system for one sandbox; -1 where workspaces lie in memory. BJ_E_FULL: no room. */
+int bj_workspace_make(struct bj_keeper *keeper, int64_t disk_mb, int *ret_fd, struct bj_error *err);
+
 /* ---- the keeper ---- */
 
 struct bj_keeper {
@@ -406,6 +432,7 @@ struct bj_keeper {
     struct bj_outcomes outcomes;
     struct bj_starter starter;
     struct bj_preset_facts facts[BJ_PRESETS_MAX];
+    struct bj_workspaces workspaces;
     struct bj_sandboxes sandboxes;
     struct bj_deadline front_lost; /* set: what the last front had asked for is to be ended */
     struct bj_sandbox *hello;      /* the next one that a new front is to hear of */

@@ -254,6 +254,7 @@ void bj_sandbox_end(struct bj_sandbox *sandbox, const char *reason)
     if (sandbox->isolation == BJ_ISOLATION_NAMESPACES && sandbox->pidfd >= 0)
         bj_process_pidfd_signal(sandbox->pidfd, SIGKILL);
     bj_pause_end(sandbox);
+    bj_fd_close(&sandbox->disk_fd); /* before the sandbox, which then takes the time to unmount */
     bj_init_link_close(sandbox);
     give_up(sandbox);
 }
@@ -348,6 +349,15 @@ static int keep_facts(struct bj_sandbox *sandbox, const struct bj_config *config
     for (int i = 0; i < degraded->count; i++)
         bj_sandbox_note(sandbox, degraded->items[i].layer, degraded->items[i].reason,
                         strlen(degraded->items[i].reason));
+    if (sandbox->disk_fd < 0) {
+        char text[BJ_ERROR_MESSAGE_MAX + 64];
+
+        snprintf(text, sizeof text, "the workspace lies in memory and counts as such: %s",
+                 sandbox->keeper->workspaces.on_disk
+                     ? "it cannot be mounted without a mount namespace"
+                     : sandbox->keeper->workspaces.why_not.message);
+        bj_sandbox_note(sandbox, BJ_LAYER_DISK, text, strlen(text));
+    }
     if (sandbox->user == NULL || sandbox->home == NULL || sandbox->workspace == NULL)
         return bj_fail(err, BJ_E_NO_MEMORY, "sandbox", "out of memory");
     return bj_environment_copy(config, &sandbox->environment, err);
@@ -444,12 +454,15 @@ static int make(struct bj_sandbox *sandbox, const struct bj_act *act, struct bj_
     if (act->label != NULL && (sandbox->label = bj_strdup(act->label)) == NULL)
         return bj_fail(err, BJ_E_NO_MEMORY, "sandbox", "out of memory");
     result = bj_plans_configure(keeper, sandbox->preset, act->options, &config, err);
+    if (result == 0 && config.isolation == BJ_ISOLATION_NAMESPACES)
+        result = bj_workspace_make(keeper, config.disk_mb, &sandbox->disk_fd, err);
+    keeper->facts[sandbox->preset].host->workspace_given = sandbox->disk_fd >= 0;
     if (result == 0)
         result = bj_plans_make(keeper, sandbox->preset, &config, &degraded, err);
     if (result == 0)
         result = keep_facts(sandbox, &config, &degraded, err);
     if (result == 0)
-        result = bj_starter_launch(keeper, &sandbox->start, err);
+        result = bj_starter_launch(keeper, &sandbox->start, sandbox->disk_fd, err);
     bj_config_release(&config);
     return result;
 }

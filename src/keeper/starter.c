@@ -74,7 +74,9 @@ void bj_starter_release(struct bj_keeper *keeper)
     waitpid(keeper->starter.launcher.pid, NULL, 0);
 }
 
-static int ask(struct bj_keeper *keeper, struct bj_start *start, bool plan, struct bj_error *err)
+/* `fds` come with a plan; NULL = there is none to send. */
+static int ask(struct bj_keeper *keeper, struct bj_start *start, const struct bj_fds *fds,
+               struct bj_error *err)
 {
     static char packet[sizeof keeper->request];
     struct bj_starter *starter = &keeper->starter;
@@ -83,9 +85,9 @@ static int ask(struct bj_keeper *keeper, struct bj_start *start, bool plan, stru
 
     keeper->request.id = ++starter->last_id != 0 ? starter->last_id : ++starter->last_id;
     memcpy(packet, &keeper->request, size);
-    if (plan)
+    if (fds != NULL)
         size += bj_plan_pack(&keeper->request.plan, packet + size);
-    result = bj_link_send(&starter->link, packet, size, NULL, err);
+    result = bj_link_send(&starter->link, packet, size, fds, err);
     if (result < 0)
         return result;
     start->id = keeper->request.id;
@@ -94,11 +96,14 @@ static int ask(struct bj_keeper *keeper, struct bj_start *start, bool plan, stru
     return 0;
 }
 
-int bj_starter_launch(struct bj_keeper *keeper, struct bj_start *start, struct bj_error *err)
+int bj_starter_launch(struct bj_keeper *keeper, struct bj_start *start, int workspace_fd,
+                      struct bj_error *err)
 {
+    struct bj_fds fds = {.fd = {workspace_fd}, .count = workspace_fd >= 0};
+
     keeper->request.kind = BJ_LAUNCHER_LAUNCH;
     keeper->request.number = 0;
-    return ask(keeper, start, true, err);
+    return ask(keeper, start, &fds, err);
 }
 
 int bj_starter_end(struct bj_keeper *keeper, struct bj_start *start, uint32_t number,
@@ -106,5 +111,5 @@ int bj_starter_end(struct bj_keeper *keeper, struct bj_start *start, uint32_t nu
 {
     keeper->request.kind = BJ_LAUNCHER_END;
     keeper->request.number = number;
-    return ask(keeper, start, false, err);
+    return ask(keeper, start, NULL, err);
 }

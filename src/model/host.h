@@ -62,7 +62,8 @@ struct bj_host {
     enum bj_cgroup_version cgroup;
     char cgroup_path[BJ_CONTROLLER_COUNT][256]; /* directory below which ours is made; "" = none */
     char freezer_path[256];                     /* the same, for a cgroup that can be frozen */
-    bool freezable; /* sandboxes get one: set by who means to pause them */
+    bool workspace_given; /* an empty workspace's file system comes with the plan */
+    bool freezable;       /* sandboxes get one: set by who means to pause them */
 
     struct bj_system_dir system[BJ_SYSTEM_DIRS_MAX];
     int system_count;

@@ -145,7 +145,8 @@ void bj_plan_join_host(struct bj_builder *b)
     for (uint32_t i = 0; i < b->plan->op_count; i++) {
         enum bj_op_kind kind = (enum bj_op_kind)b->plan->ops[i].kind;
 
-        acted |= kind == BJ_OP_CGROUP || kind == BJ_OP_HOST_TREE || kind == BJ_OP_HOST_FD;
+        acted |= kind == BJ_OP_CGROUP || kind == BJ_OP_HOST_TREE || kind == BJ_OP_HOST_FD ||
+                 kind == BJ_OP_WORKSPACE;
     }
     if (acted)
         bj_builder_op(b, BJ_OP_WAIT_HOST, BJ_LAYER_MOUNT);

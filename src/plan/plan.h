@@ -35,6 +35,8 @@
     X(ID_MAP_SUB, HOST, "map subordinate ids") /* source, text: for newuidmap, newgidmap */        \
     X(HOST_TREE, HOST, "open tree as owner")   /* source slot number=host ids; idmapped */         \
     X(HOST_FD, HOST, "hand over")              /* number=descriptor slot */                        \
+    X(WORKSPACE, HOST,                                                                             \
+      "hand over the workspace's file system") /* slot flags; came with the plan */                \
     X(UNSHARE, INIT, "new namespaces")         /* number=CLONE_NEW* */                             \
     X(ID_MAP_SELF, INIT, "map own id")         /* source=uid line, text=gid line */                \
     X(WAIT_HOST, INIT, "wait for the host side")                                                   \

@@ -407,6 +407,17 @@ static void open_sources(struct bj_builder *b, struct tree_slots *slots, const c
                                          b->config->volumes[i].read_only ? 0 : COPIED);
 }
 
+/* The file system that whoever asks for the launch sends with the plan. */
+static uint32_t given_workspace(struct bj_builder *b)
+{
+    uint32_t slot = bj_builder_slot(b);
+    struct bj_op *op = bj_builder_op(b, BJ_OP_WORKSPACE, BJ_LAYER_DISK);
+
+    op->slot = slot;
+    op->flags = bj_plan_no_exec(b);
+    return slot;
+}
+
 /* Privileged: the host side opens what belongs to users, so these come before init's operations. */
 static void open_owned_sources(struct bj_builder *b, struct tree_slots *slots,
                                const char *workspace)
@@ -415,6 +426,8 @@ static void open_owned_sources(struct bj_builder *b, struct tree_slots *slots,
         return;
     if (workspace != NULL)
         slots->workspace = open_owned_tree(b, workspace, BJ_FLAG_NO_DEV);
+    else if (b->host->workspace_given)
+        slots->workspace = given_workspace(b);
     for (int64_t i = 0; i < b->config->volume_count; i++) {
         const struct bj_volume *volume = &b->config->volumes[i];
         uint32_t flags = BJ_FLAG_NO_DEV;
@@ -516,8 +529,11 @@ int bj_plan_tree(struct bj_builder *b, struct bj_error *err)
     uint32_t own_flags = BJ_FLAG_NO_DEV | bj_plan_no_exec(b);
     int result = bj_plan_workspace(b->config, b->host, &source, &target, err);
 
+    bool given;
+
     if (result < 0)
         return result;
+    given = source == NULL && b->host->privileged && b->host->workspace_given;
     b->plan->directory = bj_builder_text(b, target);
     open_owned_sources(b, &slots, source);
     bj_builder_op(b, BJ_OP_PRIVATE, BJ_LAYER_MOUNT);
@@ -530,7 +546,7 @@ int bj_plan_tree(struct bj_builder *b, struct bj_error *err)
     machine_id_file(b);
     bj_plan_proc_files(b);
     bj_plan_programs_cover(b);
-    if (source == NULL)
+    if (source == NULL && !given)
         bj_builder_dir(b, "work", 0755, BJ_FLAG_OWNED);
 
     bj_builder_subtree(b, "root", "/", own_flags, BJ_LAYER_MOUNT);
@@ -542,7 +558,9 @@ int bj_plan_tree(struct bj_builder *b, struct bj_error *err)
     bj_plan_proc_mounts(b);
     bj_plan_join_host(b);
     attach_volumes(b, &slots, target, true);
-    if (source == NULL) {
+    if (given) {
+        bj_plan_bind(b, slots.workspace, "", target, BJ_FLAG_DETACHED);
+    } else if (source == NULL) {
         bj_builder_subtree(b, "work", target, own_flags, BJ_LAYER_MOUNT);
     } else {
         bj_plan_bind(b, slots.workspace, source, target,

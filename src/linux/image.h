@@ -1,0 +1,28 @@
+/*
+ * File systems in files: an ext4 in a sparse file on a loop device, mounted nowhere.
+ *
+ * The file has no name and the mount no place, so the descriptor of the mount, and later the
+ * namespace that it is moved into, are all that keeps them: when the last of them is gone the
+ * mount, the loop device and the file are gone too, whoever was killed before.
+ */
+#ifndef BJ_LINUX_IMAGE_H
+#define BJ_LINUX_IMAGE_H
+
+#include <stdint.h>
+
+#include "base/error.h"
+
+/*
+ * Makes an empty file system of `bytes` with room for `inodes` files, as a file in memory to be
+ * copied from; runs mke2fs(8). A descriptor in *ret_fd.
+ */
+int bj_image_format(int64_t bytes, int64_t inodes, int *ret_fd, struct bj_error *err);
+
+/*
+ * Mounts a copy of such a file, which lies in a directory: without devices and without set-id
+ * programs. The descriptor (O_PATH) of the detached mount in *ret_fd. BJ_E_FULL: there is no room
+ * for it on the host's disk.
+ */
+int bj_image_mount(int directory_fd, int template_fd, int *ret_fd, struct bj_error *err);
+
+#endif

@@ -1,0 +1,149 @@
+/* Workspaces with a file system of their own, driven as the front drives the keeper. */
+#include "service.h"
+
+#include <dirent.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static struct service service;
+static struct output output;
+static char state_directory[64];
+
+static int set_up(void **state)
+{
+    (void)state;
+    strcpy(state_directory, "/var/tmp/belljar-workspace-XXXXXX");
+    assert_non_null(mkdtemp(state_directory));
+    service_start(&service, (struct bj_keeper_options){.state = state_directory});
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    assert_int_equal(service_stop(&service), 0);
+    /* Nothing with a name was left in it. */
+    assert_int_equal(rmdir(state_directory), 0);
+    return 0;
+}
+
+static int create_with(const char *id, const char *disk, const char *memory)
+{
+    static struct heard heard;
+    const char *const options[] = {"resource_limits.disk_mb", disk,
+                                   geteuid() == 0 ? "resource_limits.memory_mb" : NULL, memory,
+                                   NULL};
+    struct bj_error failed = {0};
+    int result =
+        do_act(&service,
+               &(struct bj_act){
+                   .kind = BJ_ACT_CREATE, .sandbox = id, .preset = "standard", .options = options},
+               &heard, &failed);
+
+    if (result < 0)
+        printf("%s\n", failed.message);
+    return result;
+}
+
+static const char *says(const char *id, const char *text)
+{
+    static uint32_t number;
+
+    assert_int_equal(start(&service, id, ++number, 0, text), 0);
+    read_all(&service, id, number, 1, &output);
+    return output.text;
+}
+
+static int attached_loops(void)
+{
+    DIR *directory = opendir("/sys/block");
+    struct dirent *entry;
+    int count = 0;
+
+    while ((entry = readdir(directory)) != NULL) {
+        char path[300];
+
+        snprintf(path, sizeof path, "/sys/block/%s/loop/backing_file", entry->d_name);
+        count += strncmp(entry->d_name, "loop", 4) == 0 && access(path, F_OK) == 0;
+    }
+    closedir(directory);
+    return count;
+}
+
+static bool on_disk(const char *id)
+{
+    return strcmp(says(id, "stat -f -c %T /workspace"), "ext2/ext3\n") == 0;
+}
+
+/* More than there is memory, but not more than was said; files too. */
+static void a_workspace_has_its_limits(void **state)
+{
+    (void)state;
+    assert_int_equal(create_with("one", "200", "64"), 0);
+    if (!on_disk("one")) {
+        if (geteuid() == 0 && getenv("BJ_MUST_WORK") != NULL)
+            fail_msg("no loop devices");
+        skip();
+    }
+    assert_string_equal(says("one", "[ -z \"$(ls -A)\" ] && [ -O . ] && echo own"), "own\n");
+    assert_string_equal(says("one", "head -c 150000000 /dev/zero > large && stat -c %s large"),
+                        "150000000\n");
+    assert_string_equal(says("one", "cat large large 2>&1 > larger | grep -o 'No space.*' | uniq"),
+                        "No space left on device\n");
+    assert_string_equal(says("one", "rm -f large larger; mkdir d; cd d; i=0; "
+                                    "while true > $i; do i=$((i+1)); done 2>/dev/null; "
+                                    "[ $i -gt 10000 ] && [ $i -lt 20000 ] && echo files"),
+                        "files\n");
+    assert_string_equal(says("one", "cd /; rm -rf /workspace/d; echo still > /workspace/x; "
+                                    "cat /workspace/x"),
+                        "still\n");
+}
+
+/* What a program of one sandbox writes is in no other, and is gone with it. */
+static void everything_goes_with_it(void **state)
+{
+    int before = attached_loops();
+
+    (void)state;
+    assert_int_equal(create_with("one", "50", "128"), 0);
+    assert_int_equal(create_with("two", "50", "128"), 0);
+    if (!on_disk("one"))
+        skip();
+    assert_int_equal(attached_loops(), before + 2);
+    assert_string_equal(says("one", "echo secret > mine; ls"), "mine\n");
+    assert_string_equal(says("two", "ls"), "");
+    assert_int_equal(destroy(&service, "one"), 0);
+    assert_int_equal(destroy(&service, "two"), 0);
+    for (int i = 0; i < 100 && attached_loops() > before; i++)
+        usleep(50000);
+    assert_int_equal(attached_loops(), before);
+}
+
+/* Also when the keeper is killed, and nobody is left to clean up. */
+static void nothing_is_left_of_a_killed_keeper(void **state)
+{
+    int before = attached_loops();
+
+    (void)state;
+    assert_int_equal(create_with("one", "50", "128"), 0);
+    if (!on_disk("one"))
+        skip();
+    kill(service.pid, SIGKILL);
+    for (int i = 0; i < 200 && attached_loops() > before; i++)
+        usleep(50000);
+    assert_int_equal(attached_loops(), before);
+    service_close(&service);
+    service_start(&service, (struct bj_keeper_options){.state = state_directory});
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(a_workspace_has_its_limits),
+        TEST(everything_goes_with_it),
+        TEST(nothing_is_left_of_a_killed_keeper),
+    };
+
+    return cmocka_run_group_tests_name("workspace", tests, NULL, NULL);
+}
