@@ -87,7 +87,10 @@ void bj_act_do(struct bj_keeper *keeper, const struct bj_message *message)
     struct bj_error failed = {0};
     struct bj_task task;
     struct bj_act act;
-    int result = bj_task_begin(keeper, &task, message->head.id, message->head.number, &failed);
+    int result;
+
+    bj_pool_acted(keeper);
+    result = bj_task_begin(keeper, &task, message->head.id, message->head.number, &failed);
 
     if (result == 0)
         result = bj_act_get(message->body, message->head.length, keeper->strings, BJ_ACT_STRINGS,

@@ -341,7 +341,7 @@ static const struct bj_link_calls control_calls = {.received = from_supervisor,
 
 void bj_keeper_sandbox_gone(struct bj_keeper *keeper)
 {
-    if (keeper->stopping && keeper->sandboxes.count == 0)
+    if (keeper->stopping && keeper->sandboxes.count == 0 && keeper->pool.count == 0)
         uv_stop(&keeper->loop);
 }
 
@@ -357,8 +357,8 @@ void bj_keeper_stop(struct bj_keeper *keeper, int status)
         next = sandbox->next;
         bj_sandbox_end(sandbox, "stopped");
     }
-    if (keeper->sandboxes.count == 0)
-        uv_stop(&keeper->loop);
+    bj_pool_end(keeper);
+    bj_keeper_sandbox_gone(keeper);
 }
 
 static int open_files_program(struct bj_keeper *keeper, struct bj_error *err)
@@ -410,6 +410,8 @@ static int begin(struct bj_keeper *keeper, const struct bj_keeper_options *optio
     keeper->control.reserve = &keeper->reserve_fd;
     if (result == 0)
         bj_alive_start(&keeper->alive, &keeper->loop, options->control_fd);
+    if (result == 0)
+        bj_pool_init(keeper);
     return result;
 }
 

@@ -192,6 +192,7 @@ struct bj_sandbox {
     char id[BJ_SANDBOX_ID_MAX];
     enum bj_sandbox_stage stage;
     bool pausing, paused;
+    bool parked; /* in the pool: see pool.c */
     bool from_pool, degraded_pause;
     bool launched; /* the launcher has it: launch_number */
     uint32_t preset;
@@ -240,6 +241,8 @@ int bj_sandbox_find(struct bj_keeper *keeper, const char *id, struct bj_sandbox 
                     struct bj_error *err);
 void bj_sandbox_use(struct bj_sandbox *sandbox);
 void bj_sandbox_create(struct bj_keeper *keeper, struct bj_task *task, const struct bj_act *act);
+/* Begins one for the pool; NULL when that cannot be. */
+struct bj_sandbox *bj_sandbox_park(struct bj_keeper *keeper, uint32_t preset, struct bj_error *err);
 /* Ends it; `reason` is static. What follows happens when the launcher says that it has ended. */
 void bj_sandbox_end(struct bj_sandbox *sandbox, const char *reason);
 /* Sets the deadline anew after ends_at, idle_us or used_at changed. */
@@ -418,6 +421,29 @@ void bj_workspaces_release(struct bj_keeper *keeper);
 /* A file system for one sandbox; -1 where workspaces lie in memory. BJ_E_FULL: no room. */
 int bj_workspace_make(struct bj_keeper *keeper, int64_t disk_mb, int *ret_fd, struct bj_error *err);
 
+/* ---- pool.c: sandboxes that are ready before anybody asks ---- */
+
+struct bj_pool {
+    struct bj_sandbox *ready[BJ_PRESETS_MAX]; /* by `next` */
+    uint32_t ready_count[BJ_PRESETS_MAX];
+    struct bj_sandbox *making; /* NULL = none */
+    uint32_t count;            /* of all, the one that is made and those that end included */
+    struct bj_deadline deadline;
+    int64_t acted_at, waited_since;
+    int64_t delay_us; /* after failures in a row */
+};
+
+void bj_pool_init(struct bj_keeper *keeper);
+void bj_pool_acted(struct bj_keeper *keeper); /* an act has come */
+/* A ready one, which is the caller's; NULL when there is none. */
+struct bj_sandbox *bj_pool_take(struct bj_keeper *keeper, uint32_t preset);
+/* sandbox.c tells of a parked one: init has answered; it is to end; it has ended. */
+void bj_pool_ready(struct bj_sandbox *sandbox);
+void bj_pool_ending(struct bj_sandbox *sandbox);
+void bj_pool_lost(struct bj_keeper *keeper);
+/* Ends them all. */
+void bj_pool_end(struct bj_keeper *keeper);
+
 /* ---- the keeper ---- */
 
 struct bj_keeper {
@@ -433,6 +459,7 @@ struct bj_keeper {
     struct bj_starter starter;
     struct bj_preset_facts facts[BJ_PRESETS_MAX];
     struct bj_workspaces workspaces;
+    struct bj_pool pool;
     struct bj_sandboxes sandboxes;
     struct bj_deadline front_lost; /* set: what the last front had asked for is to be ended */
     struct bj_sandbox *hello;      /* the next one that a new front is to hear of */

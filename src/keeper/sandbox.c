@@ -208,6 +208,13 @@ static void ended(void *context, const struct bj_launcher_answer *answer, struct
 
     (void)fds;
     sandbox->launched = false;
+    if (sandbox->parked) {
+        bj_pool_ending(sandbox);
+        free_sandbox(sandbox);
+        bj_pool_lost(keeper);
+        bj_keeper_sandbox_gone(keeper);
+        return;
+    }
     bj_processes_end(sandbox, answer != NULL ? &answer->usage : NULL);
     if (!made)
         bj_task_done(keeper, &sandbox->task, &sandbox->failure);
@@ -247,6 +254,8 @@ void bj_sandbox_end(struct bj_sandbox *sandbox, const char *reason)
         return;
     sandbox->stage = BJ_STAGE_ENDING;
     sandbox->reason = reason;
+    if (sandbox->parked)
+        bj_pool_ending(sandbox);
     bj_deadline_clear(&keeper->deadlines, &sandbox->deadline);
     if (launching)
         return; /* launched() goes on */
@@ -363,12 +372,26 @@ static int keep_facts(struct bj_sandbox *sandbox, const struct bj_config *config
     return bj_environment_copy(config, &sandbox->environment, err);
 }
 
+/* Tells whoever asked for it. */
+static void created(struct bj_sandbox *sandbox)
+{
+    struct bj_sandbox_state state;
+    struct bj_buf out;
+
+    sandbox->used_at = bj_clock_us();
+    bj_sandbox_set_deadline(sandbox);
+    bj_sandbox_say(sandbox);
+    bj_sandbox_state(sandbox, &state);
+    bj_task_answer_begin(&sandbox->task, &out);
+    bj_sandbox_state_put(&out, &state);
+    bj_task_answer_send(sandbox->keeper, &sandbox->task, &out, NULL);
+    bj_task_done(sandbox->keeper, &sandbox->task, NULL);
+}
+
 /* Init has answered: what the plan says holds. */
 static void set_up(void *context, const struct bj_init_reply *reply)
 {
     struct bj_sandbox *sandbox = context;
-    struct bj_sandbox_state state;
-    struct bj_buf out;
 
     if (reply->failed != NULL && sandbox->stage == BJ_STAGE_ENDING)
         return; /* the end tells */
@@ -378,14 +401,10 @@ static void set_up(void *context, const struct bj_init_reply *reply)
         return;
     }
     sandbox->stage = BJ_STAGE_RUNNING;
-    sandbox->used_at = bj_clock_us();
-    bj_sandbox_set_deadline(sandbox);
-    bj_sandbox_say(sandbox);
-    bj_sandbox_state(sandbox, &state);
-    bj_task_answer_begin(&sandbox->task, &out);
-    bj_sandbox_state_put(&out, &state);
-    bj_task_answer_send(sandbox->keeper, &sandbox->task, &out, NULL);
-    bj_task_done(sandbox->keeper, &sandbox->task, NULL);
+    if (sandbox->parked)
+        bj_pool_ready(sandbox);
+    else
+        created(sandbox);
 }
 
 /* Asks init something easy, to know that it came up. */
@@ -437,23 +456,13 @@ static void launched(void *context, const struct bj_launcher_answer *answer, str
         bj_sandbox_end(sandbox, "failed");
 }
 
-static int make(struct bj_sandbox *sandbox, const struct bj_act *act, struct bj_error *err)
+static int make(struct bj_sandbox *sandbox, const char *const *options, struct bj_error *err)
 {
     struct bj_keeper *keeper = sandbox->keeper;
     struct bj_degradations degraded = {0};
     struct bj_config config = {0};
-    int64_t most = keeper->options->max_timeout_us;
-    int result;
+    int result = bj_plans_configure(keeper, sandbox->preset, options, &config, err);
 
-    sandbox->idle_us = act->idle_us;
-    if (act->timeout_us > 0)
-        sandbox->ends_at = sandbox->began + act->timeout_us;
-    if (most != 0 && (act->timeout_us == 0 || act->timeout_us > most))
-        return bj_fail(err, BJ_E_INVALID, "sandbox", "a sandbox may live %lld s at most here",
-                       (long long)(most / 1000000));
-    if (act->label != NULL && (sandbox->label = bj_strdup(act->label)) == NULL)
-        return bj_fail(err, BJ_E_NO_MEMORY, "sandbox", "out of memory");
-    result = bj_plans_configure(keeper, sandbox->preset, act->options, &config, err);
     if (result == 0 && config.isolation == BJ_ISOLATION_NAMESPACES)
         result = bj_workspace_make(keeper, config.disk_mb, &sandbox->disk_fd, err);
     keeper->facts[sandbox->preset].host->workspace_given = sandbox->disk_fd >= 0;
@@ -465,6 +474,57 @@ static int make(struct bj_sandbox *sandbox, const struct bj_act *act, struct bj_
         result = bj_starter_launch(keeper, &sandbox->start, sandbox->disk_fd, err);
     bj_config_release(&config);
     return result;
+}
+
+/* What whoever asks for it says of it. */
+static int name(struct bj_sandbox *sandbox, const struct bj_task *task, const struct bj_act *act,
+                struct bj_error *err)
+{
+    int64_t most = sandbox->keeper->options->max_timeout_us;
+
+    if (most != 0 && (act->timeout_us == 0 || act->timeout_us > most))
+        return bj_fail(err, BJ_E_INVALID, "sandbox", "a sandbox may live %lld s at most here",
+                       (long long)(most / 1000000));
+    if (act->label != NULL && (sandbox->label = bj_strdup(act->label)) == NULL)
+        return bj_fail(err, BJ_E_NO_MEMORY, "sandbox", "out of memory");
+    bj_str_copy(sandbox->id, sizeof sandbox->id, act->sandbox);
+    sandbox->task = *task;
+    sandbox->began = sandbox->used_at = bj_clock_us();
+    sandbox->idle_us = act->idle_us;
+    if (act->timeout_us > 0)
+        sandbox->ends_at = sandbox->began + act->timeout_us;
+    return 0;
+}
+
+static struct bj_sandbox *new_sandbox(struct bj_keeper *keeper, uint32_t preset,
+                                      struct bj_error *err)
+{
+    struct bj_sandbox *sandbox = bj_alloc(sizeof *sandbox);
+
+    if (sandbox == NULL) {
+        bj_fail(err, BJ_E_NO_MEMORY, "sandbox", "out of memory");
+        return NULL;
+    }
+    sandbox->keeper = keeper;
+    sandbox->pidfd = sandbox->init.link.fd = sandbox->disk_fd = -1;
+    sandbox->preset = preset;
+    sandbox->deadline.passed = time_passed;
+    sandbox->start = (struct bj_start){.done = launched, .context = sandbox};
+    return sandbox;
+}
+
+struct bj_sandbox *bj_sandbox_park(struct bj_keeper *keeper, uint32_t preset, struct bj_error *err)
+{
+    static const char *const none[] = {NULL};
+    struct bj_sandbox *sandbox = new_sandbox(keeper, preset, err);
+
+    if (sandbox == NULL)
+        return NULL;
+    sandbox->parked = sandbox->from_pool = true;
+    if (make(sandbox, none, err) == 0)
+        return sandbox;
+    free_sandbox(sandbox);
+    return NULL;
 }
 
 static int check_create(struct bj_keeper *keeper, const struct bj_act *act, struct bj_error *err)
@@ -484,31 +544,47 @@ static int check_create(struct bj_keeper *keeper, const struct bj_act *act, stru
     return 0;
 }
 
+/* One of the pool, or a new one. */
+static int begin(struct bj_keeper *keeper, const struct bj_task *task, const struct bj_act *act,
+                 struct bj_sandbox **ret, struct bj_error *err)
+{
+    uint32_t preset = (uint32_t)bj_preset_index(keeper, act->preset);
+    struct bj_sandbox *sandbox = act->options[0] == NULL ? bj_pool_take(keeper, preset) : NULL;
+    bool parked = sandbox != NULL;
+    int result = 0;
+
+    if (!parked)
+        sandbox = new_sandbox(keeper, preset, err);
+    if (sandbox == NULL)
+        return -BJ_E_NO_MEMORY;
+    result = name(sandbox, task, act, err);
+    if (result == 0 && !parked)
+        result = make(sandbox, act->options, err);
+    if (result < 0 && parked) {
+        keeper->pool.count++; /* back to where it was */
+        bj_pool_ready(sandbox);
+    } else if (result < 0) {
+        free_sandbox(sandbox);
+    }
+    *ret = sandbox;
+    return result;
+}
+
 void bj_sandbox_create(struct bj_keeper *keeper, struct bj_task *task, const struct bj_act *act)
 {
     struct bj_error failed = {0};
     struct bj_sandbox *sandbox = NULL;
     int result = check_create(keeper, act, &failed);
 
-    if (result == 0 && (sandbox = bj_alloc(sizeof *sandbox)) == NULL)
-        result = bj_fail(&failed, BJ_E_NO_MEMORY, "sandbox", "out of memory");
+    if (result == 0)
+        result = begin(keeper, task, act, &sandbox, &failed);
     if (result < 0) {
-        bj_task_done(keeper, task, &failed);
-        return;
-    }
-    sandbox->keeper = keeper;
-    sandbox->task = *task;
-    sandbox->pidfd = sandbox->init.link.fd = sandbox->disk_fd = -1;
-    sandbox->preset = (uint32_t)bj_preset_index(keeper, act->preset);
-    sandbox->began = sandbox->used_at = bj_clock_us();
-    sandbox->deadline.passed = time_passed;
-    sandbox->start = (struct bj_start){.done = launched, .context = sandbox};
-    bj_str_copy(sandbox->id, sizeof sandbox->id, act->sandbox);
-    result = make(sandbox, act, &failed);
-    if (result < 0) {
-        free_sandbox(sandbox);
         bj_task_done(keeper, task, &failed);
         return;
     }
     add(sandbox);
+    if (sandbox->parked) {
+        sandbox->parked = false;
+        created(sandbox);
+    }
 }

@@ -66,4 +66,5 @@ void bj_usage_fill(struct bj_keeper *keeper, const struct bj_sandbox *sandbox,
         add(at, ret);
         ret->sandboxes++;
     }
+    ret->parked = keeper->pool.count;
 }

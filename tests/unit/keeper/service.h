@@ -33,6 +33,7 @@
 
 /* Calls that the launcher and init make count as the keeper's do: base/fault.h. */
 static bool service_forks_launcher;
+static uint32_t service_pool; /* of its preset */
 
 static inline void message_begin(struct bj_buf *out, enum bj_message_type type, uint64_t id)
 {
@@ -151,6 +152,7 @@ static inline void service_start(struct service *service, struct bj_keeper_optio
     memset(service, 0, sizeof *service);
     service->audit = service->front = -1;
     service->preset.name = (char *)"standard";
+    service->preset.pool = service_pool;
     assert_int_equal(bj_config_init(&service->preset.config, NULL), 0);
     service->options = options;
     service->options.launcher = launcher != NULL ? launcher : "build-faults/belljar-launcher";
