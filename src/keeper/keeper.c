@@ -402,6 +402,8 @@ static int begin(struct bj_keeper *keeper, const struct bj_keeper_options *optio
     if (result == 0)
         result = bj_plans_init(keeper, err);
     if (result == 0)
+        result = bj_sweep(keeper, err);
+    if (result == 0)
         result = bj_starter_init(keeper, err);
     if (result == 0)
         result = bj_link_open(&keeper->control, &keeper->loop, options->control_fd, &control_calls,
@@ -419,6 +421,7 @@ static void end(struct bj_keeper *keeper)
 {
     bj_alive_stop(&keeper->alive);
     bj_starter_release(keeper);
+    bj_sweep_nothing_left(keeper);
     bj_link_flush(&keeper->audit, FLUSH_MS);
     bj_link_flush(&keeper->front, FLUSH_MS);
     bj_link_close(&keeper->audit);

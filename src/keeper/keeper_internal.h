@@ -421,6 +421,13 @@ void bj_workspaces_release(struct bj_keeper *keeper);
 /* A file system for one sandbox; -1 where workspaces lie in memory. BJ_E_FULL: no room. */
 int bj_workspace_make(struct bj_keeper *keeper, int64_t disk_mb, int *ret_fd, struct bj_error *err);
 
+/* ---- sweep.c: what an earlier keeper has left ---- */
+
+/* Removes it, and writes down what this one may leave. */
+int bj_sweep(struct bj_keeper *keeper, struct bj_error *err);
+/* This one ends in good order. */
+void bj_sweep_nothing_left(struct bj_keeper *keeper);
+
 /* ---- pool.c: sandboxes that are ready before anybody asks ---- */
 
 struct bj_pool {
