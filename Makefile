@@ -3,7 +3,7 @@ BUILD ?= build
 PREFIX ?= /usr/local
 MESON ?= meson
 
-.PHONY: all deps run test bench fuzz lint install uninstall clean test-vm
+.PHONY: all deps run test bench fuzz lint deb install uninstall clean test-vm
 
 all: $(BUILD)/build.ninja
 	@ninja -C $(BUILD)
@@ -39,6 +39,14 @@ lint:
 test-vm: all
 	@tools/install-deps vm
 	@tests/vm/run
+
+# A Debian package in build-deb/.
+deb:
+	@tools/install-deps deb
+	@for source in grammar llhttp; do tools/fetch-source $$source >/dev/null || exit 1; done
+	@test -f build-deb/tree/build.ninja || $(MESON) setup build-deb/tree --buildtype=release --prefix=/usr >/dev/null
+	@ninja -C build-deb/tree
+	@packaging/make-deb build-deb/tree build-deb
 
 install: all
 	@mkdir -p "$(DESTDIR)$(PREFIX)" 2>/dev/null && test -w "$(DESTDIR)$(PREFIX)" || \

@@ -1,10 +1,12 @@
 /* The start-up text. */
 #include "supervisor/welcome.h"
 
+#include <string.h>
 #include <unistd.h>
 
 #include "base/mem.h"
 #include "linux/host.h"
+#include "linux/probe.h"
 #include "plan/plan.h"
 #include "supervisor/keyfile.h"
 
@@ -12,6 +14,19 @@ static const struct bj_service_preset *usual_preset(const struct bj_settings *se
 {
     return bj_settings_preset(settings, settings->default_preset != NULL ? settings->default_preset
                                                                          : BJ_SERVICE_PRESET);
+}
+
+/* What a plan cannot know: whether the kernel makes a user namespace for this caller. */
+static int try_namespaces(const struct bj_host *host, struct bj_error *err)
+{
+    struct bj_probes probes;
+    int result = bj_probe_run(host, &probes, err);
+
+    if (result == 0 && probes.outcome[BJ_PROBE_USER_NAMESPACE] > 0)
+        result = bj_fail(err, BJ_E_LAYER, "probe",
+                         "user namespaces are refused (%s); `belljar doctor` says what to do",
+                         strerror(probes.outcome[BJ_PROBE_USER_NAMESPACE]));
+    return result;
 }
 
 /* As planned for a sandbox of the usual preset; a single sandbox says for itself what it got. */
@@ -25,7 +40,7 @@ static void put_isolation(const struct bj_settings *settings, struct bj_buf *out
 
     if (plan == NULL || preset == NULL)
         return;
-    if (bj_host_read(&preset->config, &host, &error) < 0 ||
+    if (bj_host_read(&preset->config, &host, &error) < 0 || try_namespaces(&host, &error) < 0 ||
         bj_plan_make(&preset->config, &host, NULL, plan, &degraded, &error) < 0) {
         bj_buf_printf(out, "  isolation  no sandbox can be made here: %s\n", error.message);
         return;
