@@ -128,6 +128,17 @@ static void take_peer(struct front *front, const char *who, int64_t number, int 
         BJ_LOG(front->log, SERVER, ERROR, "cannot talk to the %s process: %s", who, error.message);
 }
 
+static void take_keys(struct front *front, int fd)
+{
+    struct bj_error error = {0};
+    int result = bj_front_keys_renew(&front->keys, fd, &error);
+
+    if (result == -BJ_E_LIMIT)
+        stop(front, GRACE_MS); /* and a new one begins */
+    else if (result < 0)
+        BJ_LOG(front->log, SERVER, ERROR, "the keys stay as they were: %s", error.message);
+}
+
 static void take_message(struct front *front, const struct bj_message *message, struct bj_fds *fds)
 {
     struct bj_unpack body = bj_message_body(message);
@@ -137,6 +148,10 @@ static void take_message(struct front *front, const struct bj_message *message, 
         stop(front, GRACE_MS);
     } else if (message->head.type == BJ_MESSAGE_PEER && fds->count == 1) {
         who = bj_unpack_string(&body);
+        if (bj_streq(who, BJ_ROLE_KEYS)) {
+            take_keys(front, fds->fd[0]);
+            return;
+        }
         take_peer(front, who, message->head.number, fds->fd[0]);
         fds->count = 0;
     }

@@ -12,14 +12,18 @@
 
 /* What the first user of a service owns, by whichever way he comes. */
 #define DEFAULT_OWNER "default"
+#define OLD_MAX       256 /* files of keys that one front has seen; each takes memory until it ends */
 
 /* The administrator's own key, from the environment or a file. */
 static int add_admin(struct bj_keys *keys, const char *text, struct bj_error *err)
 {
     const struct bj_key_options options = {
         .name = DEFAULT_OWNER, .scopes = BJ_SCOPE_ALL, .text = text, .created = ""};
+    int result = bj_keys_add(keys, &options, err);
 
-    return bj_keys_add(keys, &options, err);
+    if (result == 0)
+        keys->entry[keys->count - 1].is_admin = true;
+    return result;
 }
 
 int bj_front_keys_load(const struct bj_settings *settings, struct bj_front_keys *ret,
@@ -48,8 +52,44 @@ int bj_front_keys_load(const struct bj_settings *settings, struct bj_front_keys 
     return result;
 }
 
+/* The administrator's key goes over by its digest: its text is not kept. */
+static int take_admin(struct bj_keys *fresh, const struct bj_keys *now, struct bj_error *err)
+{
+    for (size_t i = 0; i < now->count; i++) {
+        if (now->entry[i].is_admin)
+            return bj_keys_copy(fresh, &now->entry[i], err);
+    }
+    return 0;
+}
+
+int bj_front_keys_renew(struct bj_front_keys *keys, int fd, struct bj_error *err)
+{
+    struct bj_keys fresh = {0}, *grown;
+    int result;
+
+    if (keys->old_count >= OLD_MAX)
+        return bj_fail(err, BJ_E_LIMIT, "keys", "keys were added %d times", OLD_MAX);
+    grown = bj_realloc_array(keys->old, keys->old_count + 1, sizeof *grown);
+    if (grown == NULL)
+        return bj_fail(err, BJ_E_NO_MEMORY, "keys", "out of memory");
+    keys->old = grown;
+    result = bj_keys_read(fd, &fresh, err);
+    if (result == 0)
+        result = take_admin(&fresh, &keys->keys, err);
+    if (result < 0) {
+        bj_keys_release(&fresh);
+        return result;
+    }
+    keys->old[keys->old_count++] = keys->keys;
+    keys->keys = fresh;
+    return 0;
+}
+
 void bj_front_keys_release(struct bj_front_keys *keys)
 {
+    for (size_t i = 0; i < keys->old_count; i++)
+        bj_keys_release(&keys->old[i]);
+    bj_free(keys->old);
     bj_keys_release(&keys->keys);
 }
 

@@ -199,6 +199,16 @@ int bj_keys_add(struct bj_keys *keys, const struct bj_key_options *options, stru
     return append(keys, &key, err);
 }
 
+int bj_keys_copy(struct bj_keys *keys, const struct bj_key *key, struct bj_error *err)
+{
+    struct bj_key copy = *key;
+
+    copy.name = bj_strdup(key->name);
+    copy.owner = bj_strdup(key->owner);
+    copy.created = bj_strdup(key->created);
+    return append(keys, &copy, err);
+}
+
 int bj_keys_remove(struct bj_keys *keys, const char *name, struct bj_error *err)
 {
     for (size_t i = 0; i < keys->count; i++) {
@@ -398,10 +408,21 @@ static int read_list(struct bj_keys *keys, json_t *root, const char *name, struc
     return 0;
 }
 
+static int parse_file(const char *text, size_t length, struct bj_keys *ret, struct bj_error *err)
+{
+    CLEANUP_JSON json_t *root = NULL;
+    int result = bj_json_parse_within(text, length, BJ_KEYS_FILE_MAX, &root, err);
+
+    if (result == 0)
+        result = read_list(ret, root, "keys", err);
+    if (result == 0)
+        result = read_list(ret, root, "peers", err);
+    return result;
+}
+
 int bj_keys_load(const char *path, struct bj_keys *ret, struct bj_error *err)
 {
     BJ_CLEANUP_FREE char *text = NULL;
-    CLEANUP_JSON json_t *root = NULL;
     size_t length = 0;
     int result;
 
@@ -410,14 +431,27 @@ int bj_keys_load(const char *path, struct bj_keys *ret, struct bj_error *err)
         return 0;
     result = bj_read_file(path, BJ_KEYS_FILE_MAX, &text, &length, err);
     if (result == 0)
-        result = bj_json_parse_within(text, length, BJ_KEYS_FILE_MAX, &root, err);
-    if (result == 0)
-        result = read_list(ret, root, "keys", err);
-    if (result == 0)
-        result = read_list(ret, root, "peers", err);
+        result = parse_file(text, length, ret, err);
     if (result < 0)
         bj_error_prefix(err, "%s: ", path);
     return result;
+}
+
+int bj_keys_read(int fd, struct bj_keys *ret, struct bj_error *err)
+{
+    BJ_CLEANUP_FREE char *text = NULL;
+    struct stat status;
+
+    *ret = (struct bj_keys){0};
+    if (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode) || status.st_size > BJ_KEYS_FILE_MAX)
+        return bj_fail(err, BJ_E_CONFIG, "keys", "expected a file of at most %d bytes",
+                       BJ_KEYS_FILE_MAX);
+    text = bj_alloc((size_t)status.st_size + 1);
+    if (text == NULL)
+        return bj_fail(err, BJ_E_NO_MEMORY, "keys", "out of memory");
+    if (pread(fd, text, (size_t)status.st_size, 0) != status.st_size)
+        return bj_fail_errno(err, "keys", "cannot read the keys");
+    return parse_file(text, (size_t)status.st_size, ret, err);
 }
 
 /* NULL: no memory. */

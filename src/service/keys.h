@@ -29,7 +29,8 @@ struct bj_key {
     char *name, *owner;          /* owned */
     char *created;               /* RFC 3339, UTC; "" = unknown; owned */
     uint8_t digest[BJ_KEY_DIGEST];
-    bool is_peer; /* identity.uid says who; there is no digest */
+    bool is_admin; /* not of the file: the one that the service was started with */
+    bool is_peer;  /* identity.uid says who; there is no digest */
 };
 
 struct bj_keys {
@@ -57,11 +58,16 @@ struct bj_key_options {
 };
 int bj_keys_add(struct bj_keys *keys, const struct bj_key_options *options, struct bj_error *err);
 
+/* Adds a copy, by its digest. */
+int bj_keys_copy(struct bj_keys *keys, const struct bj_key *key, struct bj_error *err);
+
 /* BJ_E_NOT_FOUND. */
 int bj_keys_remove(struct bj_keys *keys, const char *name, struct bj_error *err);
 
 /* Reads the file; one that is not there is an empty one. Release it, also after a failure. */
 int bj_keys_load(const char *path, struct bj_keys *ret, struct bj_error *err);
+/* The same from an open file. */
+int bj_keys_read(int fd, struct bj_keys *ret, struct bj_error *err);
 /* Writes it anew (0600), whole or not at all. */
 int bj_keys_save(const char *path, const struct bj_keys *keys, struct bj_error *err);
 void bj_keys_release(struct bj_keys *keys);

@@ -34,6 +34,8 @@ int bj_child_start(const struct bj_child_start *start, pid_t *ret_pid, int *ret_
  * stays the caller's. */
 int bj_child_send_peer(int control, enum bj_role who, int64_t number, int peer,
                        struct bj_error *err);
+/* To the front: the file of keys. */
+int bj_child_send_keys(int control, int file, struct bj_error *err);
 int bj_child_send_stop(int control, struct bj_error *err);
 
 #endif

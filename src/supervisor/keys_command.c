@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <pwd.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -201,8 +202,13 @@ static int remove_key(struct keys_call *call, struct bj_error *err)
 static const struct action {
     const char *name;
     int (*function)(struct keys_call *call, struct bj_error *err);
-    bool changes;
-} actions[] = {{"add", add, true}, {"list", list, false}, {"remove", remove_key, true}};
+    int signal; /* to a running service; 0 = nothing changes */
+} actions[] = {
+    {"add", add, SIGUSR1},
+    {"list", list, 0},
+    /* What was begun with the key ends too, and so does every other connection. */
+    {"remove", remove_key, SIGHUP},
+};
 
 static void print_help(void)
 {
@@ -233,14 +239,14 @@ static int run(const struct action *action, struct keys_call *call, struct bj_er
     if (snprintf(call->path, sizeof call->path, "%s/keys.json", call->options.state) >=
         (int)sizeof call->path)
         return bj_fail(err, BJ_E_LIMIT, "keys", "the path of the state directory is too long");
-    if (action->changes)
+    if (action->signal != 0)
         result = bj_state_make(call->options.state, err);
     if (result == 0)
         result = bj_keys_load(call->path, &call->keys, err);
     if (result == 0)
         result = action->function(call, err);
-    if (result == 0 && action->changes)
-        bj_state_signal(call->options.state);
+    if (result == 0 && action->signal != 0)
+        bj_state_signal(call->options.state, action->signal);
     return result;
 }
 

@@ -22,6 +22,9 @@ enum bj_role {
 
 const char *bj_role_name(enum bj_role role);
 
+/* What a PEER with the file of keys says instead of a role. */
+#define BJ_ROLE_KEYS "keys"
+
 /* Descriptors at fixed numbers; everything else is closed. */
 #define BJ_ROLE_CONTROL 3 /* the supervisor's socket: PEER and STOP come in, READY goes out */
 #define BJ_ROLE_CONFIG  4 /* the configuration file as the supervisor read it; may be empty */

@@ -1,12 +1,15 @@
 /* Starting the service: everything that is opened and checked before its first process. */
 #include "supervisor/serve.h"
 
+#include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/mem.h"
 #include "supervisor/keyfile.h"
 #include "supervisor/listen.h"
 #include "supervisor/state.h"
@@ -74,6 +77,18 @@ static int reload(void *context, int *ret_config, struct bj_error *err)
     return result;
 }
 
+static int open_keys(void *context, int *ret_fd, struct bj_error *err)
+{
+    const struct service *service = context;
+    BJ_CLEANUP_FREE char *path = NULL;
+    int result = bj_keyfile_path(&service->settings, "keys.json", &path, err);
+
+    if (result < 0)
+        return result;
+    *ret_fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    return *ret_fd < 0 ? bj_fail_errno(err, "keys", "cannot open %s", path) : 0;
+}
+
 static void ready(void *context)
 {
     const struct service *service = context;
@@ -112,6 +127,7 @@ static int run(struct service *service, const char *program, struct bj_error *er
                                             .log = &service->log,
                                             .config = -1,
                                             .reload = reload,
+                                            .open_keys = open_keys,
                                             .ready = ready,
                                             .context = service};
     int result = open_all(service, &lock, &options.config, err);
@@ -140,6 +156,9 @@ int bj_serve(const char *program, int argc, char **argv)
         bj_buf_release(&text);
     } else if (result == 0) {
         raise_descriptor_limit();
+        /* Until there is a loop that takes them: both are about what is read by then anyway. */
+        signal(SIGHUP, SIG_IGN);
+        signal(SIGUSR1, SIG_IGN);
         result = run(&service, program, &error);
     }
     bj_settings_release(&service.settings);

@@ -145,7 +145,7 @@ int bj_state_open(const char *path, int64_t patience_us, int *ret_lock, struct b
     return 0;
 }
 
-void bj_state_signal(const char *path)
+void bj_state_signal(const char *path, int number)
 {
     BJ_CLEANUP_CLOSE int directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), file = -1;
     char text[32];
@@ -160,5 +160,5 @@ void bj_state_signal(const char *path)
         return;
     text[strcspn(text, "\n")] = '\0';
     if (bj_parse_int64(text, &pid) && pid > 1)
-        kill((pid_t)pid, SIGHUP);
+        kill((pid_t)pid, number);
 }

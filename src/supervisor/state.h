@@ -21,7 +21,7 @@ int bj_state_open(const char *path, int64_t patience_us, int *ret_lock, struct b
 /* Makes the directory as above, without the lock. */
 int bj_state_make(const char *path, struct bj_error *err);
 
-/* Tells the service that holds the lock to read its configuration again; none is fine. */
-void bj_state_signal(const char *path);
+/* Sends a signal to the service that holds the lock; none is fine. */
+void bj_state_signal(const char *path, int number);
 
 #endif

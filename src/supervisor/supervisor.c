@@ -55,7 +55,7 @@ struct supervisor {
     const struct bj_supervisor_options *options;
     const struct bj_log *log;
     uv_loop_t loop;
-    uv_signal_t signals[4];
+    uv_signal_t signals[5];
     uv_timer_t tick;
     struct child children[BJ_ROLE_COUNT];
     int config;
@@ -436,6 +436,22 @@ static void reload(struct supervisor *supervisor)
     replace_front(supervisor);
 }
 
+static void renew_keys(struct supervisor *supervisor)
+{
+    struct child *front = &supervisor->children[BJ_ROLE_FRONT];
+    BJ_CLEANUP_CLOSE int fd = -1;
+    struct bj_error error;
+    int result;
+
+    if (front->control == NULL)
+        return; /* the next one reads them anyway */
+    result = supervisor->options->open_keys(supervisor->options->context, &fd, &error);
+    if (result == 0)
+        result = bj_child_send_keys(front->control->fd, fd, &error);
+    if (result < 0)
+        BJ_LOG(supervisor->log, SERVER, ERROR, "the keys stay as they were: %s", error.message);
+}
+
 /* ---- signals and time ---- */
 
 static void reap(struct supervisor *supervisor)
@@ -468,6 +484,8 @@ static void on_signal(uv_signal_t *handle, int number)
 
     if (number == SIGCHLD)
         reap(supervisor);
+    else if (number == SIGUSR1)
+        renew_keys(supervisor);
     else if (number != SIGHUP)
         stop(supervisor);
     else if (!supervisor->stopping)
@@ -499,7 +517,7 @@ static void on_tick(uv_timer_t *timer)
 
 static void begin(struct supervisor *supervisor)
 {
-    static const int numbers[] = {SIGCHLD, SIGTERM, SIGINT, SIGHUP};
+    static const int numbers[] = {SIGCHLD, SIGTERM, SIGINT, SIGHUP, SIGUSR1};
 
     uv_timer_init(&supervisor->loop, &supervisor->tick);
     supervisor->tick.data = supervisor;

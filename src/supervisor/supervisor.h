@@ -8,7 +8,8 @@
  * that ends is started again, at once the first time and then later and later while it keeps
  * ending soon. SIGTERM and SIGINT end the front, then the keeper, then the audit process, which so
  * records how every sandbox ended. SIGHUP reads the configuration again and replaces the front;
- * connections wait in the listening sockets meanwhile, which are the supervisor's.
+ * connections wait in the listening sockets meanwhile, which are the supervisor's. SIGUSR1 gives
+ * the front the keys again, for keys that were added.
  *
  * Its children notice its death by the end of their control sockets and end by themselves.
  */
@@ -28,6 +29,8 @@ struct bj_supervisor_options {
     /* Reads the configuration again: a new `config` descriptor, or an error and the old one stays.
      */
     int (*reload)(void *context, int *ret_config, struct bj_error *err);
+    /* Opens the file of keys for the front, which cannot. */
+    int (*open_keys)(void *context, int *ret_fd, struct bj_error *err);
     void (*ready)(void *context); /* called once, when all of them serve */
     void *context;
 };

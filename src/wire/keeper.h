@@ -72,7 +72,8 @@
                   BJ_ALIVE_US; who stops saying so is replaced */                                  \
     X(GAP)   /* keeper → front: nothing; number = of the audit process that acts are taken from  \
                 from now on, id = the highest that came through before; also before READY */       \
-    X(PEER)  /* supervisor → any: text, who it is ("front", "audit", "keeper"); 1 descriptor;    \
+    X(PEER)  /* supervisor → any: text, who it is ("front", "audit", "keeper"; to the front also \
+                "keys", their file); 1 descriptor;                                                 \
                 number = how many of them there have been with this one */                         \
     X(FAULT) /* any → supervisor: text, whose message was malformed; it is replaced */           \
     X(STOP)  /* supervisor → any: end in good order */

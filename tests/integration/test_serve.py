@@ -171,6 +171,20 @@ def test_keys_have_owners_scopes_and_ends(service):
     assert service.get(where, key=ci).status == 200
 
 
+def test_an_added_key_disturbs_nobody(service):
+    front = service.roles()["front"]
+    with socket.create_connection(("127.0.0.1", service.port), 20) as open_before:
+        line = f"GET /v1/sandboxes HTTP/1.1\r\nHost: localhost\r\nX-API-Key: {service.key}\r\n\r\n"
+        open_before.sendall(line.encode())
+        assert open_before.recv(65536).startswith(b"HTTP/1.1 200")
+        for number in range(5):
+            key = keys(service, "add", f"k{number}")
+            assert wait_until(lambda: service.get("/v1/sandboxes", key=key).status == 200)
+        open_before.sendall(line.encode())
+        assert open_before.recv(65536).startswith(b"HTTP/1.1 200")
+    assert service.roles()["front"] == front
+
+
 def test_quota_of_requests(service):
     key = keys(service, "add", "--quota", "requests=5", "--quota", "window_seconds=60", "few")
     wait_until(lambda: service.get("/v1/sandboxes", key=key).status == 200)
