@@ -186,6 +186,96 @@ static void children_share_nothing(void **state)
     bj_audit_close(audit);
 }
 
+/* The act is kept whole, its secrets are not; arguments that were cut before end in no secret. */
+static void act_and_cut_arguments(void **state)
+{
+    static const char act[] = "{\"kind\":\"start\",\"env\":[\"API_KEY=hush\"],\"argv\":[\"ls\"]}";
+    struct place *place = *state;
+    struct bj_audit *audit = open_as(place, BJ_AUDIT_WRITE);
+    struct bj_request request = {.tool = "Write",
+                                 .arguments = "{\"content\": \"abc\", \"token\": \"beginning-of-a",
+                                 .arguments_cut = 70000,
+                                 .act = act};
+    struct bj_verdict verdict;
+    struct bj_error err = {0};
+    struct seen seen;
+
+    bj_verdict_init(&verdict);
+    if (bj_audit_append_verdict(audit, &request, &verdict, &(struct bj_audit_who){0}, NULL, &err) <
+        0)
+        fail_msg("%s", err.message);
+    read_all(audit, &seen);
+    bj_audit_close(audit);
+    assert_non_null(strstr(seen.bodies[0], "\"act\":{\"kind\":\"start\",\"env\":["));
+    assert_non_null(strstr(seen.bodies[0], "\"argv\":[\"ls\"]}"));
+    assert_null(strstr(seen.bodies[0], "hush"));
+    assert_non_null(strstr(seen.bodies[0], "\\\"abc\\\""));
+    assert_non_null(strstr(seen.bodies[0], "[cut: 70000 bytes in all]"));
+    assert_null(strstr(seen.bodies[0], "beginning-of-a"));
+    assert_true(verify(place, NULL).sound);
+}
+
+struct numbers {
+    int64_t number[8];
+    int count;
+};
+
+static int note(void *context, const struct bj_audit_record *verdict,
+                const struct bj_audit_record *outcome)
+{
+    struct numbers *numbers = context;
+
+    (void)outcome;
+    numbers->number[numbers->count++] = verdict->number;
+    return 0;
+}
+
+static int64_t put_verdict(struct bj_audit *audit, const char *act, const char *arguments)
+{
+    struct bj_request request = {.tool = "Bash", .act = act, .arguments = arguments};
+    struct bj_verdict verdict;
+    int64_t number = 0;
+
+    bj_verdict_init(&verdict);
+    assert_int_equal(bj_audit_append_verdict(audit, &request, &verdict, &(struct bj_audit_who){0},
+                                             &number, NULL),
+                     0);
+    return number;
+}
+
+static void open_acts(void **state)
+{
+    struct place *place = *state;
+    struct bj_audit *audit = open_as(place, BJ_AUDIT_WRITE);
+    const struct bj_audit_outcome outcome = {.ran = true};
+    struct bj_audit_filter filter = BJ_AUDIT_FILTER_ALL;
+    struct numbers numbers = {0};
+    int64_t done, open;
+    bool there = true;
+
+    put_verdict(audit, NULL, "{\"command\":\"x\"}");
+    done = put_verdict(audit, "{\"kind\":\"pause\"}", NULL);
+    open = put_verdict(audit, "{\"kind\":\"pause\"}", NULL);
+    assert_int_equal(bj_audit_has_outcome(audit, done, &there, NULL), 0);
+    assert_false(there);
+    assert_int_equal(bj_audit_append_outcome(audit, done, &outcome, NULL), 0);
+    assert_int_equal(bj_audit_has_outcome(audit, done, &there, NULL), 0);
+    assert_true(there);
+    filter.open_acts = true;
+    assert_int_equal(bj_audit_query(audit, &filter, note, &numbers, NULL), 0);
+    assert_int_equal(numbers.count, 1);
+    assert_int_equal(numbers.number[0], open);
+
+    filter = BJ_AUDIT_FILTER_ALL;
+    filter.before = open;
+    filter.newest = 1;
+    numbers = (struct numbers){0};
+    assert_int_equal(bj_audit_query(audit, &filter, note, &numbers, NULL), 0);
+    assert_int_equal(numbers.count, 1);
+    assert_int_equal(numbers.number[0], done);
+    bj_audit_close(audit);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -194,6 +284,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(batch_is_all_or_nothing, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(long_texts_are_cut, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(long_names_are_cut, place_setup, place_teardown),
+        cmocka_unit_test_setup_teardown(act_and_cut_arguments, place_setup, place_teardown),
+        cmocka_unit_test_setup_teardown(open_acts, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(children_share_nothing, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(reader_cannot_write, place_setup, place_teardown),
     };

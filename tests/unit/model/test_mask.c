@@ -372,6 +372,34 @@ static void nothing_reaches_the_file(void **state)
     place_teardown(&slot);
 }
 
+static void expect_masked(const struct bj_mask *known, const char *text, const char *expected)
+{
+    struct bj_buf out;
+
+    bj_buf_init(&out, 4096);
+    bj_mask_text(known, text, strlen(text), &out);
+    assert_string_equal(bj_buf_text(&out), expected);
+    bj_buf_release(&out);
+}
+
+/* Values that were known for a while are forgotten, and those before them are not. */
+static void trimmed(void **state)
+{
+    struct bj_mask own = {0};
+
+    (void)state;
+    assert_int_equal(bj_mask_add(&own, "always-this", NULL), 0);
+    assert_int_equal(bj_mask_add(&own, "once-a-long-value", NULL), 0);
+    expect_masked(&own, "echo always-this once-a-long-value", "echo [masked] [masked]");
+    bj_mask_trim(&own, 1);
+    expect_masked(&own, "echo always-this once-a-long-value", "echo [masked] once-a-long-value");
+    assert_int_equal(bj_mask_add(&own, "another-one", NULL), 0);
+    expect_masked(&own, "echo another-one", "echo [masked]");
+    bj_mask_trim(&own, 0);
+    expect_masked(&own, "echo always-this", "echo always-this");
+    bj_mask_release(&own);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -384,6 +412,7 @@ int main(void)
         cmocka_unit_test(cuts_leave_no_half),
         cmocka_unit_test(cut_secrets_are_masked),
         cmocka_unit_test(children_get_no_value),
+        cmocka_unit_test(trimmed),
         cmocka_unit_test(too_many_are_an_error),
         cmocka_unit_test(nothing_reaches_the_file),
     };
