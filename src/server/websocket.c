@@ -84,7 +84,8 @@ static void on_message(wslay_event_context_ptr context,
         return;
     if (message->opcode == WSLAY_TEXT_FRAME || message->opcode == WSLAY_BINARY_FRAME)
         websocket->frame(websocket->frame_context, message->opcode == WSLAY_BINARY_FRAME,
-                         message->msg, message->msg_length);
+                         message->msg != NULL ? (const char *)message->msg : "",
+                         message->msg_length);
 }
 
 /* ---- The handshake ---- */

@@ -332,6 +332,12 @@ static const struct bj_route routes[] = {
     {.method = "PUT", .path = "/file/", .handler = handle_upload, .body = BJ_BODY_RAW},
     {.method = "GET", .path = "/ws", .handler = handle_websocket, .scope = BJ_SCOPE_READ},
     {.method = "GET", .path = "/raw/", .handler = handle_raw},
+    {.method = "POST",
+     .path = "/quiet",
+     .handler = handle_health,
+     .body = BJ_BODY_JSON,
+     .scope = BJ_SCOPE_EXECUTE,
+     .request = &value_schema},
     {.method = "PUT", .path = "/ignored", .handler = handle_echo, .body = BJ_BODY_RAW},
 };
 

@@ -1,0 +1,242 @@
+"""Ports behind the server: what goes through, and what must not."""
+
+import os
+import socket
+import threading
+
+import pytest
+from http_host import Wire, serve  # noqa: F401  (a fixture)
+from program import wait_until
+
+
+class Program:
+    """A program behind a port: answers each connection with what the test says, keeps what it got."""
+
+    def __init__(self, answer, until=b"\r\n\r\n", then=None):
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.heard = []
+        self.answer, self.until, self.then = answer, until, then
+        self.thread = threading.Thread(target=self.run, daemon=True)
+        self.thread.start()
+
+    def run(self):
+        while True:
+            try:
+                sock, _ = self.listener.accept()
+            except OSError:
+                return
+            wire = Wire(sock)
+            try:
+                while self.until and self.until not in wire.buffer:
+                    if not wire.more():
+                        break
+                self.heard.append(wire)
+                sock.sendall(self.answer)
+                if self.then:
+                    self.then(wire)
+            except OSError:
+                pass
+
+    def close(self):
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+
+
+@pytest.fixture
+def program():
+    programs = []
+
+    def start(*arguments, **options):
+        programs.append(Program(*arguments, **options))
+        return programs[-1]
+
+    yield start
+    for one in programs:
+        one.close()
+
+
+def head(port, method="GET", target="/", *lines):
+    return "\r\n".join([f"{method} {target} HTTP/1.1", f"Host: {port}-abc.box.example",
+                        "X-API-Key: key-of-worker", *lines, "", ""]).encode()
+
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
+
+
+def test_a_request_goes_through_as_it_came(serve, program):
+    server, behind = serve(), program(OK)
+    target = "/a//b/../%2f?x=%00&y#z".replace("#z", "")
+    answer = server.ask(head(behind.port, "GET", target, "X-Own: a  b", "Authorization: Basic abc",
+                             "Connection: keep-alive"))
+    assert answer.body == b"hello"
+    heard = behind.heard[0].buffer
+    assert heard.startswith(f"GET {target} HTTP/1.1\r\n".encode())
+    assert b"X-Own: a  b\r\n" in heard and b"Authorization: Basic abc\r\n" in heard
+    assert b"Connection: close\r\n" in heard and b"keep-alive" not in heard
+
+
+def test_by_header(serve, program):
+    server, behind = serve(), program(OK)
+    answer = server.get("/x", f"X-Belljar-Port: {behind.port}-abc", "X-API-Key: key-of-worker")
+    assert answer.body == b"hello"
+    for bad in ("x", "80", "-abc", "80-", "0-abc", "70000-abc", "80-" + "a" * 50):
+        assert server.get("/x", f"X-Belljar-Port: {bad}",
+                          "X-API-Key: key-of-worker").status == 400
+
+
+def test_the_key_does_not_go_there(serve, program):
+    server, behind = serve(), program(OK)
+    server.ask(head(behind.port))
+    server.ask(f"GET / HTTP/1.1\r\nHost: {behind.port}-abc.box.example\r\n"
+               "Authorization: Bearer key-of-worker\r\n\r\n".encode())
+    assert len(behind.heard) == 2
+    for wire in behind.heard:
+        assert b"key-of-worker" not in wire.buffer and b"\r\n\r\n" in wire.buffer
+
+
+def test_only_with_a_key(serve, program):
+    server, behind = serve(), program(OK)
+    for headers, status in (((), 401), (("X-API-Key: key-of-reader",), 403),
+                            (("X-API-Key: key-of-worker", "Origin: http://evil.example"), 403),
+                            (("X-API-Key: key-of-worker", "Sec-Fetch-Site: cross-site"), 403)):
+        assert server.get("/", *headers, host=f"{behind.port}-abc.box.example").status == status
+    assert behind.heard == []
+
+
+def test_the_next_request_does_not_go_there(serve, program):
+    """Neither one that is pipelined nor one that a client sends on a connection it keeps."""
+    server = serve()
+    behind = program(OK, then=lambda wire: wire.rest())
+    wire = server.wire().send(head(behind.port) + b"GET /secret HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert wire.answer().body == b"hello"
+    try:
+        wire.send(b"GET /secret HTTP/1.1\r\nHost: localhost\r\nX-API-Key: key-of-worker\r\n\r\n")
+    except OSError:
+        pass
+    assert wire.is_closed()
+    wire = server.wire().send(head(behind.port, "POST", "/", "Content-Length: 3") +
+                              b"abcGET /secret HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert wire.answer().body == b"hello" and wire.is_closed()
+    assert wait_until(lambda: len(behind.heard) == 2)
+    for heard in behind.heard:
+        assert b"secret" not in heard.buffer
+
+
+@pytest.mark.parametrize("lines", [("Content-Length: 3", "Transfer-Encoding: chunked"),
+                                   ("Content-Length: 3", "Content-Length: 4"),
+                                   ("Transfer-Encoding: gzip",), ("Host: other",), (" folded",)])
+def test_smuggling_through(serve, program, lines):
+    server, behind = serve(), program(OK)
+    assert server.ask(head(behind.port, "POST", "/", *lines) + b"0\r\n\r\n").status == 400
+    assert behind.heard == []
+
+
+def test_bodies_both_ways(serve, program):
+    content = os.urandom(3000000)
+    server = serve()
+
+    def echo(wire):
+        while len(wire.buffer.partition(b"\r\n\r\n")[2]) < len(content):
+            if not wire.more():
+                return
+        body = wire.buffer.partition(b"\r\n\r\n")[2]
+        wire.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+
+    behind = program(b"", then=echo)
+    answer = server.ask(head(behind.port, "POST", "/", f"Content-Length: {len(content)}") + content)
+    assert answer.body == content
+    chunked = b"".join(b"%x;a=b\r\n%s\r\n" % (len(content[at:at + 65000]), content[at:at + 65000])
+                       for at in range(0, 650000, 65000)) + b"0\r\n\r\n"
+    behind = program(b"", until=chunked, then=lambda wire: wire.send(OK))
+    assert server.ask(head(behind.port, "POST", "/", "Transfer-Encoding: chunked") +
+                      chunked).body == b"hello"
+
+
+@pytest.mark.parametrize("answer", [
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+    b"HTTP/1.1 100 Continue\r\n\r\n" + OK, OK])
+def test_the_end_of_an_answer_is_seen(serve, program, answer):
+    """A program that keeps its connection does not keep the client's."""
+    server = serve()
+    behind = program(answer, then=lambda wire: wire.rest())
+    wire = server.wire().send(head(behind.port))
+    final = wire.answer()
+    assert (final if final.status == 200 else wire.answer()).body == b"hello"
+    assert wire.is_closed(5)
+
+
+def test_an_answer_that_ends_with_the_connection(serve, program):
+    server = serve()
+    behind = program(b"HTTP/1.0 200 OK\r\n\r\nhello", then=lambda wire: wire.socket.close())
+    assert server.ask(head(behind.port)).body == b"hello"
+
+
+def test_another_protocol(serve, program):
+    server = serve()
+
+    def echo(wire):
+        wire.take(len(wire.until(b"\r\n\r\n")) * 0)
+        while wire.buffer or wire.more():
+            wire.send(wire.buffer)
+            wire.buffer = b""
+
+    behind = program(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: thing\r\nConnection: Upgrade"
+                     b"\r\n\r\nfirst", then=echo)
+    wire = server.wire().send(head(behind.port, "GET", "/", "Connection: Upgrade", "Upgrade: thing"))
+    assert wire.answer().status == 101
+    assert wire.take(5) == b"first"
+    content = os.urandom(1000000)
+    threading.Thread(target=lambda: wire.socket.sendall(content)).start()
+    assert wire.take(len(content)) == content
+    wire.close()
+
+
+def test_another_protocol_refused(serve, program):
+    """The way to the program opens only with its 101: until then nothing of the client's follows."""
+    server = serve()
+    behind = program(OK, then=lambda wire: wire.rest())
+    wire = server.wire().send(head(behind.port, "GET", "/", "Connection: Upgrade", "Upgrade: thing") +
+                              b"GET /secret HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert wire.answer().body == b"hello" and wire.is_closed()
+    assert b"secret" not in behind.heard[0].buffer
+
+
+def test_raw_streams_and_half_closed_ones(serve, program):
+    server = serve()
+
+    def shout(wire):
+        data = wire.rest()
+        wire.send(data.upper())
+        wire.socket.close()
+
+    behind = program(b"", until=None, then=shout)
+    wire = server.wire().send(f"GET /raw/{behind.port} HTTP/1.1\r\nHost: localhost\r\n"
+                              "Connection: Upgrade\r\nUpgrade: raw\r\n\r\nhello ".encode())
+    assert wire.answer().status == 101
+    wire.send(b"world")
+    wire.socket.shutdown(socket.SHUT_WR)
+    assert wire.rest() == b"HELLO WORLD"
+
+
+def test_nothing_listens(serve):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    assert serve().ask(head(port)).status == 502
+
+
+def test_nothing_is_left(serve, program):
+    server = serve()
+    behind = program(OK)
+    server.ask(head(behind.port))
+    before = server.descriptors()
+    waiting = program(b"", then=lambda wire: wire.rest())
+    for number in range(20):
+        server.ask(head(behind.port))
+        wire = server.wire().send(head(waiting.port))
+        if number % 2:
+            wire.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        assert wait_until(lambda number=number: len(waiting.heard) == number + 1)
+        wire.close()
+    assert wait_until(lambda: server.descriptors() <= before)
+    assert wait_until(lambda: server.counts["active"] == 1)
