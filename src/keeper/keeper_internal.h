@@ -404,6 +404,7 @@ struct bj_workspace_template {
     int64_t megabytes;
     uint64_t used; /* the last time */
     int fd;        /* -1 = none */
+    int spare_fd;  /* a copy that is mounted already; -1 = none */
 };
 #define BJ_WORKSPACE_TEMPLATES 16
 
@@ -413,6 +414,7 @@ struct bj_workspaces {
     int directory_fd;
     struct bj_workspace_template templates[BJ_WORKSPACE_TEMPLATES];
     uint64_t uses;
+    struct bj_deadline deadline; /* when a spare one is made */
 };
 
 /* Finds out what can be had. */

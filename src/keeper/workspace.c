@@ -9,12 +9,14 @@
  *
  * Without privilege a workspace is a tmpfs, whose limits are the same but which is memory. That is
  * said of every sandbox that has one. Which of the two it is, is found out once, at the start.
+ *
+ * Of each size that was asked for one is kept ready, made while no acts come.
  */
-#include <errno.h>
 #include <fcntl.h>
-#include <string.h>
+#include <stddef.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "keeper/keeper_internal.h"
 #include "linux/image.h"
@@ -23,7 +25,8 @@
 #define NO_LIMIT_MB   8192 /* of a workspace for which disk_mb says none; the file is sparse */
 #define INODES_PER_MB 64   /* as in a tmpfs of the same size */
 #define INODES_MIN    4096
-#define SMALLEST_MB   2 /* less is no ext4 */
+#define SMALLEST_MB   2    /* less is no ext4 */
+#define QUIET_US      5000 /* without an act, before a spare one is made */
 #define PROBE_MB      16
 
 static struct bj_workspace_template *find_template(struct bj_workspaces *all, int64_t megabytes)
@@ -41,12 +44,13 @@ static struct bj_workspace_template *find_template(struct bj_workspaces *all, in
             oldest = at;
     }
     bj_fd_close(&oldest->fd);
+    bj_fd_close(&oldest->spare_fd);
     return oldest;
 }
 
-static int make(struct bj_workspaces *all, int64_t megabytes, int *ret_fd, struct bj_error *err)
+static int make(struct bj_workspaces *all, struct bj_workspace_template *from, int64_t megabytes,
+                int *ret_fd, struct bj_error *err)
 {
-    struct bj_workspace_template *from = find_template(all, megabytes);
     int64_t inodes = megabytes * INODES_PER_MB;
     int result = 0;
 
@@ -59,6 +63,30 @@ static int make(struct bj_workspaces *all, int64_t megabytes, int *ret_fd, struc
     return result < 0 ? result : bj_image_mount(all->directory_fd, from->fd, ret_fd, err);
 }
 
+/* One spare, then the next a little later. Failing only makes the next sandbox slower. */
+static void make_spare(struct bj_deadline *deadline)
+{
+    struct bj_keeper *keeper =
+        (void *)((char *)deadline - offsetof(struct bj_keeper, workspaces.deadline));
+    struct bj_workspaces *all = &keeper->workspaces;
+    int64_t quiet_at = keeper->pool.acted_at + QUIET_US, now = bj_clock_us();
+    bool made = false;
+
+    if (keeper->stopping)
+        return;
+    for (size_t i = 0; now >= quiet_at && !made && i < BJ_WORKSPACE_TEMPLATES; i++) {
+        struct bj_workspace_template *at = &all->templates[i];
+
+        if (at->fd < 0 || at->spare_fd >= 0 || at->megabytes == PROBE_MB)
+            continue;
+        made = true;
+        if (bj_image_mount(all->directory_fd, at->fd, &at->spare_fd, NULL) < 0)
+            return;
+    }
+    if (made || now < quiet_at)
+        bj_deadline_set(&keeper->deadlines, deadline, now + QUIET_US);
+}
+
 void bj_workspaces_init(struct bj_keeper *keeper)
 {
     struct bj_workspaces *all = &keeper->workspaces;
@@ -66,7 +94,8 @@ void bj_workspaces_init(struct bj_keeper *keeper)
     int result = 0;
 
     for (size_t i = 0; i < BJ_WORKSPACE_TEMPLATES; i++)
-        all->templates[i].fd = -1;
+        all->templates[i].fd = all->templates[i].spare_fd = -1;
+    all->deadline.passed = make_spare;
     all->directory_fd = -1;
     if (keeper->options->state == NULL || geteuid() != 0) {
         bj_fail(&all->why_not, BJ_E_UNSUPPORTED, "workspace",
@@ -78,25 +107,35 @@ void bj_workspaces_init(struct bj_keeper *keeper)
         result =
             bj_fail_errno(&all->why_not, "workspace", "cannot open %s", keeper->options->state);
     if (result == 0)
-        result = make(all, PROBE_MB, &fd, &all->why_not);
+        result = make(all, find_template(all, PROBE_MB), PROBE_MB, &fd, &all->why_not);
     all->on_disk = result == 0;
 }
 
 void bj_workspaces_release(struct bj_keeper *keeper)
 {
-    for (size_t i = 0; i < BJ_WORKSPACE_TEMPLATES; i++)
+    for (size_t i = 0; i < BJ_WORKSPACE_TEMPLATES; i++) {
         bj_fd_close(&keeper->workspaces.templates[i].fd);
+        bj_fd_close(&keeper->workspaces.templates[i].spare_fd);
+    }
     bj_fd_close(&keeper->workspaces.directory_fd);
 }
 
 int bj_workspace_make(struct bj_keeper *keeper, int64_t disk_mb, int *ret_fd, struct bj_error *err)
 {
     struct bj_workspaces *all = &keeper->workspaces;
+    struct bj_workspace_template *from;
 
     *ret_fd = -1;
     if (!all->on_disk)
         return 0;
     if (disk_mb == 0)
         disk_mb = NO_LIMIT_MB;
-    return make(all, disk_mb < SMALLEST_MB ? SMALLEST_MB : disk_mb, ret_fd, err);
+    if (disk_mb < SMALLEST_MB)
+        disk_mb = SMALLEST_MB;
+    from = find_template(all, disk_mb);
+    bj_deadline_set(&keeper->deadlines, &all->deadline, bj_clock_us() + QUIET_US);
+    if (from->spare_fd < 0)
+        return make(all, from, disk_mb, ret_fd, err);
+    *ret_fd = bj_fd_take(&from->spare_fd);
+    return 0;
 }
