@@ -421,7 +421,7 @@ static void end(struct bj_keeper *keeper)
 {
     bj_alive_stop(&keeper->alive);
     bj_starter_release(keeper);
-    bj_sweep_nothing_left(keeper);
+    bj_sweep_own(keeper);
     bj_link_flush(&keeper->audit, FLUSH_MS);
     bj_link_flush(&keeper->front, FLUSH_MS);
     bj_link_close(&keeper->audit);

@@ -427,8 +427,8 @@ int bj_workspace_make(struct bj_keeper *keeper, int64_t disk_mb, int *ret_fd, st
 
 /* Removes it, and writes down what this one may leave. */
 int bj_sweep(struct bj_keeper *keeper, struct bj_error *err);
-/* This one ends in good order. */
-void bj_sweep_nothing_left(struct bj_keeper *keeper);
+/* This one ends in good order, and with it everything it has made. */
+void bj_sweep_own(struct bj_keeper *keeper);
 
 /* ---- pool.c: sandboxes that are ready before anybody asks ---- */
 

@@ -6,7 +6,7 @@
  * A keeper writes down where it makes cgroups and under which number before it makes any, and takes
  * that away when it ends in good order. The next one removes what goes by that number there, and
  * nothing else: the state directory is locked, so that one is gone. Should its number be another
- * process's by now, which might be a keeper with the same names, everything is left as it is.
+ * process's by now, which might be a keeper with the same names, that is left to the next start.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -22,7 +22,6 @@
 
 #include "base/fd.h"
 #include "base/mem.h"
-#include "base/str.h"
 #include "keeper/keeper_internal.h"
 #include "linux/cgroup.h"
 
@@ -110,80 +109,113 @@ static void sweep_parent(const char *parent, pid_t pid)
 
 /* ---- what is written down ---- */
 
-/* The number, then a directory a line. */
-static void sweep_file(char *text)
+/* One that has ended and that nobody has taken notice of still has its number. */
+static bool is_alive(pid_t pid)
 {
-    char *line = strchr(text, '\n'), *end;
-    pid_t pid = (pid_t)strtol(text, &end, 10);
+    char path[64], text[1024], *name_end;
 
-    if (line == NULL || end != line || pid <= 1)
+    if (kill(pid, 0) < 0 && errno != EPERM)
+        return false;
+    snprintf(path, sizeof path, "/proc/%d/stat", pid);
+    if (bj_read_small_file_at(AT_FDCWD, path, text, sizeof text) <= 0)
+        return true;
+    name_end = strrchr(text, ')');
+    return name_end == NULL || (name_end[2] != 'Z' && name_end[2] != 'X');
+}
+
+/* A line: the number and a directory. What cannot be swept yet is written down again. */
+static void sweep_line(const char *line, struct bj_buf *again)
+{
+    char *parent;
+    pid_t pid = (pid_t)strtol(line, &parent, 10);
+
+    if (pid <= 1 || *parent++ != ' ' || strstr(parent, "/..") != NULL ||
+        strncmp(parent, "/sys/fs/cgroup", strlen("/sys/fs/cgroup")) != 0)
         return;
-    if (pid != getpid() && (kill(pid, 0) == 0 || errno == EPERM))
-        return;
-    for (line++; (end = strchr(line, '\n')) != NULL; line = end + 1) {
+    if (pid != getpid() && is_alive(pid))
+        bj_buf_printf(again, "%s\n", line);
+    else
+        sweep_parent(parent, pid);
+}
+
+static void sweep_file(char *text, struct bj_buf *again)
+{
+    char *line = text, *end;
+
+    for (; (end = strchr(line, '\n')) != NULL; line = end + 1) {
         *end = '\0';
-        if (strncmp(line, "/sys/fs/cgroup", strlen("/sys/fs/cgroup")) == 0 &&
-            strstr(line, "/..") == NULL)
-            sweep_parent(line, pid);
+        sweep_line(line, again);
     }
 }
 
+/* Once, though several presets name it. */
 static void put_parent(struct bj_buf *out, const char *path)
 {
-    if (*path != '\0')
-        bj_buf_printf(out, "%s\n", path);
+    char line[BJ_PATH_MAX];
+
+    snprintf(line, sizeof line, "%d %s\n", getpid(), path);
+    if (*path != '\0' && strstr(bj_buf_text(out), line) == NULL)
+        bj_buf_puts(out, line);
 }
 
-static int write_down(struct bj_keeper *keeper, int state_fd, struct bj_error *err)
+static int store(int state_fd, const struct bj_buf *text)
 {
     BJ_CLEANUP_CLOSE int fd = openat(state_fd, FILE_NAME ".new",
                                      O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-    struct bj_buf text;
-    int result = 0;
 
+    if (fd < 0 || text->failed || bj_fd_write_all(fd, bj_buf_text(text), text->length) < 0)
+        return -1;
+    return renameat(state_fd, FILE_NAME ".new", state_fd, FILE_NAME);
+}
+
+/* Opens the state directory and sweeps by what is written there; what has to stay is in `again`. */
+static int sweep(struct bj_keeper *keeper, struct bj_buf *again, int *ret_fd, struct bj_error *err)
+{
+    BJ_CLEANUP_CLOSE int fd = open(keeper->options->state, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    BJ_CLEANUP_FREE char *text = bj_alloc(FILE_MAX);
+
+    if (fd < 0)
+        return bj_fail_errno(err, "state", "cannot open %s", keeper->options->state);
+    if (text == NULL)
+        return bj_fail(err, BJ_E_NO_MEMORY, "state", "out of memory");
+    if (bj_read_small_file_at(fd, FILE_NAME, text, FILE_MAX) > 0)
+        sweep_file(text, again);
+    *ret_fd = bj_fd_take(&fd);
+    return 0;
+}
+
+int bj_sweep(struct bj_keeper *keeper, struct bj_error *err)
+{
+    BJ_CLEANUP_CLOSE int fd = -1;
+    struct bj_buf text;
+    int result;
+
+    if (keeper->options->state == NULL)
+        return 0;
     bj_buf_init(&text, FILE_MAX);
-    bj_buf_printf(&text, "%d\n", getpid());
-    for (uint32_t i = 0; i < keeper->options->preset_count; i++) {
+    result = sweep(keeper, &text, &fd, err);
+    for (uint32_t i = 0; i < keeper->options->preset_count && result == 0; i++) {
         const struct bj_host *host = keeper->facts[i].host;
 
         for (int c = 0; c < BJ_CONTROLLER_COUNT; c++)
             put_parent(&text, host->cgroup_path[c]);
         put_parent(&text, host->freezer_path);
     }
-    if (fd < 0 || text.failed || bj_fd_write_all(fd, text.data, text.length) < 0 ||
-        renameat(state_fd, FILE_NAME ".new", state_fd, FILE_NAME) < 0)
+    if (result == 0 && store(fd, &text) < 0)
         result = bj_fail_errno(err, "state", "cannot write %s in the state directory", FILE_NAME);
     bj_buf_release(&text);
     return result;
 }
 
-int bj_sweep(struct bj_keeper *keeper, struct bj_error *err)
+void bj_sweep_own(struct bj_keeper *keeper)
 {
-    BJ_CLEANUP_CLOSE int state_fd = -1;
-    BJ_CLEANUP_FREE char *text = NULL;
-    ssize_t length;
-
-    if (keeper->options->state == NULL)
-        return 0;
-    state_fd = open(keeper->options->state, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    text = bj_alloc(FILE_MAX);
-    if (state_fd < 0)
-        return bj_fail_errno(err, "state", "cannot open %s", keeper->options->state);
-    if (text == NULL)
-        return bj_fail(err, BJ_E_NO_MEMORY, "state", "out of memory");
-    length = bj_read_small_file_at(state_fd, FILE_NAME, text, FILE_MAX);
-    if (length > 0)
-        sweep_file(text);
-    return write_down(keeper, state_fd, err);
-}
-
-void bj_sweep_nothing_left(struct bj_keeper *keeper)
-{
-    BJ_CLEANUP_CLOSE int state_fd = -1;
+    BJ_CLEANUP_CLOSE int fd = -1;
+    struct bj_buf text;
 
     if (keeper->options->state == NULL)
         return;
-    state_fd = open(keeper->options->state, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (state_fd >= 0)
-        unlinkat(state_fd, FILE_NAME, 0);
+    bj_buf_init(&text, FILE_MAX);
+    if (sweep(keeper, &text, &fd, NULL) == 0 && (text.length > 0 ? store(fd, &text) : -1) < 0)
+        unlinkat(fd, FILE_NAME, 0);
+    bj_buf_release(&text);
 }

@@ -72,7 +72,7 @@ static void write_state(pid_t number)
     snprintf(path, sizeof path, "%s/keeper.cgroups", state_directory);
     file = fopen(path, "w");
     assert_non_null(file);
-    fprintf(file, "%d\n%s\n/etc\n", number, host.cgroup_path[BJ_CONTROLLER_PIDS]);
+    fprintf(file, "%d %s\n%d /etc\n", number, host.cgroup_path[BJ_CONTROLLER_PIDS], number);
     assert_int_equal(fclose(file), 0);
 }
 
@@ -122,6 +122,9 @@ static void what_may_be_others_stays(void **state)
     write_state(getpid());
     run_once();
     assert_int_equal(rmdir(left), 0);
+    /* It is still written down, for the next start. */
+    snprintf(left, sizeof left, "%s/keeper.cgroups", state_directory);
+    assert_int_equal(unlink(left), 0);
 }
 
 /* A damaged file is no reason not to start. */
@@ -134,7 +137,7 @@ static void damage_does_no_harm(void **state)
     snprintf(path, sizeof path, "%s/keeper.cgroups", state_directory);
     file = fopen(path, "w");
     assert_non_null(file);
-    fputs("-1\n\n/sys/fs/cgroup/../../../etc\nx", file);
+    fputs("-1\n\n77 /sys/fs/cgroup/../../../etc\n77\n77 \nx", file);
     assert_int_equal(fclose(file), 0);
     run_once();
 }
