@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -33,7 +34,8 @@
 
 /* Calls that the launcher and init make count as the keeper's do: base/fault.h. */
 static bool service_forks_launcher;
-static uint32_t service_pool; /* of its preset */
+static uint32_t service_pool;              /* of its preset */
+static const struct rlimit *service_limit; /* of descriptors; NULL = as it is */
 
 static inline void message_begin(struct bj_buf *out, enum bj_message_type type, uint64_t id)
 {
@@ -144,6 +146,18 @@ static inline void wait_outcome(struct service *service, int64_t number)
     }
 }
 
+extern int __lsan_do_recoverable_leak_check(void) __attribute__((weak));
+
+/* With a sanitizer, a leak is a failure. */
+static inline int run_keeper(const struct bj_keeper_options *options)
+{
+    int status = bj_keeper_main(options);
+
+    if (__lsan_do_recoverable_leak_check != NULL && __lsan_do_recoverable_leak_check() != 0)
+        status = 99;
+    return status;
+}
+
 static inline void service_start(struct service *service, struct bj_keeper_options options)
 {
     const char *launcher = getenv("BELLJAR_LAUNCHER");
@@ -168,8 +182,10 @@ static inline void service_start(struct service *service, struct bj_keeper_optio
         bj_fault_spare(false);
 #endif
         close(ends[0]);
+        if (service_limit != NULL)
+            setrlimit(RLIMIT_NOFILE, service_limit);
         service->options.control_fd = ends[1];
-        _exit(bj_keeper_main(&service->options));
+        _exit(run_keeper(&service->options));
     }
     close(ends[1]);
 #ifdef BJ_FAULTS

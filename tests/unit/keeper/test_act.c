@@ -331,13 +331,12 @@ static void the_supervisors_end_is_the_keepers(void **state)
     (void)state;
     assert_int_equal(start(&service, "one", 1, 0, "exec sleep 100"), 0);
     service.keep_outcomes = true; /* nobody is left to hear of it */
-    close(service.control);
+    shutdown(service.control, SHUT_RDWR);
     assert_int_equal(waitpid(service.pid, &status, 0), service.pid);
     assert_int_equal(WEXITSTATUS(status), 1);
     wait_outcome(&service, service.number);
     assert_int_equal(service.outcome.signal, SIGKILL);
-    close(service.audit);
-    close(service.front);
+    service_close(&service);
     service_start(&service, (struct bj_keeper_options){0});
 }
 

@@ -178,6 +178,86 @@ static void a_bomb_ends_with_its_sandbox(void **state)
     assert_int_equal(destroy(&service, "one"), 0);
 }
 
+/* A workload stops whatever starts: init too, if it hits a process that has not executed yet. Then
+ * its sandbox ends, and nobody else waits for that. */
+static void a_workload_stops_what_starts(void **state)
+{
+    const char *const argv[] = {"true", NULL};
+    struct bj_act what = {
+        .kind = BJ_ACT_START, .sandbox = "one", .argv = argv, .env = none, .process = 10};
+    int64_t began;
+
+    (void)state;
+    assert_int_equal(create(&service, "one", NULL), 0);
+    assert_int_equal(create(&service, "two", NULL), 0);
+    assert_int_equal(start(&service, "one", 1, 0, "while :; do kill -STOP -1; done 2>/dev/null"),
+                     0);
+    for (; what.process < 40; what.process++)
+        act(&service, &what);
+    began = bj_clock_us();
+    assert_int_equal(start(&service, "two", 1, 0, "echo hello"), 0);
+    assert_in_range(bj_clock_us() - began, 0, 5000000);
+    read_all(&service, "two", 1, 1, &output);
+    assert_string_equal(output.text, "hello\n");
+    destroy(&service, "one"); /* is answered, whichever way */
+    assert_int_equal(destroy(&service, "two"), 0);
+}
+
+static void an_init_does_not_answer(void **state)
+{
+    const char *const argv[] = {"true", NULL};
+    struct bj_act what = {
+        .kind = BJ_ACT_START, .sandbox = "one", .process = 1, .argv = argv, .env = none};
+    struct bj_error failed = {0};
+    pid_t init;
+
+    (void)state;
+    assert_int_equal(create(&service, "one", NULL), 0);
+    assert_int_equal(inits_of(&service, &init, 1), 1);
+    kill(init, SIGSTOP);
+    assert_int_equal(do_act(&service, &what, &heard, &failed), -BJ_E_TIMEOUT);
+    wait_outcome(&service, service.number);
+    assert_false(service.outcome.ran);
+    while (destroy(&service, "one") != -BJ_E_NOT_FOUND)
+        usleep(10000);
+    assert_int_equal(create(&service, "one", NULL), 0);
+}
+
+/* With few descriptors there are few sandboxes and processes, each refusal says so, and when some
+ * are gone there is room again. */
+static void descriptors_run_out(void **state)
+{
+    static const struct rlimit few = {64, 64};
+    struct bj_error failed = {0};
+    int made = 0, started = 0;
+    char id[16];
+
+    (void)state;
+    assert_int_equal(service_stop(&service), 0);
+    service_limit = &few;
+    service_start(&service, (struct bj_keeper_options){0});
+    service_limit = NULL;
+    for (int i = 0; i < 64; i++) {
+        snprintf(id, sizeof id, "s%d", i);
+        if (create(&service, id, &failed) == 0)
+            made++;
+    }
+    assert_in_range(made, 4, 60);
+    assert_true(failed.message[0] != '\0');
+    assert_int_equal(destroy(&service, "s0"), 0);
+    assert_int_equal(destroy(&service, "s1"), 0);
+    assert_int_equal(destroy(&service, "s2"), 0);
+    for (uint32_t i = 1; i <= 20; i++)
+        started += start(&service, "s3", i, 0, "exec sleep 1000") == 0;
+    assert_in_range(started, 1, 19);
+    new_front(&service); /* still finds its way in */
+    assert_int_equal(destroy(&service, "s3"), 0);
+    assert_int_equal(create(&service, "again", &failed), 0);
+    assert_int_equal(start(&service, "again", 1, 0, "echo hello"), 0);
+    read_all(&service, "again", 1, 1, &output);
+    assert_string_equal(output.text, "hello\n");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -187,6 +267,9 @@ int main(void)
         TEST(the_keeper),
         TEST(the_launcher),
         TEST(a_bomb_ends_with_its_sandbox),
+        TEST(a_workload_stops_what_starts),
+        TEST(an_init_does_not_answer),
+        TEST(descriptors_run_out),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
