@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -215,6 +216,8 @@ static int open_all(struct front *front, struct bj_error *err)
         result = bj_tls_new(settings->tls_certificate, settings->tls_key, &front->tls, err);
     if (result < 0)
         return result;
+    /* Whoever reads a pipe or socket of ours may go at any time; writing says so. */
+    signal(SIGPIPE, SIG_IGN);
     if (uv_loop_init(&front->loop) < 0)
         return bj_fail(err, BJ_E_NO_MEMORY, "front", "cannot make an event loop");
     return make_server(front, err);

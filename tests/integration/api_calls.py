@@ -29,7 +29,7 @@ while True:
 QUERIES = {
     "wait_for_process": "timeout_seconds=0.01", "read_output": "follow=false",
     "stat_file": "path=a", "read_content": "path=a", "write_content": "path=b",
-    "remove_file": "path=b", "glob_files": "pattern=*", "search_content": "pattern=x",
+    "remove_file": "path=c", "glob_files": "pattern=*", "search_content": "pattern=x",
     "upload_directory": "path=tree",
 }
 BODIES = {
