@@ -412,8 +412,10 @@ static int begin(struct bj_keeper *keeper, const struct bj_keeper_options *optio
     keeper->control.reserve = &keeper->reserve_fd;
     if (result == 0)
         bj_alive_start(&keeper->alive, &keeper->loop, options->control_fd);
-    if (result == 0)
+    if (result == 0) {
+        bj_workspaces_warm(keeper);
         bj_pool_init(keeper);
+    }
     return result;
 }
 

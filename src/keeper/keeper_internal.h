@@ -419,6 +419,8 @@ struct bj_workspaces {
 
 /* Finds out what can be had. */
 void bj_workspaces_init(struct bj_keeper *keeper);
+/* Formats one for each preset's size, so that the first sandbox is as fast as others. */
+void bj_workspaces_warm(struct bj_keeper *keeper);
 void bj_workspaces_release(struct bj_keeper *keeper);
 /* A file system for one sandbox; -1 where workspaces lie in memory. BJ_E_FULL: no room. */
 int bj_workspace_make(struct bj_keeper *keeper, int64_t disk_mb, int *ret_fd, struct bj_error *err);

@@ -48,18 +48,25 @@ static struct bj_workspace_template *find_template(struct bj_workspaces *all, in
     return oldest;
 }
 
+/* Formats one of the size unless there is one. */
+static int format(struct bj_workspaces *all, struct bj_workspace_template *ret, int64_t megabytes,
+                  struct bj_error *err)
+{
+    int64_t inodes = megabytes * INODES_PER_MB;
+
+    if (ret->fd >= 0)
+        return 0;
+    ret->megabytes = megabytes;
+    ret->used = ++all->uses;
+    return bj_image_format(megabytes * MIB, inodes < INODES_MIN ? INODES_MIN : inodes, &ret->fd,
+                           err);
+}
+
 static int make(struct bj_workspaces *all, struct bj_workspace_template *from, int64_t megabytes,
                 int *ret_fd, struct bj_error *err)
 {
-    int64_t inodes = megabytes * INODES_PER_MB;
-    int result = 0;
+    int result = format(all, from, megabytes, err);
 
-    if (from->fd < 0) {
-        from->megabytes = megabytes;
-        from->used = ++all->uses;
-        result = bj_image_format(megabytes * MIB, inodes < INODES_MIN ? INODES_MIN : inodes,
-                                 &from->fd, err);
-    }
     return result < 0 ? result : bj_image_mount(all->directory_fd, from->fd, ret_fd, err);
 }
 
@@ -111,6 +118,28 @@ void bj_workspaces_init(struct bj_keeper *keeper)
     all->on_disk = result == 0;
 }
 
+/* What disk_mb comes to. */
+static int64_t size_of(int64_t disk_mb)
+{
+    if (disk_mb == 0)
+        return NO_LIMIT_MB;
+    return disk_mb < SMALLEST_MB ? SMALLEST_MB : disk_mb;
+}
+
+void bj_workspaces_warm(struct bj_keeper *keeper)
+{
+    struct bj_workspaces *all = &keeper->workspaces;
+
+    for (uint32_t i = 0; all->on_disk && i < keeper->options->preset_count; i++) {
+        int64_t megabytes = size_of(keeper->options->presets[i].config.disk_mb);
+
+        if (i == BJ_WORKSPACE_TEMPLATES / 2 ||
+            format(all, find_template(all, megabytes), megabytes, NULL) < 0)
+            break;
+        bj_deadline_set(&keeper->deadlines, &all->deadline, bj_clock_us());
+    }
+}
+
 void bj_workspaces_release(struct bj_keeper *keeper)
 {
     for (size_t i = 0; i < BJ_WORKSPACE_TEMPLATES; i++) {
@@ -128,10 +157,7 @@ int bj_workspace_make(struct bj_keeper *keeper, int64_t disk_mb, int *ret_fd, st
     *ret_fd = -1;
     if (!all->on_disk)
         return 0;
-    if (disk_mb == 0)
-        disk_mb = NO_LIMIT_MB;
-    if (disk_mb < SMALLEST_MB)
-        disk_mb = SMALLEST_MB;
+    disk_mb = size_of(disk_mb);
     from = find_template(all, disk_mb);
     bj_deadline_set(&keeper->deadlines, &all->deadline, bj_clock_us() + QUIET_US);
     if (from->spare_fd < 0)

@@ -218,6 +218,49 @@ static void disk_of_an_empty_workspace(void **state)
     assert_string_equal(bj_plan_text(plan, plan->directory), "/workspace");
 }
 
+/* A file system that comes with the plan is bound as the workspace; only the privileged can have
+ * one made the sandbox's own. */
+static void a_workspace_that_is_given(void **state)
+{
+    const struct bj_op *op;
+
+    (void)state;
+    be_root();
+    host.workspace_given = true;
+    say(BJ_OPT_WORKSPACE, "empty");
+    make_well();
+    op = op_at(BJ_OP_WORKSPACE, NULL);
+    assert_int_equal(op->slot, op_at(BJ_OP_BIND, "/workspace")->slot);
+    assert_true(op_at(BJ_OP_BIND, "/workspace")->flags & BJ_FLAG_DETACHED);
+    assert_true(count_ops(BJ_OP_WAIT_HOST) >= 1);
+
+    host.privileged = false;
+    make_well();
+    assert_int_equal(count_ops(BJ_OP_WORKSPACE), 0);
+}
+
+/* One more cgroup for who means to freeze it; with version 2 it is the same. */
+static void a_cgroup_to_be_frozen(void **state)
+{
+    uint32_t without;
+
+    (void)state;
+    be_root();
+    have_cgroup(BJ_CGROUP_V1);
+    make_well();
+    without = count_ops(BJ_OP_CGROUP);
+    host.freezable = true;
+    make_well();
+    assert_int_equal(count_ops(BJ_OP_CGROUP), without);
+    bj_str_copy(host.freezer_path, sizeof host.freezer_path, "/sys/fs/cgroup/freezer");
+    make_well();
+    assert_int_equal(count_ops(BJ_OP_CGROUP), without + 1);
+    bj_str_copy(host.freezer_path, sizeof host.freezer_path,
+                host.cgroup_path[BJ_CONTROLLER_MEMORY]);
+    make_well();
+    assert_int_equal(count_ops(BJ_OP_CGROUP), without);
+}
+
 /* ---- layers ---- */
 
 static void layers_left_out(void **state)
@@ -587,6 +630,8 @@ int main(void)
         CASE(said_limits_are_refused),
         CASE(no_limit_needs_nothing),
         CASE(disk_of_an_empty_workspace),
+        CASE(a_workspace_that_is_given),
+        CASE(a_cgroup_to_be_frozen),
         CASE(layers_left_out),
         CASE(no_landlock_in_the_kernel),
         CASE(required_layers),
