@@ -1,0 +1,120 @@
+"""Sandboxes that live: disk of their own, pausing, the pool, and what is left after the worst."""
+
+import json
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from program import AS_ROOT, wait_until
+from service import Service
+
+PRESETS = {"presets": {
+    "small": {"config": {"resource_limits": {"memory_mb": 96, "disk_mb": 300}}},
+    "warm": {"config": {}, "pool": 2},
+}}
+
+
+@pytest.fixture
+def lively(tmp_path):
+    config = tmp_path / "service.json"
+    config.write_text(json.dumps(PRESETS))
+    service = Service(tmp_path / "service", "--config", config).start()
+    yield service
+    service.stop()
+
+
+def made(service, **body):
+    answer = service.post("/v1/sandboxes", body)
+    assert answer.status == 201, answer
+    return answer.json
+
+
+def run(service, sandbox, command):
+    answer = service.post("/bash", {"command": command, "sandbox": sandbox["id"]})
+    assert answer.status == 200, answer
+    return answer.json
+
+
+@pytest.mark.skipif(not AS_ROOT, reason="only root can mount a file system in a file")
+def test_a_workspace_holds_more_than_memory_and_no_more_than_said(lively):
+    sandbox = made(lively, preset="small")
+    assert sandbox["degraded"] == [], sandbox
+    done = run(lively, sandbox, "head -c 200000000 /dev/zero > large && stat -c %s large")
+    assert done["output"] == "200000000\n", done
+    done = run(lively, sandbox, "head -c 200000000 /dev/zero > larger; stat -c %s large")
+    assert "No space left on device" in str(done), done
+    figures = lively.get(f"/v1/sandboxes/{sandbox['id']}/metrics").json
+    assert 200_000_000 < figures["disk_bytes"] <= 300 << 20, figures
+    assert figures["memory_bytes"] < 96 << 20, figures
+    # Nobody else sees it, and nothing of it has a name on the host.
+    assert run(lively, made(lively), "ls -A")["output"] == ""
+    assert not [path for path in Path(lively.state).rglob("*") if path.stat().st_size > 100 << 20]
+
+
+def test_a_paused_sandbox_stands_still(lively):
+    sandbox = made(lively)
+    path = f"/v1/sandboxes/{sandbox['id']}"
+    command = "i=0; while :; do i=$((i+1)); echo $i >> n; sleep 0.001; done"
+    started = lively.post(f"{path}/processes", {"command": command})
+    assert started.status == 201, started
+    wait_until(lambda: int(run(lively, sandbox, "wc -l < n")["output"] or 0) > 3)
+    paused = lively.post(f"{path}/pause")
+    assert paused.status == 200 and paused.json["state"] == "paused", paused
+    before = lively.get(f"{path}/metrics").json["cpu_seconds"]
+    time.sleep(0.5)
+    assert lively.get(f"{path}/metrics").json["cpu_seconds"] - before <= 0.02
+    refused = lively.post("/bash", {"command": "true", "sandbox": sandbox["id"]})
+    assert refused.status == 409 and "resume" in str(refused), refused
+    assert lively.post(f"{path}/resume").json["state"] == "running"
+    first = int(run(lively, sandbox, "wc -l < n")["output"])
+    wait_until(lambda: int(run(lively, sandbox, "wc -l < n")["output"]) > first)
+
+
+def test_the_pool_makes_creation_a_hand_over(lively):
+    seen = []
+
+    def from_pool():
+        seen.append(made(lively, preset="warm"))
+        return seen[-1]["from_pool"]
+
+    wait_until(from_pool)
+    assert run(lively, seen[-1], "echo works; ls -A")["output"] == "works\n"
+    # What a client chooses cannot have been made before.
+    chosen = made(lively, preset="warm", config={"resource_limits": {"max_processes": 20}})
+    assert not chosen["from_pool"]
+
+
+def children_of(pid):
+    found = []
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in map(int, task.read_text().split()):
+            found += [child, *children_of(child)]
+    return found
+
+
+@pytest.mark.skipif(not AS_ROOT, reason="cgroups are root's here")
+def test_a_start_sweeps_what_was_left(lively):
+    for _ in range(3):
+        made(lively)
+    listed = (lively.state / "keeper.cgroups").read_text().splitlines()
+    left = [Path(line.split(" ", 1)[1]) / f"belljar-{line.split()[0]}-" for line in listed]
+
+    def cgroups():
+        return [found for path in left for found in path.parent.glob(path.name + "*")]
+
+    assert not listed or cgroups()
+    processes = [lively.process.pid, *children_of(lively.process.pid)]
+    for pid in processes:
+        os.kill(pid, signal.SIGSTOP)
+    for pid in processes:
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+    lively.process.wait()
+    wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in processes))
+    lively.start()
+    assert not cgroups()
+    assert run(lively, made(lively), "echo on")["output"] == "on\n"
