@@ -337,15 +337,17 @@ static int start_turn(struct shell *shell, const struct bj_caller *caller, const
                                          .directory = shell->directory,
                                          .tag = turn->tag,
                                          .timeout_us = turn->timeout_us};
-    struct launch launch;
+    struct launch launch = {.submission = {0}};
     json_t *more =
         json_pack("{s:s, s:I}", "shell", shell->name, "turn", (json_int_t)(shell->commands + 1));
     int result = more != NULL
                      ? bj_launch_prepare(shell->service, caller, &request, more, &launch, err)
                      : no_memory(err);
 
-    if (result < 0)
+    if (result < 0) {
+        bj_launch_release(&launch);
         return result;
+    }
     turn->run->session = shell;
     turn->run->ended = on_turn_end;
     turn->run->after = after_turn;

@@ -343,7 +343,7 @@ static void fake_turn(void)
     }
 }
 
-static void fake_let_go(void)
+__attribute__((unused)) static void fake_let_go(void)
 {
     fake.holds = false;
     for (size_t i = 0; i < fake.queued; i++) {
