@@ -132,8 +132,9 @@ static int put_label(struct launch *launch, const struct bj_caller *caller,
     bool right = label != NULL;
     int result;
 
-    if (command != NULL) /* one that is not UTF-8 is not shown */
-        right = right && json_object_set_new(label, "command", command) == 0;
+    if (command != NULL && right) /* one that is not UTF-8 is not shown */
+        right = json_object_set(label, "command", command) == 0;
+    json_decref(command);
     right = right && json_object_set_new(label, "key", json_string(caller->who->key)) == 0 &&
             json_object_set_new(label, "started_ms", json_integer(wall_ms())) == 0;
     if (right && request->tag != NULL)
