@@ -14,15 +14,20 @@ void bj_get_root(struct bj_exchange *exchange, struct bj_service *service)
 
 void bj_get_health(struct bj_exchange *exchange, struct bj_service *service)
 {
+    const char *const *line = bj_service_isolation(service);
     struct bj_service_figures figures;
+    json_t *isolation = json_array();
 
+    for (; *line != NULL; line++)
+        json_array_append_new(isolation, json_string(*line));
     bj_service_figures(service, &figures);
     bj_exchange_json(exchange, 200,
-                     json_pack("{s:s, s:s, s:f, s:i, s:i}", "status",
+                     json_pack("{s:s, s:s, s:f, s:i, s:i, s:o}", "status",
                                bj_service_ready(service) ? "healthy" : "starting", "version",
                                BJ_VERSION, "uptime_seconds",
                                (double)(bj_clock_us() - figures.started_us) / 1e6, "sandboxes",
-                               (int)figures.sandboxes, "processes", (int)figures.processes));
+                               (int)figures.sandboxes, "processes", (int)figures.processes,
+                               "degraded", isolation));
 }
 
 void bj_get_alive(struct bj_exchange *exchange, struct bj_service *service)

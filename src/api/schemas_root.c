@@ -28,6 +28,8 @@ static const struct bj_field health_fields[] = {
               BJ_SAYS "Since this part of the service was started."),
     BJ_WHOLE("sandboxes", 0, 0, BJ_NEEDED, BJ_SAYS "There are now."),
     BJ_WHOLE("processes", 0, 0, BJ_NEEDED, BJ_SAYS "That run now."),
+    BJ_TEXTS("degraded", 0, BJ_NEEDED,
+             BJ_SAYS "What of a sandbox's isolation this host does not give, or not in full."),
     BJ_END};
 const struct bj_schema bj_health_schema = {"Health", "How the service is.", health_fields};
 

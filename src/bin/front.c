@@ -23,6 +23,7 @@
 #include "server/server.h"
 #include "service/service.h"
 #include "supervisor/confine.h"
+#include "supervisor/isolation.h"
 #include "supervisor/roles.h"
 #include "wire/alive.h"
 #include "wire/keeper.h"
@@ -39,6 +40,7 @@ struct front {
     uv_poll_t control;
     uv_timer_t timer;
     struct bj_front_keys keys;
+    char **isolation; /* owned */
     struct bj_service *service;
     struct bj_server *server;
     struct bj_tls *tls;
@@ -188,6 +190,7 @@ static int make_server(struct front *front, struct bj_error *err)
         .default_preset =
             settings->default_preset != NULL ? settings->default_preset : BJ_SERVICE_PRESET,
         .max_timeout_us = settings->max_timeout_seconds * 1000000,
+        .isolation = (const char *const *)front->isolation,
         .domain = settings->domain,
         .log = front->log,
     };
@@ -220,6 +223,7 @@ static int open_all(struct front *front, struct bj_error *err)
     signal(SIGPIPE, SIG_IGN);
     if (uv_loop_init(&front->loop) < 0)
         return bj_fail(err, BJ_E_NO_MEMORY, "front", "cannot make an event loop");
+    front->isolation = bj_isolation_read(settings); /* while it can still be found out */
     return make_server(front, err);
 }
 
@@ -252,5 +256,6 @@ int bj_front_run(const struct bj_settings *settings, const struct bj_log *log, s
     uv_loop_close(&front.loop);
     bj_tls_free(front.tls);
     bj_front_keys_release(&front.keys);
+    bj_strv_free(front.isolation);
     return front.status;
 }

@@ -101,6 +101,13 @@ static int begin(struct bj_service *service, struct bj_error *err)
     return result;
 }
 
+const char *const *bj_service_isolation(const struct bj_service *service)
+{
+    static const char *const nothing[] = {NULL};
+
+    return service->options.isolation != NULL ? service->options.isolation : nothing;
+}
+
 int bj_service_new(uv_loop_t *loop, const struct bj_service_options *options,
                    struct bj_service **ret, struct bj_error *err)
 {

@@ -38,10 +38,12 @@ struct bj_service_options {
     const struct bj_service_preset *presets; /* as the keeper has them; borrowed, as is what is
                                                 below, as long as the service lives */
     uint32_t preset_count;
-    const char *default_preset; /* of sandboxes that name none; NULL = the first */
-    int64_t max_timeout_us;     /* of a sandbox; 0 = no limit */
-    const char *domain;         /* ports are at PORT-ID.domain; NULL = by header alone */
-    const struct bj_log *log;   /* NULL = none */
+    const char *default_preset;   /* of sandboxes that name none; NULL = the first */
+    int64_t max_timeout_us;       /* of a sandbox; 0 = no limit */
+    const char *const *isolation; /* what of it is less than it could be, for /health; ends with
+                                     NULL; NULL = nothing */
+    const char *domain;           /* ports are at PORT-ID.domain; NULL = by header alone */
+    const struct bj_log *log;     /* NULL = none */
 };
 
 int bj_service_new(uv_loop_t *loop, const struct bj_service_options *options,
@@ -691,6 +693,9 @@ struct bj_service_figures {
     uint32_t subscribers;
     int64_t started_us; /* by bj_clock_us() */
 };
+/* As the options have it, never NULL: what /health says of it. */
+const char *const *bj_service_isolation(const struct bj_service *service);
+
 void bj_service_figures(const struct bj_service *service, struct bj_service_figures *ret);
 
 /* The presets that sandboxes can be made of (/v1/templates): a list of objects. Likewise. */

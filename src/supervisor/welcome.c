@@ -1,57 +1,23 @@
 /* The start-up text. */
 #include "supervisor/welcome.h"
 
-#include <string.h>
 #include <unistd.h>
 
 #include "base/mem.h"
-#include "linux/host.h"
-#include "linux/probe.h"
-#include "plan/plan.h"
+#include "supervisor/isolation.h"
 #include "supervisor/keyfile.h"
 
-static const struct bj_service_preset *usual_preset(const struct bj_settings *settings)
-{
-    return bj_settings_preset(settings, settings->default_preset != NULL ? settings->default_preset
-                                                                         : BJ_SERVICE_PRESET);
-}
-
-/* What a plan cannot know: whether the kernel makes a user namespace for this caller. */
-static int try_namespaces(const struct bj_host *host, struct bj_error *err)
-{
-    struct bj_probes probes;
-    int result = bj_probe_run(host, &probes, err);
-
-    if (result == 0 && probes.outcome[BJ_PROBE_USER_NAMESPACE] > 0)
-        result = bj_fail(err, BJ_E_LAYER, "probe",
-                         "user namespaces are refused (%s); `belljar doctor` says what to do",
-                         strerror(probes.outcome[BJ_PROBE_USER_NAMESPACE]));
-    return result;
-}
-
-/* As planned for a sandbox of the usual preset; a single sandbox says for itself what it got. */
 static void put_isolation(const struct bj_settings *settings, struct bj_buf *out)
 {
-    const struct bj_service_preset *preset = usual_preset(settings);
-    BJ_CLEANUP_FREE struct bj_plan *plan = bj_alloc(sizeof *plan);
-    struct bj_degradations degraded = {0};
-    struct bj_error error = {0};
-    struct bj_host host;
+    char **lines = bj_isolation_read(settings);
 
-    if (plan == NULL || preset == NULL)
-        return;
-    if (bj_host_read(&preset->config, &host, &error) < 0 || try_namespaces(&host, &error) < 0 ||
-        bj_plan_make(&preset->config, &host, NULL, plan, &degraded, &error) < 0) {
-        bj_buf_printf(out, "  isolation  no sandbox can be made here: %s\n", error.message);
-        return;
-    }
-    if (degraded.count == 0)
+    if (lines != NULL && lines[0] == NULL)
         bj_buf_puts(out, "  isolation  every layer\n");
-    for (int i = 0; i < degraded.count; i++)
-        bj_buf_printf(out, "  %-9s  %s: %s\n", i == 0 ? "isolation" : "",
-                      bj_layer_name(degraded.items[i].layer), degraded.items[i].reason);
-    if (degraded.count > 0)
+    for (char **line = lines; line != NULL && *line != NULL; line++)
+        bj_buf_printf(out, "  %-9s  %s\n", line == lines ? "isolation" : "", *line);
+    if (lines != NULL && lines[0] != NULL)
         bj_buf_puts(out, "             `belljar doctor` says what to do about that.\n");
+    bj_strv_free(lines);
 }
 
 static void put_key(const struct bj_settings *settings, struct bj_buf *out)

@@ -267,6 +267,14 @@ def test_the_front_has_no_rights(service):
         assert front["Groups"].strip() == ""
 
 
+def test_health_says_how_strong_the_isolation_is(service):
+    said = service.get("/health", key="").json["degraded"]
+    shown = "every layer" not in service.welcome
+    assert bool(said) == shown
+    for line in said:
+        assert line in service.welcome
+
+
 def test_limits_of_descriptors_are_raised(make_service):
     service = make_service()
     service.directory.mkdir(parents=True)

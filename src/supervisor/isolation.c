@@ -1,0 +1,72 @@
+/* How strong the isolation is. */
+#include "supervisor/isolation.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "linux/host.h"
+#include "linux/probe.h"
+#include "model/result.h"
+#include "plan/plan.h"
+
+const struct bj_service_preset *bj_settings_usual(const struct bj_settings *settings)
+{
+    return bj_settings_preset(settings, settings->default_preset != NULL ? settings->default_preset
+                                                                         : BJ_SERVICE_PRESET);
+}
+
+/* What a plan cannot know: whether the kernel makes a user namespace for this caller. */
+static int try_namespaces(const struct bj_host *host, struct bj_error *err)
+{
+    struct bj_probes probes;
+    int result = bj_probe_run(host, &probes, err);
+
+    if (result == 0 && probes.outcome[BJ_PROBE_USER_NAMESPACE] > 0)
+        result = bj_fail(err, BJ_E_LAYER, "probe",
+                         "user namespaces are refused (%s); `belljar doctor` says what to do",
+                         strerror(probes.outcome[BJ_PROBE_USER_NAMESPACE]));
+    return result;
+}
+
+static int plan_usual(const struct bj_settings *settings, struct bj_degradations *ret,
+                      struct bj_error *err)
+{
+    const struct bj_service_preset *preset = bj_settings_usual(settings);
+    BJ_CLEANUP_FREE struct bj_plan *plan = bj_alloc(sizeof *plan);
+    struct bj_host host;
+    int result;
+
+    if (plan == NULL)
+        return bj_fail(err, BJ_E_NO_MEMORY, "plan", "out of memory");
+    if (preset == NULL)
+        return bj_fail(err, BJ_E_CONFIG, "plan", "there is no usual preset");
+    result = bj_host_read(&preset->config, &host, err);
+    if (result == 0)
+        result = try_namespaces(&host, err);
+    return result == 0 ? bj_plan_make(&preset->config, &host, NULL, plan, ret, err) : result;
+}
+
+char **bj_isolation_read(const struct bj_settings *settings)
+{
+    char **lines = bj_realloc_array(NULL, BJ_DEGRADED_MAX + 2, sizeof *lines);
+    struct bj_degradations degraded = {0};
+    struct bj_error error = {0};
+    char text[sizeof degraded.items[0].reason + 64];
+    int count = 0;
+
+    if (lines == NULL)
+        return NULL;
+    if (plan_usual(settings, &degraded, &error) < 0) {
+        snprintf(text, sizeof text, "no sandbox can be made: %.*s", (int)sizeof text - 32,
+                 error.message);
+        lines[count++] = bj_strdup(text);
+    }
+    for (int i = 0; i < degraded.count; i++) {
+        snprintf(text, sizeof text, "%s: %s", bj_layer_name(degraded.items[i].layer),
+                 degraded.items[i].reason);
+        lines[count++] = bj_strdup(text);
+    }
+    lines[count] = NULL;
+    return lines;
+}
