@@ -28,9 +28,9 @@
 #include "wire/alive.h"
 #include "wire/keeper.h"
 
-#define GRACE_MS    10000 /* for requests that run when the front is to end */
-#define READY_MS    5     /* between looks at whether the keeper has said what there is */
-#define READY_TRIES 1000  /* then it listens all the same: /health must answer */
+#define GRACE_MS    5000 /* for requests that run when the front is to end */
+#define READY_MS    5    /* between looks at whether the keeper has said what there is */
+#define READY_TRIES 1000 /* then it listens all the same: /health must answer */
 #define CONTROL_MAX 4096
 
 struct front {

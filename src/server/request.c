@@ -164,6 +164,7 @@ static void begin_request(struct bj_connection *connection)
     connection->target = (struct bj_header){0};
     connection->refused = connection->is_port = false;
     connection->key_header = 0;
+    connection->endless = false;
     connection->begun = connection->ended = connection->chunked = connection->head_only = false;
     connection->told_continue = connection->draining = connection->gone_told = false;
     connection->is_gone = false;

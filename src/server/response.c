@@ -228,6 +228,7 @@ static void begin(struct bj_exchange *exchange, int status, const char *type)
     if (connection->phase != BJ_PHASE_CLOSED)
         put_head(connection, status, type, connection->said_length);
     connection->begun = true;
+    connection->endless = type != NULL && strcmp(type, "text/event-stream") == 0;
     connection->status = status;
 }
 

@@ -334,7 +334,9 @@ void bj_server_stop(struct bj_server *server, uint32_t grace_ms, void (*stopped)
     }
     for (struct bj_connection *at = server->connections; at != NULL; at = next) {
         next = at->next;
-        if (at->phase != BJ_PHASE_HEAD || at->in_end > 0 || bj_connection_pending(at) > 0)
+        if (at->endless)
+            bj_connection_close(at);
+        else if (at->phase != BJ_PHASE_HEAD || at->in_end > 0 || bj_connection_pending(at) > 0)
             at->keep_alive = false;
         else if (is_expecting(at))
             at->deadline = bj_server_now(server) + EXPECTING_MS;

@@ -135,6 +135,7 @@ struct bj_connection {
     struct bj_buf set_headers; /* complete lines */
     bool exchange_open;        /* it must stay: somebody has it */
     bool handled, processing, begun, ended, chunked, head_only, keep_alive, told_continue, draining;
+    bool endless; /* a stream of events, which the client resumes when it breaks */
     int status;
     int64_t said_length; /* a Content-Length that the handler set; -1 */
     int64_t length_left; /* of a body whose length was said; -1 */

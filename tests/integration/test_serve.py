@@ -215,6 +215,18 @@ def test_no_request_is_refused_while_the_front_is_replaced(service):
             assert service.bash("echo x")["output"] == "x\n"
 
 
+def test_streams_of_events_do_not_hold_up_the_next_front(service):
+    with socket.create_connection(("127.0.0.1", service.port), 20) as stream:
+        stream.sendall(b"GET /v1/events HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n"
+                       + f"X-API-Key: {service.key}\r\n\r\n".encode())
+        assert stream.recv(4096).startswith(b"HTTP/1.1 200")
+        front, begun = service.roles()["front"], time.monotonic()
+        service.process.send_signal(signal.SIGHUP)
+        assert wait_until(lambda: service.roles().get("front") not in (None, front))
+        assert service.get("/health").status == 200
+        assert time.monotonic() - begun < 4
+
+
 def test_hangup_with_a_wrong_configuration_changes_nothing(make_service, tmp_path):
     config = tmp_path / "service.json"
     config.write_text('{"hosts": ["one.example"]}')
