@@ -18,10 +18,10 @@ static struct output output;
 static uint32_t process;
 static long last_number; /* for a debugger */
 
-static void begin(void)
+static void begin(const char *state_directory)
 {
     service_forks_launcher = true;
-    service_start(&service, (struct bj_keeper_options){0});
+    service_start(&service, (struct bj_keeper_options){.state = state_directory});
     assert_int_equal(create(&service, "first", NULL), 0); /* it is up */
     assert_int_equal(destroy(&service, "first"), 0);
 }
@@ -55,11 +55,11 @@ static void wait_until_none_is_left(void)
     fail_msg("a sandbox is left behind");
 }
 
-static void fail_each(int code)
+static void fail_each(int code, const char *state_directory)
 {
     long number = 1, made;
 
-    begin();
+    begin(state_directory);
     do {
         char id[24];
 
@@ -85,18 +85,30 @@ static void fail_each(int code)
 static void without_memory(void **state)
 {
     (void)state;
-    fail_each(ENOMEM);
+    fail_each(ENOMEM, NULL);
 }
 
 static void without_descriptors(void **state)
 {
     (void)state;
-    fail_each(EMFILE);
+    fail_each(EMFILE, NULL);
+}
+
+/* As root each workspace has a file system of its own. */
+static void without_memory_for_disk(void **state)
+{
+    char directory[] = "/var/tmp/belljar-faults-XXXXXX";
+
+    (void)state;
+    assert_non_null(mkdtemp(directory));
+    fail_each(ENOMEM, directory);
+    assert_int_equal(rmdir(directory), 0);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(without_memory_for_disk),
         cmocka_unit_test(without_memory),
         cmocka_unit_test(without_descriptors),
     };
