@@ -50,6 +50,7 @@ void bj_run_fail(struct bj_run *run, const struct bj_answer *base)
     struct bj_run_answer answer = {
         .base = *base, .sandbox = run->sandbox, .output = "", .error = ""};
 
+    run->failure = base->error;
     finish(run, &answer, NULL);
 }
 

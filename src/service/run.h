@@ -14,6 +14,7 @@ struct bj_run {
     struct bj_buf report; /* stream 3 */
     bool report_lost;
     int64_t record;
+    struct bj_error failure; /* why it could not be started */
     bool started, cancelled, truncated;
     void *input; /* owned */
     size_t input_length;

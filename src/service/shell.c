@@ -15,6 +15,7 @@
  * The front's state is in no memory alone: the names of a sandbox's sessions are in its label, and
  * the last report of each is in the keeper's log of its last command, where a new front reads it.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -281,6 +282,18 @@ static void take_report(struct shell *shell, const struct bj_buf *report)
 
 static void next_turn(struct shell *shell);
 
+/* A session whose directory is gone goes on from the workspace; the command that found out fails.
+ */
+static void leave_directory(struct shell *shell, const struct bj_run *run)
+{
+    const struct sandbox *sandbox = bj_registry_find(shell->service, shell->sandbox);
+    int number = run->failure.sys_errno;
+
+    if (sandbox != NULL && (number == ENOENT || number == ENOTDIR || number == EACCES ||
+                            run->failure.code == BJ_E_NOT_FOUND))
+        bj_str_copy(shell->directory, sizeof shell->directory, sandbox->workspace);
+}
+
 static void on_turn_end(struct bj_run *run, const struct bj_ending *ending,
                         const char **ret_directory)
 {
@@ -288,6 +301,8 @@ static void on_turn_end(struct bj_run *run, const struct bj_ending *ending,
 
     if (ending != NULL && !run->report_lost)
         take_report(shell, &run->report);
+    else if (ending == NULL && !run->started)
+        leave_directory(shell, run);
     *ret_directory = shell->directory;
 }
 
@@ -744,7 +759,10 @@ static void on_recall_end(struct reading *reading, const struct bj_ending *endin
 
     (void)err;
     if (shell != NULL) {
-        /* Which variables are the sandbox's own is forgotten: all are the session's now. */
+        /* Of the sandbox's own variables only those are known that a client gave it: the others
+         * are the session's from now on. */
+        if (shell->base == NULL)
+            shell->base = json_copy(json_object_get(sandbox->label, "environment"));
         if (shell->base == NULL)
             shell->base = json_object();
         if (ending != NULL)
