@@ -41,12 +41,15 @@ static void raise_descriptor_limit(void)
 static int open_listeners(struct service *service, struct bj_error *err)
 {
     const struct bj_settings *settings = &service->settings;
+    /* A socket's own permissions count only where nothing else does: the kernel says who a peer
+     * is, and whoever is not let in by that needs a key. */
+    bool everyone = !settings->no_key;
     int result = bj_listen_inherit(&service->listeners, err);
 
     for (char **where = settings->listen; result == 0 && where != NULL && *where != NULL; where++)
-        result = bj_listen_open(&service->listeners, *where, false, err);
+        result = bj_listen_open(&service->listeners, *where, everyone, err);
     if (result == 0 && service->listeners.count == 0)
-        result = bj_listen_default(&service->listeners, false, err);
+        result = bj_listen_default(&service->listeners, everyone, err);
     return result;
 }
 

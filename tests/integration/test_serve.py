@@ -71,8 +71,33 @@ def test_the_key_is_nowhere_in_the_open(service):
 
 
 def test_the_unix_socket_needs_no_key_for_its_owner(service):
-    assert stat.S_IMODE(os.stat(service.socket).st_mode) == 0o600
     assert service.get("/v1/sandboxes", unix=True).status == 200
+
+
+def as_user(uid, service, *words):
+    """The status of a request over the Unix socket by another user of the machine."""
+    os.chmod(service.runtime.name, 0o755)
+    done = subprocess.run(
+        ["setpriv", "--reuid", str(uid), "--regid", str(uid), "--clear-groups", "curl", "-s", "-o",
+         "/dev/null", "-w", "%{http_code}", "--unix-socket", str(service.socket), *words,
+         "http://localhost/v1/sandboxes"], capture_output=True, text=True, timeout=30)
+    return done.stdout
+
+
+@pytest.mark.skipif(not AS_ROOT, reason="this host lacks root outside")
+def test_other_users_need_a_key_or_to_be_named(service):
+    assert as_user(61235, service) == "401"
+    assert as_user(61235, service, "-H", f"X-API-Key: {service.key}") == "200"
+    keys(service, "add", "--peer", "61235")
+    assert wait_until(lambda: as_user(61235, service) == "200")
+    assert as_user(61236, service) == "401"
+
+
+@pytest.mark.skipif(not AS_ROOT, reason="this host lacks root outside")
+def test_without_a_key_the_sockets_permissions_count(make_service):
+    service = make_service("--no-key").start()
+    assert stat.S_IMODE(os.stat(service.socket).st_mode) == 0o600
+    assert as_user(61235, service) == "000"
 
 
 def test_without_any_key(make_service):
