@@ -255,6 +255,9 @@ void bj_process_state_put(struct bj_buf *out, const struct bj_process_state *sta
 int bj_process_state_get(const struct bj_message *message, struct bj_process_state *ret,
                          struct bj_error *err);
 
+/* The ANSWER to LIST is struct bj_process_entry (wire/frame.h), one after the other; what a
+ * workload says its name is stands in it. */
+
 /* The ANSWER to USAGE. Of a sandbox, or of all of them and the service's own. */
 struct bj_usage_answer {
     int64_t cpu_us, memory_bytes, memory_peak, disk_bytes, disk_inodes;
