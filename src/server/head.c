@@ -79,8 +79,11 @@ static bool check_request_line(struct bj_connection *connection)
 
 /* ---- Headers ---- */
 
-static const char *const known_names[] = {
-#define KNOWN_NAME(id, name) name,
+static const struct {
+    const char *name;
+    size_t length;
+} known_names[] = {
+#define KNOWN_NAME(id, name) {name, sizeof(name) - 1},
     BJ_HEADERS(KNOWN_NAME)
 #undef KNOWN_NAME
 };
@@ -113,12 +116,12 @@ static bool index_headers(struct bj_connection *connection)
 
         trim(connection, header);
         for (int known = 0; known < BJ_HEADER_COUNT; known++) {
-            if (strlen(known_names[known]) != header->name_length ||
-                strncasecmp(name, known_names[known], header->name_length) != 0)
+            if (known_names[known].length != header->name_length ||
+                strncasecmp(name, known_names[known].name, header->name_length) != 0)
                 continue;
             if (connection->known[known] != 0) {
                 bj_refuse(connection, BJ_E_INVALID, 0, NULL, "the header %s was sent twice",
-                          known_names[known]);
+                          known_names[known].name);
                 connection->keep_alive = false;
                 return false;
             }

@@ -283,7 +283,11 @@ void bj_request_process(struct bj_connection *connection)
            bj_connection_pending(connection) < BJ_HTTP_PENDING && process_one(connection))
         ;
     connection->processing = false;
-    bj_connection_watch(connection);
+    /* Before what is watched for is looked at: mostly there is nothing to wait for then. */
+    if (bj_connection_pending(connection) > 0)
+        bj_connection_flush(connection);
+    else
+        bj_connection_watch(connection);
     bj_connection_leave(connection);
 }
 

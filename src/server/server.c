@@ -7,10 +7,12 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -263,6 +265,18 @@ static uint32_t or_default(uint32_t value, uint32_t normal)
     return value != 0 ? value : normal;
 }
 
+/* Descriptors are for files and other processes too. */
+static uint32_t connections_that_fit(uint32_t wanted)
+{
+    struct rlimit limit;
+    rlim_t room;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY)
+        return wanted;
+    room = limit.rlim_cur > 32 ? (limit.rlim_cur - 24) / 2 : 4;
+    return wanted < room ? wanted : (uint32_t)room;
+}
+
 int bj_server_new(uv_loop_t *loop, const struct bj_server_options *options, struct bj_server **ret,
                   struct bj_error *err)
 {
@@ -284,7 +298,7 @@ int bj_server_new(uv_loop_t *loop, const struct bj_server_options *options, stru
     server->loop = loop;
     server->options = *options;
     own = &server->options;
-    own->max_connections = or_default(own->max_connections, 1024);
+    own->max_connections = connections_that_fit(or_default(own->max_connections, 1024));
     own->max_per_address = or_default(own->max_per_address, 256);
     own->head_ms = or_default(own->head_ms, 10000);
     own->idle_ms = or_default(own->idle_ms, 75000);
@@ -292,6 +306,8 @@ int bj_server_new(uv_loop_t *loop, const struct bj_server_options *options, stru
     own->progress_bytes = or_default(own->progress_bytes, 16384);
     if (gethostname(server->own_name, sizeof server->own_name - 1) < 0)
         server->own_name[0] = '\0';
+    /* OpenSSL writes with write(2), which would end the process when a client has gone. */
+    signal(SIGPIPE, SIG_IGN);
     uv_timer_init(loop, &server->tick);
     uv_prepare_init(loop, &server->flush);
     server->tick.data = server->flush.data = server;

@@ -48,7 +48,7 @@ struct bj_server_options {
     const struct bj_route *port_route;
     const struct bj_log *log;
     /* 0 = the default */
-    uint32_t max_connections; /* 1024 */
+    uint32_t max_connections; /* 1024; half of the descriptors at most */
     uint32_t max_per_address; /* 256; of one IPv4 address or one IPv6 /64 */
     uint32_t head_ms;         /* 10000: for a request's head, and for TLS's handshake */
     uint32_t idle_ms;         /* 75000: between requests */
@@ -64,7 +64,7 @@ struct bj_server_counts {
     uint32_t connections, active;          /* now; active: with a request being handled */
 };
 
-/* The options' texts are borrowed for the server's life. */
+/* The options' texts are borrowed for the server's life. SIGPIPE is ignored from then on. */
 int bj_server_new(uv_loop_t *loop, const struct bj_server_options *options, struct bj_server **ret,
                   struct bj_error *err);
 

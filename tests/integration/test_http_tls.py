@@ -115,3 +115,15 @@ def test_a_certificate_that_is_none(tmp_path, serve):
     done = subprocess.run([SERVER, "--tls", tmp_path / "a", tmp_path / "a"], capture_output=True,
                           text=True, check=False)
     assert done.returncode == 1 and "certificate" in done.stderr
+
+
+def test_clients_that_break_off(serve, certificate):
+    """Writing to one that has gone must not end the process."""
+    server = serve("--tls", *certificate, "--tcp")
+    for _ in range(20):
+        wire = server.tls().send(b"GET /stream?pieces=500&size=100000 HTTP/1.1\r\n"
+                                 b"Host: localhost\r\n\r\n")
+        wire.socket.recv(1000)
+        wire.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        wire.close()
+    assert wait_until(lambda: server.counts["active"] == 1)

@@ -4,6 +4,7 @@
  * standard input ends.
  *
  *     http-server [--tcp] [--unix PATH] [--tls CERTIFICATE KEY] [--no-key] [--peers] [--log]
+ * [--confined]
  *                 [--files DIRECTORY]
  *                 [--OPTION NUMBER]…        options of bj_server_options: head-ms …
  */
@@ -14,14 +15,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sched.h>
+#include <sys/mman.h>
+#include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/mem.h"
 #include "base/str.h"
 #include "server/server.h"
+#include "supervisor/confine.h"
 
 static struct bj_server *server;
 
@@ -297,6 +304,183 @@ static void handle_raw(struct bj_exchange *exchange, struct bj_service *service)
 static const struct bj_route port_route = {
     .method = "*", .path = "*", .handler = handle_port, .scope = BJ_SCOPE_EXECUTE};
 
+/* ---- What a front that was taken over would try; /attack/NAME, and "/attack/pool-NAME" for a
+ * thread of the pool ---- */
+
+static int spare_fd = -1; /* a socket that is not connected yet */
+
+static int try_open(void)
+{
+    return open("/etc/passwd", O_RDONLY | O_CLOEXEC);
+}
+
+static int try_create(void)
+{
+    return open("/tmp/belljar-attack", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+}
+
+static int try_socket(void)
+{
+    return socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+}
+
+static int try_netlink(void)
+{
+    return socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, 0);
+}
+
+static int try_connect(void)
+{
+    struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons(9)};
+    int result = connect(spare_fd, (struct sockaddr *)&address, sizeof address);
+
+    return result < 0 && errno == ECONNREFUSED ? 0 : result; /* it was let try */
+}
+
+static int try_bind(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET};
+
+    return bind(spare_fd, (struct sockaddr *)&address, sizeof address);
+}
+
+static int try_fork(void)
+{
+    pid_t pid = fork();
+
+    if (pid == 0)
+        _exit(0);
+    return pid > 0 ? waitpid(pid, NULL, 0) : -1;
+}
+
+static int try_exec(void)
+{
+    pid_t pid = vfork();
+    int status;
+
+    if (pid == 0) {
+        execl("/bin/true", "true", NULL);
+        _exit(1);
+    }
+    return pid > 0 && waitpid(pid, &status, 0) == pid && status == 0 ? 0 : -1;
+}
+
+static int try_trace(void)
+{
+    return (int)ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+}
+
+static int try_kill(void)
+{
+    return kill(getppid(), 0);
+}
+
+static int try_list(void)
+{
+    char entries[4096];
+
+    return (int)syscall(SYS_getdents64, files_fd, entries, sizeof entries);
+}
+
+static int try_namespace(void)
+{
+    return unshare(CLONE_FILES);
+}
+
+static int try_keys(void)
+{
+    return (int)syscall(SYS_keyctl, 0 /* KEYCTL_GET_KEYRING_ID */, -3, 1);
+}
+
+static int try_code(void)
+{
+    void *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    return mprotect(page, 4096, PROT_READ | PROT_EXEC);
+}
+
+static const struct {
+    const char *name;
+    int (*run)(void);
+} attacks[] = {
+    {"open", try_open},       {"create", try_create},   {"socket", try_socket},
+    {"netlink", try_netlink}, {"connect", try_connect}, {"bind", try_bind},
+    {"fork", try_fork},       {"exec", try_exec},       {"trace", try_trace},
+    {"kill", try_kill},       {"list", try_list},       {"namespace", try_namespace},
+    {"keys", try_keys},       {"code", try_code},
+};
+
+struct attack {
+    uv_work_t work;
+    struct bj_exchange *exchange;
+    int (*run)(void);
+    bool succeeded;
+};
+
+static void run_attack(uv_work_t *work)
+{
+    struct attack *attack = work->data;
+
+    attack->succeeded = attack->run() >= 0;
+}
+
+static void tell_attack(uv_work_t *work, int status)
+{
+    struct attack *attack = work->data;
+
+    (void)status;
+    bj_exchange_json(attack->exchange, 200, json_pack("{s:b}", "succeeded", attack->succeeded));
+    free(attack);
+}
+
+static void handle_attack(struct bj_exchange *exchange, struct bj_service *service)
+{
+    struct attack *attack = calloc(1, sizeof *attack);
+    const char *name = exchange->parameters[0];
+    bool in_pool = bj_starts_with(name, "pool-");
+
+    (void)service;
+    attack->work.data = attack;
+    attack->exchange = exchange;
+    for (size_t i = 0; i < sizeof attacks / sizeof *attacks; i++) {
+        if (bj_streq(attacks[i].name, name + (in_pool ? 5 : 0)))
+            attack->run = attacks[i].run;
+    }
+    if (attack->run == NULL) {
+        free(attack);
+        bj_exchange_respond(exchange, 404, NULL, NULL, 0);
+    } else if (in_pool) {
+        uv_queue_work(uv_default_loop(), &attack->work, run_attack, tell_attack);
+    } else {
+        run_attack(&attack->work);
+        tell_attack(&attack->work, 0);
+    }
+}
+
+/* A file that was opened before: /kept. */
+static int kept_fd = -1;
+
+static void handle_kept(struct bj_exchange *exchange, struct bj_service *service)
+{
+    struct copy *copy = calloc(1, sizeof *copy);
+    char length[24];
+    struct stat status;
+
+    (void)service;
+    copy->exchange = exchange;
+    copy->fd = dup(kept_fd);
+    if (bj_streq(exchange->method, "PUT")) {
+        bj_exchange_receive_file(exchange, copy->fd, 2ll << 30, on_received, copy);
+        return;
+    }
+    fstat(copy->fd, &status);
+    snprintf(length, sizeof length, "%lld", (long long)status.st_size);
+    bj_exchange_set_header(exchange, "Content-Length", length);
+    bj_exchange_begin(exchange, 200, "application/octet-stream");
+    bj_exchange_send_file(exchange, copy->fd, 0, status.st_size, on_sent, copy);
+}
+
 static void handle_counts(struct bj_exchange *exchange, struct bj_service *service)
 {
     struct bj_server_counts counts;
@@ -338,6 +522,9 @@ static const struct bj_route routes[] = {
      .body = BJ_BODY_JSON,
      .scope = BJ_SCOPE_EXECUTE,
      .request = &value_schema},
+    {.method = "GET", .path = "/attack/", .handler = handle_attack},
+    {.method = "GET", .path = "/kept", .handler = handle_kept},
+    {.method = "PUT", .path = "/kept", .handler = handle_kept, .body = BJ_BODY_RAW},
     {.method = "PUT", .path = "/ignored", .handler = handle_echo, .body = BJ_BODY_RAW},
 };
 
@@ -482,12 +669,11 @@ int main(int argc, char **argv)
                                         .domain = "box.example",
                                         .port_route = &port_route};
     const char *unix_path = NULL;
-    bool tcp = false;
+    bool tcp = false, confined = false;
     struct bj_tls *tls = NULL;
     struct bj_error err;
     uv_poll_t input;
 
-    signal(SIGPIPE, SIG_IGN);
     bj_log_init(&log);
     options.log = &log;
     for (int i = 1; i < argc; i++) {
@@ -501,6 +687,8 @@ int main(int argc, char **argv)
             options.gate.peer = find_peer;
         } else if (bj_streq(argv[i], "--log")) {
             bj_log_choose(&log, "server=info", NULL);
+        } else if (bj_streq(argv[i], "--confined")) {
+            confined = true;
         } else if (bj_streq(argv[i], "--files") && i + 1 < argc) {
             files_fd = open(argv[++i], O_DIRECTORY | O_RDONLY | O_CLOEXEC);
         } else if (bj_streq(argv[i], "--tls") && i + 2 < argc) {
@@ -527,8 +715,14 @@ int main(int argc, char **argv)
     if (unix_path != NULL)
         listen_unix(unix_path);
     fflush(stdout);
+    spare_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    kept_fd = files_fd < 0 ? -1 : openat(files_fd, "kept", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     uv_poll_init(uv_default_loop(), &input, 0);
     uv_poll_start(&input, UV_READABLE | UV_DISCONNECT, on_input);
+    if (confined && bj_confine_front(NULL, &err) < 0) {
+        fprintf(stderr, "http-server: %s\n", err.message);
+        return 1;
+    }
     uv_run(uv_default_loop(), UV_RUN_DEFAULT);
     uv_loop_close(uv_default_loop());
     bj_tls_free(tls);
