@@ -273,21 +273,27 @@ static bool process_one(struct bj_connection *connection)
     return false;
 }
 
+static bool has_request(const struct bj_connection *connection)
+{
+    return connection->phase == BJ_PHASE_HEAD && connection->in_end > connection->parsed &&
+           bj_connection_pending(connection) < BJ_HTTP_PENDING;
+}
+
 void bj_request_process(struct bj_connection *connection)
 {
     if (connection->processing)
         return;
     connection->processing = true;
     bj_connection_enter(connection);
-    while (connection->phase == BJ_PHASE_HEAD && connection->in_end > connection->parsed &&
-           bj_connection_pending(connection) < BJ_HTTP_PENDING && process_one(connection))
-        ;
+    while (has_request(connection)) {
+        while (has_request(connection) && process_one(connection))
+            ;
+        /* Before what is watched for is looked at: mostly there is nothing to wait for then. */
+        if (bj_connection_pending(connection) > 0)
+            bj_connection_flush(connection);
+    }
     connection->processing = false;
-    /* Before what is watched for is looked at: mostly there is nothing to wait for then. */
-    if (bj_connection_pending(connection) > 0)
-        bj_connection_flush(connection);
-    else
-        bj_connection_watch(connection);
+    bj_connection_watch(connection);
     bj_connection_leave(connection);
 }
 

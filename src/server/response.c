@@ -323,7 +323,8 @@ void bj_response_tell_gone(struct bj_connection *connection)
 void bj_response_drained(struct bj_connection *connection)
 {
     bj_splice_drained(connection);
-    if (connection->phase == BJ_PHASE_HEAD && !connection->processing && connection->in_end > 0)
+    if (connection->phase == BJ_PHASE_HEAD && !connection->processing &&
+        connection->in_end > connection->parsed)
         bj_request_process(connection);
     if (!connection->draining || connection->ended || connection->transfer != NULL ||
         bj_connection_pending(connection) >= BJ_HTTP_PENDING / 2)
