@@ -14,7 +14,16 @@
 
 #include "base/str.h"
 #include "server/server.h"
+#include "service/service.h"
 
+/* The service is not linked; what makes answers asks it for this. */
+__attribute__((weak)) const char *bj_event_name(enum bj_event_kind kind)
+{
+    (void)kind;
+    return "";
+}
+
+static int sink[2]; /* where bodies go, and where they are taken out again */
 static struct bj_server *server;
 static struct sockaddr_un address = {.sun_family = AF_UNIX};
 static socklen_t address_length = sizeof(sa_family_t);
@@ -52,14 +61,9 @@ static void on_received(void *context, int result, int64_t bytes, const struct b
 
 static void handle_raw(struct bj_exchange *exchange, struct bj_service *service)
 {
-    static int null_fd = -1;
-    int ends[2];
-
     (void)service;
     check(exchange);
-    if (null_fd < 0 && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0)
-        null_fd = ends[0];
-    bj_exchange_receive_file(exchange, null_fd, 4096, on_received, exchange);
+    bj_exchange_receive_file(exchange, sink[0], 4096, on_received, exchange);
 }
 
 static void on_frame(void *context, bool binary, const void *data, size_t length)
@@ -110,12 +114,15 @@ static const struct bj_route *find(const char *method, const char *path,
 static void prepare(void)
 {
     static const struct bj_server_options options = {.find = find, .max_connections = 8};
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int fd;
 
     if (server != NULL)
         return;
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     signal(SIGPIPE, SIG_IGN);
     /* An abstract name that the kernel chooses. */
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sink) < 0)
+        abort();
     if (fd < 0 || bind(fd, (struct sockaddr *)&address, address_length) < 0)
         abort();
     address_length = sizeof address;
@@ -127,8 +134,12 @@ static void prepare(void)
 
 static void turn(int times)
 {
-    while (times-- > 0)
+    char bytes[8192];
+
+    while (times-- > 0) {
         uv_run(uv_default_loop(), UV_RUN_NOWAIT);
+        (void)!recv(sink[1], bytes, sizeof bytes, MSG_DONTWAIT);
+    }
 }
 
 static void read_answers(int fd)
