@@ -20,8 +20,8 @@ def service(tmp_path):
 def kill_front(service):
     before = service.roles()["front"]
     os.kill(before, signal.SIGKILL)
-    wait_until(lambda: service.roles().get("front") not in (None, before))
-    wait_until(lambda: is_ready(service))
+    assert wait_until(lambda: service.roles().get("front") not in (None, before))
+    assert wait_until(lambda: is_ready(service))
 
 
 def is_ready(service):
