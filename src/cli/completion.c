@@ -34,10 +34,16 @@ static const struct own_row {
     const char *(*action)(size_t index); /* NULL: it has none */
     void (*put)(const char *action, struct bj_buf *out);
     bool run;
-} own_rows[] = {{"audit", bj_audit_action, bj_audit_put_options, false},
-                {"bwrap", NULL, bj_bwrap_put_options, false},
-                {"check", NULL, bj_check_put_options, true},
-                {"wrap", NULL, bj_wrap_put_options, false}};
+} own_rows[] = {
+    {"audit", bj_audit_action, bj_audit_put_options, false},
+    {"bwrap", NULL, bj_bwrap_put_options, false},
+    {"check", NULL, bj_check_put_options, true},
+    {"wrap", NULL, bj_wrap_put_options, false},
+#define BJ_CLIENT_COMMAND(name, function, usage, least, most, route, help)                         \
+    {name, NULL, bj_client_put_##function, false},
+#include "model/client_commands.def"
+#undef BJ_CLIENT_COMMAND
+};
 #define OWN_COUNT (sizeof own_rows / sizeof *own_rows)
 
 #define CONFIG_ACTIONS "presets show validate schema"

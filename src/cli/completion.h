@@ -17,5 +17,9 @@ void bj_audit_put_options(const char *action, struct bj_buf *out);
 void bj_bwrap_put_options(const char *action, struct bj_buf *out);
 void bj_check_put_options(const char *action, struct bj_buf *out);
 void bj_wrap_put_options(const char *action, struct bj_buf *out);
+#define BJ_CLIENT_COMMAND(name, function, usage, least, most, route, help)                         \
+    void bj_client_put_##function(const char *action, struct bj_buf *out);
+#include "model/client_commands.def"
+#undef BJ_CLIENT_COMMAND
 
 #endif

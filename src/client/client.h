@@ -1,6 +1,7 @@
 /*
  * The command line's client of a running service: the program belljar-client, which the commands of
- * commands.def turn into. It has libraries that no other command needs (libcurl, wslay).
+ * model/client_commands.def turn into. It has libraries that no other command needs (libcurl,
+ * wslay).
  *
  * What the service sends comes, in the end, from sandboxes: where it goes to a terminal as text it
  * is escaped, and only a process's own output goes out as it is.
@@ -33,7 +34,7 @@ struct bj_client_number {
 struct bj_client_options {
 #define BJ_CLIENT_OPTION(kind, field, name, short, argument, commands, help)                       \
     BJ_CLIENT_TYPE_##kind field;
-#include "client/options.def"
+#include "model/client_options.def"
 #undef BJ_CLIENT_OPTION
 };
 
@@ -60,7 +61,7 @@ int bj_client_main(int argc, char **argv);
 /* A command. 0 or the exit status in *ret_status, or -code. */
 #define BJ_CLIENT_COMMAND(name, function, usage, least, most, route, help)                         \
     int bj_client_##function(struct bj_client *client, int *ret_status, struct bj_error *err);
-#include "client/commands.def"
+#include "model/client_commands.def"
 #undef BJ_CLIENT_COMMAND
 
 /* ---- options.c ---- */

@@ -13,7 +13,7 @@ static const struct {
 } commands[] = {
 #define BJ_CLIENT_COMMAND(name, function, usage, least, most, route, help)                         \
     {name, bj_client_##function},
-#include "client/commands.def"
+#include "model/client_commands.def"
 #undef BJ_CLIENT_COMMAND
 };
 

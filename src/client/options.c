@@ -1,4 +1,5 @@
-/* The client's command line, by the tables options.def and commands.def. */
+/* The client's command line, by the tables model/client_options.def and model/client_commands.def.
+ */
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +19,7 @@ static const struct option_row {
 } rows[] = {
 #define BJ_CLIENT_OPTION(kind, field, name, short, argument, commands, help)                       \
     {kind, name, short, argument, commands, help, offsetof(struct bj_client_options, field)},
-#include "client/options.def"
+#include "model/client_options.def"
 #undef BJ_CLIENT_OPTION
 };
 #define ROWS (sizeof rows / sizeof *rows)
@@ -30,7 +31,7 @@ static const struct command_row {
 } commands[] = {
 #define BJ_CLIENT_COMMAND(name, function, usage, least, most, route, help)                         \
     {name, usage, least, most, help},
-#include "client/commands.def"
+#include "model/client_commands.def"
 #undef BJ_CLIENT_COMMAND
 };
 

@@ -2,9 +2,9 @@
  * port: HTTP ports of a sandbox at this machine's loopback address.
  *
  * Theory of operation. Each connection that comes in gets one to the service. The head of its first
- * request is read as far as it must be, and two lines go into it that say which sandbox and port
+ * request is read as far as it must be, and a line goes into it that says which sandbox and port
  * it is for; the service then joins the connection with the port, and everything behind that head
- * passes as it is, both ways: further requests, WebSockets.
+ * passes as it is, both ways. The service has such a connection carry one request, or a WebSocket.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -187,10 +187,9 @@ static int finish_head(struct forwarder *forwarder, struct connection *connectio
         return -1;
     if (end == NULL)
         return up->to < BUFFER - sizeof lines && !up->ended ? 0 : -1;
-    length =
-        snprintf(lines, sizeof lines, "\r\nX-Belljar-Sandbox: %s\r\nX-Belljar-Port: %u%s%s",
-                 forwarder->client->arguments[0], connection->remote,
-                 place->key != NULL ? "\r\nX-API-Key: " : "", place->key != NULL ? place->key : "");
+    length = snprintf(lines, sizeof lines, "\r\nX-Belljar-Port: %u-%s%s%s", connection->remote,
+                      forwarder->client->arguments[0], place->key != NULL ? "\r\nX-API-Key: " : "",
+                      place->key != NULL ? place->key : "");
     if (length < 0 || (size_t)length >= sizeof lines || up->to + (size_t)length > BUFFER)
         return -1;
     memmove(line + length, line, up->to - (size_t)(line - up->data));

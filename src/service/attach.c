@@ -16,9 +16,11 @@
 #include "service/reading.h"
 #include "service/screen.h"
 
-#define INPUT_WAITING (256 << 10) /* bytes of input that wait before the client should */
-#define FEED_US       2000        /* that the emulator may take at one turn */
-#define PAINT_MAX     (8 << 20)   /* bytes that paint a screen */
+/* Bytes of input that wait before the client should: below what the keeper takes by as much as one
+ * message may go beyond it. */
+#define INPUT_WAITING (BJ_INPUT_QUEUE_MAX / 2)
+#define FEED_US       2000      /* that the emulator may take at one turn */
+#define PAINT_MAX     (8 << 20) /* bytes that paint a screen */
 
 struct bj_attach {
     struct bj_service *service;
@@ -211,6 +213,8 @@ static void begin(struct bj_attach *attach)
             .offset = attach->screen != NULL ? 0
                       : attach->offset >= 0  ? attach->offset
                                              : INT64_MAX,
+            /* Who names a byte wants all that follows it: a slow client makes the process wait. */
+            .hold = attach->offset >= 0 && !attach->terminal,
             .chunk = on_chunk,
             .caught_up = on_caught_up,
             .lost = on_lost,
@@ -329,8 +333,14 @@ static void on_written(void *context, const struct bj_keeper_answer *answer)
 
     attach->waiting -= piece->length;
     bj_free(piece);
-    /* A process that does not read any more is none that has ended: its output goes on. */
-    (void)answer;
+    /* A process that does not read any more is none that has ended: its output goes on. But input
+     * that was refused is not to be lost without a word. */
+    if (answer->result < 0 && answer->result != -BJ_E_ENDED && answer->error != NULL &&
+        !attach->closed && !attach->ended) {
+        struct bj_error err = *answer->error;
+
+        fail_by(attach, &err);
+    }
     if (attach->full && attach->waiting < INPUT_WAITING / 2 && !attach->closed && !attach->ended) {
         attach->full = false;
         if (attach->events->drain != NULL)

@@ -1,0 +1,515 @@
+"""The command line against a running service: what users of docker expect, and what they do not
+have to: a process that outlives a broken connection, and directories that cannot do harm here."""
+
+import http.client
+import io
+import json
+import os
+import pty
+import re
+import select
+import signal
+import socket
+import subprocess
+import tarfile
+import termios
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+from program import BELLJAR, ROOT, Done, wait_until
+
+SECONDS = 60
+
+
+class Client:
+    """`belljar COMMAND` against one service, in a directory of the test's own."""
+
+    def __init__(self, service, directory):
+        self.service = service
+        self.directory = directory
+        self.where = f"unix://{service.socket}"
+        self.variables = {}
+
+    def environment(self):
+        return {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8",
+                "BELLJAR_HOST": self.where, "TERM": "xterm", **self.variables}
+
+    def start(self, *words, **options):
+        options = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE,
+                   "stderr": subprocess.PIPE} | options
+        return subprocess.Popen([BELLJAR, *map(str, words)], cwd=self.directory,
+                                env=self.environment(), **options)
+
+    def run(self, *words, input=None):
+        process = self.start(*words, **({} if input is None else {"stdin": subprocess.PIPE}))
+        try:
+            out, err = process.communicate(input, timeout=SECONDS)
+        finally:
+            process.kill()
+            process.wait()
+        return Done(process.returncode, out, err.decode(errors="replace"))
+
+    def says(self, *words, **more):
+        done = self.run(*words, **more)
+        assert done.status == 0 and done.err == "", done
+        return done.out.decode()
+
+    def json(self, *words):
+        return json.loads(self.says(words[0], "--json", *words[1:]))
+
+
+@pytest.fixture
+def client(service, tmp_path):
+    here = tmp_path / "here"
+    here.mkdir()
+    return Client(service, here)
+
+
+@pytest.fixture
+def sandbox(client):
+    return client.says("create").strip()
+
+
+# ---- sandboxes ----
+
+def test_a_sandbox_from_its_making_to_its_end(client):
+    one = client.says("create", "--label", "team=a", "--timeout", "600").strip()
+    two = client.json("create", "-l", "team=b", "-e", "WHO=me", "--set", "resource_limits.memory_mb=256")
+    assert re.fullmatch("[a-z0-9]+", one) and two["limits"]["memory_bytes"] == 256 << 20
+    assert {row["id"] for row in client.json("ps")} == {one, two["id"]}
+    assert client.says("ps", "-q", "-l", "team=b") == two["id"] + "\n"
+    assert one in client.says("ps") and "running" in client.says("ps")
+    assert client.says("exec", two["id"], "sh", "-c", "echo $WHO") == "me\n"
+    assert client.says("rm", one, two["id"]) == f"{one}\n{two['id']}\n"
+    assert client.json("ps") == []
+    gone = client.run("rm", one)
+    assert gone.status != 0 and one in gone.err
+    assert client.run("rm", "-f", one).status == 0
+
+
+def test_the_same_key_gives_the_same_sandbox(client):
+    made = {client.says("create", "--idempotency-key", "k1") for _ in range(3)}
+    assert len(made) == 1 and client.says("create") not in made
+
+
+# ---- exec ----
+
+def test_exec_is_the_command(client, sandbox):
+    done = client.run("exec", sandbox, "sh", "-c", "echo out; echo err >&2; exit 7")
+    assert (done.status, done.out, done.err) == (7, b"out\n", "err\n")
+    assert client.run("exec", sandbox, "sh", "-c", "kill -9 $$").status == 137
+    assert client.says("exec", "-e", "A=1", "-w", "/tmp", sandbox, "sh", "-c", "echo $A; pwd") \
+        == "1\n/tmp\n"
+    assert client.says("exec", sandbox, "echo", "-n", "--json", "-x") == "--json -x"
+    missing = client.run("exec", sandbox, "no-such-command")
+    assert missing.status == 127 and "no-such-command" in missing.err
+    whole = client.json("exec", sandbox, "echo", "hi")
+    assert whole["output"] == "hi\n" and whole["exit_code"] == 0
+
+
+def test_exec_with_input(client, sandbox):
+    data = os.urandom(1 << 20)
+    assert client.run("exec", "-i", sandbox, "cat", input=data).out == data
+    assert client.run("exec", "-i", sandbox, "wc", "-c", input=b"").out.split() == [b"0"]
+    # Without -i there is none.
+    assert client.run("exec", sandbox, "cat", input=data).out == b""
+
+
+def test_exec_of_much_output_loses_nothing(client, sandbox):
+    done = client.run("exec", sandbox, "sh", "-c", "seq 200000; seq 200000 >&2")
+    expected = "".join(f"{i}\n" for i in range(1, 200001))
+    assert done.out.decode() == expected and done.err == expected
+
+
+def test_a_signal_to_the_client_is_the_process_s(client, sandbox):
+    process = client.start("exec", sandbox, "sh", "-c",
+                           "trap 'echo caught; exit 3' INT; echo ready; while :; do sleep .1; done")
+    assert process.stdout.readline() == b"ready\n"
+    process.send_signal(signal.SIGINT)
+    assert process.stdout.readline() == b"caught\n"
+    assert process.wait(SECONDS) == 3
+
+
+# ---- processes that go on ----
+
+def test_detached_processes_and_their_logs(client, sandbox):
+    number = client.says("exec", "-d", "--tag", "it", sandbox, "sh", "-c",
+                         "for i in 1 2 3; do echo $i; sleep .2; done; echo end >&2").strip()
+    assert number in client.says("ps", sandbox)
+    done = client.run("logs", "-f", sandbox, number)
+    assert (done.out, done.err) == (b"1\n2\n3\n", "end\n")
+    assert client.run("logs", "--since", "2", sandbox).out == b"2\n3\n"
+    events = [json.loads(line) for line in client.run("logs", "--json", sandbox).out.splitlines()]
+    assert events[0]["offset"] == 0 and events[-1]["end"]["exit_code"] == 0
+    assert number not in client.says("ps", "-q", sandbox)
+    assert number in client.says("ps", "-aq", sandbox)
+
+
+def test_kill_signals_processes(client, sandbox):
+    one, two = (client.says("exec", "-d", sandbox, "sleep", "100").strip() for _ in range(2))
+    assert client.says("kill", "-s", "TERM", sandbox, one) == one + "\n"
+    wait = lambda count: wait_until(
+        lambda: len(client.says("ps", "-q", sandbox).split()) == count)
+    assert wait(1)
+    assert client.says("kill", sandbox) == two + "\n"
+    assert wait(0)
+    ends = {p["id"]: p["end"]["exit_code"] for p in client.json("ps", "-a", sandbox)}
+    assert ends == {int(one): 143, int(two): 137}
+
+
+# ---- a terminal ----
+
+class Terminal:
+    """The client on a terminal of the test's own."""
+
+    def __init__(self, client, *words, rows=30, columns=100):
+        self.master, self.slave = pty.openpty()
+        termios.tcsetwinsize(self.slave, (rows, columns))
+        self.before = termios.tcgetattr(self.slave)
+        self.process = client.start(*words, stdin=self.slave, stdout=self.slave, stderr=self.slave,
+                                    start_new_session=True)
+        self.text = b""
+
+    def read(self):
+        while select.select([self.master], [], [], 0)[0]:
+            self.text += os.read(self.master, 65536)
+        return self.text
+
+    def expect(self, text, seconds=20):
+        found = wait_until(lambda: text in self.read(), seconds)
+        assert found, self.text
+        self.text = self.text.split(text, 1)[1]
+
+    def send(self, data):
+        os.write(self.master, data)
+
+    def restored(self):
+        return wait_until(lambda: termios.tcgetattr(self.slave) == self.before)
+
+    def wait(self):
+        return self.process.wait(SECONDS)
+
+    def close(self):
+        self.process.kill()
+        self.process.wait()
+        os.close(self.master)
+        os.close(self.slave)
+
+
+def test_a_terminal(client, sandbox):
+    terminal = Terminal(client, "exec", "-it", sandbox, "sh")
+    try:
+        terminal.send(b"stty size; echo do''ne\r")
+        terminal.expect(b"30 100")
+        terminal.expect(b"done")
+        termios.tcsetwinsize(terminal.slave, (40, 120))
+        os.killpg(terminal.process.pid, signal.SIGWINCH)
+        time.sleep(0.3)
+        terminal.send(b"stty size\r")
+        terminal.expect(b"40 120")
+        terminal.send(b"sleep 100\r")
+        terminal.expect(b"sleep 100")
+        time.sleep(0.3)
+        terminal.send(b"\x03")  # ctrl-c is the command's, not the client's
+        terminal.send(b"exit 5\r")
+        assert terminal.wait() == 5 and terminal.restored()
+    finally:
+        terminal.close()
+
+
+def test_leaving_a_terminal_and_coming_back(client, sandbox):
+    terminal = Terminal(client, "exec", "-it", sandbox, "sh")
+    try:
+        terminal.send(b"V=kept; echo re''ady\r")
+        terminal.expect(b"ready")
+        terminal.send(b"\x10\x11")
+        assert terminal.wait() == 0 and terminal.restored()
+    finally:
+        terminal.close()
+    assert len(client.says("ps", "-q", sandbox).split()) == 1
+    terminal = Terminal(client, "attach", sandbox)
+    try:
+        terminal.expect(b"ready")  # the screen is what it was
+        terminal.send(b"echo $V-$V\r")
+        terminal.expect(b"kept-kept")
+        terminal.send(b"exit\r")
+        assert terminal.wait() == 0
+    finally:
+        terminal.close()
+
+
+def test_a_killed_client_gives_the_terminal_back(client, sandbox):
+    terminal = Terminal(client, "exec", "-it", sandbox, "sh")
+    try:
+        terminal.send(b"echo re''ady\r")
+        terminal.expect(b"ready")
+        assert termios.tcgetattr(terminal.slave) != terminal.before
+        terminal.process.kill()
+        assert terminal.restored()
+    finally:
+        terminal.close()
+
+
+def test_a_process_outlives_the_front(client, sandbox):
+    """The service's front is killed; the client comes back and has every byte once."""
+    process = client.start("exec", sandbox, "sh", "-c",
+                           "for i in $(seq 100); do echo line $i; sleep .05; done; exit 4")
+    assert process.stdout.readline() == b"line 1\n"
+    os.kill(client.service.roles()["front"], signal.SIGKILL)
+    out, err = process.communicate(timeout=SECONDS)
+    assert out.decode() == "".join(f"line {i}\n" for i in range(2, 101)), err
+    assert process.returncode == 4 and b"connected again" in err
+
+
+# ---- files ----
+
+def test_files_both_ways(client, sandbox):
+    here = client.directory
+    data = os.urandom(3 << 20)
+    (here / "f").write_bytes(data)
+    (here / "f").chmod(0o750)
+    assert client.says("cp", "f", f"{sandbox}:") == ""
+    assert client.says("cp", f"{sandbox}:f", "g") == "" and (here / "g").read_bytes() == data
+    assert client.run("cat", sandbox, "f").out == data
+    assert client.json("ls", sandbox)[0]["mode"] == "0750"
+    (here / "dir").mkdir()
+    client.says("cp", f"{sandbox}:f", "dir")
+    assert (here / "dir/f").read_bytes() == data
+    client.says("cp", "f", f"{sandbox}:made/above/f2")
+    assert client.says("ls", sandbox, "made/above") == "f2\n"
+    assert client.json("cat", sandbox, "f")[0]["base64"]
+    missing = client.run("cp", f"{sandbox}:nope", "x")
+    assert missing.status == 127 and "nope" in missing.err and not (here / "x").exists()
+    assert client.run("cp", "nope", f"{sandbox}:x").status == 127
+    assert client.run("cp", "f", "g").status == 125
+
+
+def test_directories_both_ways(client, sandbox):
+    here = client.directory
+    (here / "d/sub").mkdir(parents=True)
+    (here / "d/sub/ü ber").write_text("x")
+    os.symlink("sub", here / "d/link")
+    client.says("cp", "d", f"{sandbox}:new")  # it becomes that
+    client.says("cp", "d", f"{sandbox}:new")  # it goes into that
+    client.says("cp", "d/.", f"{sandbox}:new")  # what is in it does
+    listed = client.says("ls", "--depth", "9", sandbox, "new").split("\n")[:-1]
+    assert listed == ["d", "d/link", "d/sub", "d/sub/ü ber", "link", "sub", "sub/ü ber"]
+    client.says("cp", f"{sandbox}:new/d", "back")
+    assert os.readlink(here / "back/link") == "sub"
+    assert (here / "back/sub/ü ber").read_text() == "x"
+    client.says("cp", f"{sandbox}:new/d", "back")
+    assert (here / "back/d/sub/ü ber").read_text() == "x"
+    done = client.run("cp", f"{sandbox}:new/d", "-")
+    with tarfile.open(fileobj=io.BytesIO(done.out)) as tar:
+        assert "sub/ü ber" in tar.getnames()
+    assert client.run("cp", "-", f"{sandbox}:again", input=done.out).status == 0
+    assert client.says("cat", sandbox, "again/sub/ü ber") == "x"
+
+
+def hostile_archive():
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as tar:
+        link = tarfile.TarInfo("l")
+        link.type, link.linkname = tarfile.SYMTYPE, "../outside"
+        tar.addfile(link)
+        for name in ("l/new", "../outside/new"):
+            info = tarfile.TarInfo(name)
+            info.size = 3
+            tar.addfile(info, io.BytesIO(b"bad"))
+    return out.getvalue()
+
+
+def test_what_a_sandbox_sends_cannot_leave_the_directory(client, tmp_path):
+    """A service that lies, or whose sandbox does: the archive leads out, the client does not go."""
+    data = hostile_archive()
+
+    class Liar(BaseHTTPRequestHandler):
+        def do_GET(self):
+            stat = "/files/stat" in self.path
+            body = json.dumps({"type": "directory"}).encode() if stat else data
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *args):
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Liar)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    outside = client.directory / "outside"
+    outside.mkdir()
+    try:
+        client.where = f"http://127.0.0.1:{server.server_port}"
+        assert client.run("cp", "abc:/d", "into").status != 0
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert os.listdir(outside) == []
+    # The other half: one that follows links is led out.
+    (tmp_path / "plain/in").mkdir(parents=True)
+    (tmp_path / "plain/outside").mkdir()
+    os.symlink("../outside", tmp_path / "plain/in/l")
+    (tmp_path / "plain/in/l/new").write_text("bad")
+    assert os.listdir(tmp_path / "plain/outside") == ["new"]
+
+
+def test_names_that_act_on_a_terminal_do_not(client, sandbox):
+    client.says("exec", sandbox, "touch", "a\x1b[31mb", "x\ny", "u\u202ev")
+    listed = client.says("ls", sandbox)
+    assert "\x1b" not in listed and "\u202e" not in listed and len(listed.splitlines()) == 3
+    assert "\x1b" not in client.says("ps", "-a", sandbox)
+
+
+# ---- figures, events, ports ----
+
+def test_stats_and_events(client, sandbox):
+    client.says("exec", sandbox, "true")
+    assert client.json("stats", sandbox)[0]["sandbox"] == sandbox
+    assert sandbox in client.says("stats", "--no-stream")
+    lines = client.says("events", "--no-stream", sandbox).splitlines()
+    assert any("sandbox.created" in line for line in lines)
+    events = [json.loads(line) for line in
+              client.says("events", "--no-stream", "--json", sandbox).splitlines()]
+    assert [event["id"] for event in events] == sorted(event["id"] for event in events)
+    assert {"sandbox.created", "process.ended"} <= {event["type"] for event in events}
+
+
+def test_events_while_they_happen(client, sandbox):
+    process = client.start("events", "--json", sandbox)
+    try:
+        time.sleep(0.5)
+        assert client.run("exec", sandbox, "sh", "-c", "exit 9").status == 9
+        os.set_blocking(process.stdout.fileno(), False)
+        seen = b""
+
+        def ended():
+            nonlocal seen
+            seen += process.stdout.read() or b""
+            return b"process.ended" in seen and b'"exit_code":9' in seen
+
+        assert wait_until(ended), seen
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_pause_and_resume(client, sandbox):
+    client.says("exec", "-d", sandbox, "sh", "-c", "while :; do echo x; sleep .05; done")
+    done = client.run("pause", sandbox)
+    if done.status != 0 and "cannot be paused here" in done.err:
+        pytest.skip("this host lacks a way to freeze processes")
+    assert client.json("ps")[0]["state"] == "paused"
+    written = lambda: len(client.run("logs", sandbox).out)
+    before = written()
+    time.sleep(0.5)
+    assert written() == before
+    client.says("resume", sandbox)
+    assert wait_until(lambda: written() > before)
+
+
+SERVER = ("import http.server as h\n"
+          "class H(h.BaseHTTPRequestHandler):\n"
+          " protocol_version='HTTP/1.1'\n"
+          " def do_POST(self):\n"
+          "  b=self.rfile.read(int(self.headers['Content-Length']))\n"
+          "  r=repr(sorted(k.lower() for k in self.headers)).encode()+b'|'+b\n"
+          "  self.send_response(200);self.send_header('Content-Length',str(len(r)))\n"
+          "  self.end_headers();self.wfile.write(r)\n"
+          "print('up',flush=True)\n"
+          "h.HTTPServer(('127.0.0.1',3000),H).serve_forever()\n")
+
+
+def test_a_port(client, sandbox):
+    if client.run("exec", sandbox, "python3", "-c", "import http.server").status != 0:
+        pytest.skip("this host lacks python3 where sandboxes find it")
+    client.variables["BELLJAR_API_KEY"] = client.service.key
+    client.where = f"http://127.0.0.1:{client.service.port}"
+    sandbox = client.says("create").strip()
+    number = client.says("exec", "-d", sandbox, "python3", "-c", SERVER).strip()
+    assert wait_until(lambda: client.run("logs", sandbox, number).out == b"up\n")
+    process = client.start("port", "--json", sandbox, "0:3000")
+    try:
+        local = json.loads(process.stdout.readline())["local"]
+        for size in (1, 300000):
+            connection = http.client.HTTPConnection("127.0.0.1", local, timeout=SECONDS)
+            body = b"x" * size
+            connection.request("POST", "/any/path?q=1", body, {"X-Mine": "1"})
+            headers, _, rest = connection.getresponse().read().partition(b"|")
+            assert rest == body and b"x-mine" in headers
+            assert b"x-api-key" not in headers  # what is behind the port does not learn the key
+            connection.close()
+        with socket.create_connection(("127.0.0.1", local)) as raw:
+            raw.sendall(b"nothing like HTTP\r\n\r\n")
+            assert b"400" in raw.recv(100)
+    finally:
+        process.kill()
+        process.wait()
+
+
+# ---- where the service is ----
+
+def test_no_service(client):
+    client.where = f"unix://{client.directory}/none"
+    done = client.run("ps")
+    assert done.status == 125 and "belljar serve" in done.err and "BELLJAR_HOST" in done.err
+    assert json.loads(client.run("ps", "--json").out)["error"]["code"] == "BUSY"
+    client.where = "ftp://x"
+    assert "unix:///path" in client.run("ps").err
+    done = client.run("ps", "--host", f"unix://{client.service.socket}")
+    assert done.status == 0
+
+
+def test_a_key(client):
+    client.where = f"http://127.0.0.1:{client.service.port}"
+    done = client.run("ps")
+    assert done.status == 125 and "BELLJAR_API_KEY" in done.err
+    client.variables["BELLJAR_API_KEY"] = client.service.key
+    assert client.json("ps") == []
+    sandbox = client.says("create").strip()
+    assert client.says("exec", sandbox, "echo", "over", "tcp") == "over tcp\n"
+    for bad in ("wrong" * 8, "line\nbreak", "a b"):
+        client.variables["BELLJAR_API_KEY"] = bad
+        done = client.run("ps")
+        assert done.status == 125 and "wrongwrong" not in done.err
+
+
+# ---- its own tables ----
+
+COMMANDS = re.findall(r'BJ_CLIENT_COMMAND\("(\w+)",.*?"(\w+)",\s+"[^"]*"\)',
+                      (ROOT / "src/model/client_commands.def").read_text(), re.DOTALL)
+OPTIONS = re.findall(r'BJ_CLIENT_OPTION\(\w+, \w+, "([\w-]+)", [^,]+, [^,]+, "([^"]*)"',
+                     (ROOT / "src/model/client_options.def").read_text())
+
+
+def test_commands_stand_for_routes(service):
+    document = service.get("/openapi.json").json
+    known = {operation.get("operationId") for path in document["paths"].values()
+             for operation in path.values() if isinstance(operation, dict)}
+    assert len(COMMANDS) == 15
+    assert {route for _, route in COMMANDS} - known <= {"connect_port"}
+
+
+def test_help_and_manual_say_all(tmp_path):
+    manual = (ROOT / "docs/man/belljar-client.1").read_text().replace("\\-", "-")
+    for name, _ in COMMANDS:
+        said = subprocess.run([BELLJAR, name, "--help"], capture_output=True, text=True,
+                              check=True, cwd=tmp_path, env={}).stdout
+        assert f".SS belljar {name}" in manual
+        for option, commands in OPTIONS:
+            taken = not commands or f" {name} " in commands
+            assert (f"--{option} " in said or f"--{option}\n" in said) == taken, (name, option)
+    for option, _ in OPTIONS:
+        assert f"--{option}" in manual, option
+
+
+@pytest.mark.parametrize("words", [["exec"], ["ps", "--nope"], ["logs", "--since"],
+                                   ["logs", "--since", "x", "a"], ["create", "stray"],
+                                   ["create", "--label", "x"], ["port", "abc", "70000"],
+                                   ["attach", "--detach-keys", "ctrl", "a"]])
+def test_bad_command_lines(client, words):
+    done = client.run(*words)
+    assert done.status in (125, 127) and done.err.startswith(f"belljar {words[0]}: ")
