@@ -15,6 +15,7 @@
  */
 #include "api/handling.h"
 #include "api/objects.h"
+#include "api/text.h"
 
 #include <string.h>
 #include <strings.h>

@@ -129,6 +129,11 @@ static void send_content(struct content_call *content, int64_t size, bool part)
         bj_exchange_set_header(exchange, "Content-Range", text);
     }
     bj_exchange_begin(exchange, part ? 206 : 200, "application/octet-stream");
+    if (bj_streq(exchange->method, "HEAD")) {
+        bj_exchange_end(exchange);
+        bj_handling_free(&content->call);
+        return;
+    }
     bj_exchange_send_file(exchange, content->fd, content->from, content->length, was_sent, content);
 }
 
@@ -302,16 +307,20 @@ static void up_ended(void *context, const struct bj_answer *answer)
     archive_ended(context, answer, false);
 }
 
+static const char *archive_type(const struct bj_exchange *exchange)
+{
+    return bj_field_true(exchange->query, "gzip") ? "application/gzip" : "application/x-tar";
+}
+
 static void down_ready(void *context, int *fd)
 {
     struct content_call *content = context;
     struct bj_exchange *exchange = content->call.exchange;
-    bool gzip = bj_field_true(exchange->query, "gzip");
 
     content->fd = bj_fd_take(fd);
     content->ready = true;
     bj_exchange_set_header(exchange, "Content-Disposition", "attachment");
-    bj_exchange_begin(exchange, 200, gzip ? "application/gzip" : "application/x-tar");
+    bj_exchange_begin(exchange, 200, archive_type(exchange));
     bj_exchange_send_file(exchange, content->fd, 0, -1, archive_sent, content);
 }
 
@@ -344,7 +353,14 @@ static void archive(struct bj_handling *call, bool up)
 
 static void download(struct bj_handling *call)
 {
-    archive(call, false);
+    if (!bj_streq(call->exchange->method, "HEAD")) {
+        archive(call, false);
+        return;
+    }
+    /* How long it would be is not known before it is made. */
+    bj_exchange_begin(call->exchange, 200, archive_type(call->exchange));
+    bj_exchange_end(call->exchange);
+    bj_handling_free(call);
 }
 
 static void upload(struct bj_handling *call)

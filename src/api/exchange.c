@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "api/objects.h"
+#include "api/text.h"
 #include "base/limits.h"
 #include "wire/json.h"
 

@@ -16,23 +16,6 @@ const char *const bj_phase_names[] = {[BJ_SANDBOX_RUNNING] = "running",
                                       NULL};
 const char *const bj_stream_names[] = {"", "stdout", "stderr", NULL};
 
-static int collect(const char *text, size_t length, void *context)
-{
-    struct bj_buf *out = context;
-
-    bj_buf_append(out, text, length);
-    return out->failed ? -1 : 0;
-}
-
-void bj_object_put(const json_t *value, struct bj_buf *out)
-{
-    /* Times in microseconds as seconds need no more digits than these. */
-    if (value == NULL ||
-        json_dump_callback(value, collect, out,
-                           JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15)) < 0)
-        out->failed = true;
-}
-
 json_t *bj_object_bytes(const char *data, size_t length)
 {
     json_t *value = json_stringn(data, length);

@@ -24,9 +24,6 @@ json_t *bj_object_file(const struct bj_file_info *info);
 json_t *bj_object_match(const struct bj_files_match *match);
 json_t *bj_object_event(const struct bj_event *event);
 
-/* Appends a value as text in one line; whatever it is, the buffer has failed when it cannot be. */
-void bj_object_put(const json_t *value, struct bj_buf *out);
-
 /* "running", "paused", "ended". */
 extern const char *const bj_phase_names[];
 extern const char *const bj_stream_names[]; /* [1] "stdout", [2] "stderr" */

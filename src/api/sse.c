@@ -4,7 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "api/objects.h"
+#include "api/text.h"
 #include "base/buf.h"
 #include "base/limits.h"
 #include "base/mem.h"
