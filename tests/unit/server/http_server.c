@@ -316,7 +316,7 @@ static int try_open(void)
 
 static int try_create(void)
 {
-    return open("/tmp/belljar-attack", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    return open("attack", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 }
 
 static int try_socket(void)
