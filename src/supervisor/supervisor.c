@@ -24,7 +24,8 @@
 #define SOON_US        10000000 /* ending earlier than this after its start counts as a failure */
 #define PAUSE_FIRST_MS 100
 #define PAUSE_MAX_MS   10000
-#define TRIES          4 /* of a process, as long as the service has never been ready */
+#define PAUSE_BRIEF_MS 1000 /* of one that could serve: starting it works, and clients wait */
+#define TRIES          4    /* of a process, as long as the service has never been ready */
 #define PEER_BUFFER    (4 << 20)
 #define CONTROL_MAX    4096 /* bytes of a message from a child; READY has no body */
 
@@ -279,7 +280,7 @@ static void join(struct child *a, struct child *b)
     close(ends[1]);
 }
 
-static void start_later(struct child *child);
+static void start_later(struct child *child, uint64_t pause_max);
 
 static void start_timer(uv_timer_t *timer)
 {
@@ -312,7 +313,7 @@ static void start_child(struct child *child)
     if (result < 0) {
         BJ_LOG(supervisor->log, SERVER, ERROR, "%s", error.message);
         child->pid = 0;
-        start_later(child);
+        start_later(child, PAUSE_MAX_MS);
         return;
     }
     if (watch_control(child, control, &error) < 0) {
@@ -328,7 +329,7 @@ static void start_child(struct child *child)
 }
 
 /* A process has ended, or could not be started: it is again, at once or after a pause. */
-static void start_later(struct child *child)
+static void start_later(struct child *child, uint64_t pause_max)
 {
     struct supervisor *supervisor = child->supervisor;
     uint64_t pause;
@@ -346,10 +347,10 @@ static void start_later(struct child *child)
         return;
     }
     pause = child->failures == 1 ? 0 : PAUSE_FIRST_MS;
-    for (unsigned i = 2; i < child->failures && pause < PAUSE_MAX_MS; i++)
+    for (unsigned i = 2; i < child->failures && pause < pause_max; i++)
         pause *= 2;
-    if (pause > PAUSE_MAX_MS)
-        pause = PAUSE_MAX_MS;
+    if (pause > pause_max)
+        pause = pause_max;
     if (pause > 0)
         BJ_LOG(supervisor->log, SERVER, WARNING,
                "the %s process ended %u times in a row; the next start is in %llu ms",
@@ -376,6 +377,8 @@ static void log_end(const struct child *child, int status)
 
 static void child_ended(struct child *child, int status)
 {
+    uint64_t pause_max = child->said_us != 0 ? PAUSE_BRIEF_MS : PAUSE_MAX_MS;
+
     log_end(child, status);
     child->pid = 0;
     child->said_us = 0;
@@ -385,7 +388,7 @@ static void child_ended(struct child *child, int status)
     else if (child->replace)
         start_child(child);
     else
-        start_later(child);
+        start_later(child, pause_max);
 }
 
 /* Ends the next that still runs, in order; with the last, everything. */
