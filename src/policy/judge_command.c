@@ -74,7 +74,7 @@ int bj_judge_new(const struct bj_config *config, struct bj_judge **ret, struct b
 
 bool bj_judgement_late(struct bj_judgement *judgement)
 {
-    if (!judgement->too_slow && bj_clock_us() > judgement->deadline_us)
+    if (!judgement->too_slow && bj_clock_worked_us() > judgement->deadline_us)
         judgement->too_slow = true;
     return judgement->too_slow;
 }
@@ -214,8 +214,8 @@ static int analyse(struct bj_judge *judge, const struct bj_request *request,
     struct bj_shell_context context = {
         .directory = request->directory,
         .home = request->home,
-        .deadline_us = bj_clock_us() + BJ_ANALYSIS_TIME_US,
-        .clock = bj_clock_us,
+        .deadline_us = bj_clock_worked_us() + BJ_ANALYSIS_TIME_US,
+        .clock = bj_clock_worked_us,
     };
 
     if (request->command != NULL)
@@ -258,7 +258,7 @@ static void judge_file_tool(const struct bj_judge *judge, const struct bj_reques
                                           .effects = &effect,
                                           .effect_count = 1};
     judgement->commands = &commands;
-    judgement->deadline_us = bj_clock_us() + BJ_JUDGE_TIME_US;
+    judgement->deadline_us = bj_clock_worked_us() + BJ_JUDGE_TIME_US;
     bj_rules_judge(judgement, judge->deny_risk, judge->ask_risk);
     judge_incomplete(judgement);
 }
@@ -290,7 +290,7 @@ int bj_check_command(struct bj_policy *policy, const struct bj_request *request,
     }
     bj_arena_reset(&judge->arena);
     result = analyse(judge, request, &commands, err);
-    judgement.deadline_us = bj_clock_us() + BJ_JUDGE_TIME_US;
+    judgement.deadline_us = bj_clock_worked_us() + BJ_JUDGE_TIME_US;
     if (result == 0 && judge->blacklist != NULL)
         result = bj_blacklist_judge(judge->blacklist, &judgement, err);
     if (result == 0) {

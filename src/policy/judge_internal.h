@@ -21,7 +21,7 @@ struct bj_judgement {
     struct bj_arena *arena;
     struct bj_verdict *verdict;
     struct bj_buf scratch; /* for texts of violations; kept between judgements */
-    int64_t deadline_us;   /* bj_clock_us() */
+    int64_t deadline_us;   /* bj_clock_worked_us() */
     size_t work;           /* done since the clock was last looked at, in bytes compared */
     bool too_slow;         /* the time limit was hit: not everything has been looked at */
 };
