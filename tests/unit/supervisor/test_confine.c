@@ -110,6 +110,21 @@ static bool try_code(void)
     return page != MAP_FAILED && mprotect(page, 4096, PROT_READ | PROT_EXEC) == 0;
 }
 
+static bool try_code_at_once(void)
+{
+    return mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+                0) != MAP_FAILED;
+}
+
+/* What was written into a file in memory. */
+static bool try_code_of_file(void)
+{
+    int fd = memfd_create("x", 0);
+
+    return fd >= 0 && ftruncate(fd, 4096) == 0 &&
+           mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0) != MAP_FAILED;
+}
+
 static bool try_dump(void)
 {
     return prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) == 0;
@@ -164,6 +179,8 @@ static void test_attempts(void **state)
         {"start a process", try_fork},
         {"leave what it shares", try_namespace},
         {"make code", try_code},
+        {"map memory as code", try_code_at_once},
+        {"map a file as code", try_code_of_file},
         {"be traceable", try_dump},
     };
 
