@@ -51,6 +51,7 @@ void bj_process_request_read(const json_t *body, const char *const *argv,
         .timeout_us = bj_field_time(body, "timeout", bj_field_time(body, "timeout_seconds", -1)),
         .terminal = bj_field_true(body, "terminal"),
         .stdin_open = bj_field_true(body, "stdin"),
+        .hold = bj_field_true(body, "hold"),
         .rows = (uint16_t)bj_field_whole(body, "rows", 0),
         .columns = (uint16_t)bj_field_whole(body, "columns", 0),
     };

@@ -19,6 +19,10 @@ static const struct bj_field start_fields[] = {
     BJ_WHOLE("rows", 1, 1000, BJ_SAYS "Of the terminal; 24."),
     BJ_WHOLE("columns", 1, 1000, BJ_SAYS "Of the terminal; 80."),
     BJ_SWITCH("stdin", BJ_SAYS "Its standard input stays open, to be written to."),
+    BJ_SWITCH(
+        "hold", BJ_SAYS
+        "Keep its output from the first byte until somebody reads it with `hold`, or attaches "
+        "from an offset; for ten seconds at most. For who starts it and then reads."),
     BJ_END};
 const struct bj_schema bj_start_process_schema = {"StartProcessRequest", "A process.",
                                                   start_fields};

@@ -46,7 +46,7 @@
 #define BJ_READ_MAX           (64 << 10)  /* bytes of output in one answer */
 #define BJ_INPUT_MAX          (64 << 10)  /* bytes of one piece of input */
 #define BJ_LOG_MAX            (1 << 20)   /* bytes of output kept of one process */
-#define BJ_HOLD_GRACE_US      10000000    /* output waits so long for a front that is away */
+#define BJ_HOLD_GRACE_US      10000000    /* held output waits so long for a reader */
 #define BJ_KEYS_MAX           4096        /* keys of one service */
 #define BJ_KEYS_FILE_MAX      (4 << 20)   /* bytes of the file that they are in */
 #define BJ_SERVICE_SANDBOXES  4000        /* sandboxes of one service */

@@ -38,6 +38,7 @@ static void fill_start(const struct bj_client_options *options, json_t *body)
     if (options->tag != NULL)
         json_object_set_new(body, "tag", json_string(options->tag));
     json_object_set_new(body, "stdin", json_boolean(options->interactive));
+    json_object_set_new(body, "hold", json_boolean(!options->detach));
     if (!options->tty)
         return;
     bj_terminal_size((const int[]){STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}, &rows, &columns);

@@ -172,11 +172,17 @@ void bj_process_drained(struct bj_process *process)
     bj_read_wake(process);
 }
 
-/* A terminal whose other end is held by somebody else. */
+/* A terminal whose other end is held by somebody else. What waits for room in the log was said. */
 static void drained_enough(struct bj_deadline *deadline)
 {
     struct bj_process *process = of_deadline(deadline);
 
+    for (int i = 0; i < BJ_OUTPUT_STREAMS; i++) {
+        if (process->streams[i].fd >= 0 && process->streams[i].full) {
+            set_deadline(process, drained_enough, TERMINAL_DRAIN_US);
+            return;
+        }
+    }
     for (int i = 0; i < BJ_OUTPUT_STREAMS; i++)
         bj_stream_close(&process->streams[i]);
     bj_process_drained(process);
@@ -445,6 +451,8 @@ static struct bj_process *new_process(struct bj_sandbox *sandbox, const struct b
         bj_free(process);
         return NULL;
     }
+    if (act->flags & BJ_START_HOLD)
+        bj_output_hold(&process->output, 0);
     return process;
 }
 
@@ -533,6 +541,9 @@ static void spawned(void *context, const struct bj_init_reply *reply)
     }
     if (process->timeout_us > 0)
         set_deadline(process, time_passed, process->timeout_us);
+    if (process->flags & BJ_START_HOLD)
+        bj_deadline_set(&keeper->deadlines, &process->hold_deadline,
+                        bj_clock_us() + BJ_HOLD_GRACE_US);
     bj_process_say(process);
     bj_process_state(process, &state);
     bj_task_answer_begin(&process->task, &out);

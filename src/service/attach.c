@@ -214,7 +214,7 @@ static void begin(struct bj_attach *attach)
                       : attach->offset >= 0  ? attach->offset
                                              : INT64_MAX,
             /* Who names a byte wants all that follows it: a slow client makes the process wait. */
-            .hold = attach->offset >= 0 && !attach->terminal,
+            .hold = attach->offset >= 0,
             .chunk = on_chunk,
             .caught_up = on_caught_up,
             .lost = on_lost,

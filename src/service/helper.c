@@ -289,7 +289,7 @@ void bj_helper_submission(struct sandbox *sandbox, const struct bj_caller *calle
         .act = {.kind = BJ_ACT_START,
                 .sandbox = sandbox->id,
                 .process = sandbox->next_process++,
-                .flags = BJ_START_FILES | BJ_START_FORGET,
+                .flags = BJ_START_FILES | BJ_START_FORGET | BJ_START_HOLD,
                 .argv = words,
                 .directory = "/",
                 .label = "{\"helper\":true}",

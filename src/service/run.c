@@ -255,6 +255,7 @@ int bj_run_launch(struct bj_run *run, struct launch *launch, struct bj_error *er
     struct bj_act *act = &launch->submission.act;
 
     run->process = act->process;
+    act->flags |= BJ_START_HOLD;
     if (run->session == NULL)
         act->flags |= BJ_START_FORGET;
     if (run->input != NULL)

@@ -225,6 +225,7 @@ struct bj_process_request {
     const char *tag;           /* at most 128 bytes; NULL */
     int64_t timeout_us;        /* 0 = none of its own; -1 = the preset's timeout_seconds */
     bool terminal, stdin_open;
+    bool hold;              /* its output waits for the first subscriber that holds, for 10 s */
     uint16_t rows, columns; /* 0 = 24 by 80 */
 };
 

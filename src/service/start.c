@@ -176,7 +176,8 @@ static void put_words(const struct bj_service *service, struct launch *launch,
 static uint32_t flags_of(const struct bj_process_request *request)
 {
     return (request->terminal ? BJ_START_TERMINAL : 0) |
-           (request->stdin_open && !request->terminal ? BJ_START_STDIN : 0);
+           (request->stdin_open && !request->terminal ? BJ_START_STDIN : 0) |
+           (request->hold ? BJ_START_HOLD : 0);
 }
 
 static int put_arguments(struct launch *launch, const struct bj_caller *caller,

@@ -89,6 +89,7 @@ static const struct {
 } start_flags[] = {
     {BJ_START_TERMINAL, "terminal"}, {BJ_START_STDIN, "stdin"}, {BJ_START_PIPES, "pipes"},
     {BJ_START_REPORT, "report"},     {BJ_START_FILES, "files"}, {BJ_START_FORGET, "forget"},
+    {BJ_START_HOLD, "hold"},
 };
 #define START_FLAGS (sizeof start_flags / sizeof *start_flags)
 

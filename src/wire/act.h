@@ -54,6 +54,9 @@ const char *bj_act_name(enum bj_act_kind kind);
     (1u << 4) /* argv[0] is the keeper's own helper for files, whatever it says; it comes in as a  \
                  descriptor, so nothing in the sandbox can stand in for it */
 #define BJ_START_FORGET (1u << 5) /* forget it once it has ended and its end was read */
+#define BJ_START_HOLD                                                                              \
+    (1u << 6) /* nothing of its output is dropped until the first READ with hold, but for at most  \
+                 BJ_HOLD_GRACE_US: it may write more than a log holds before anybody can ask */
 
 /* A time-out that is not to be changed (UPDATE). */
 #define BJ_KEEP_TIME (-1)

@@ -124,6 +124,15 @@ def test_exec_of_much_output_loses_nothing(client, sandbox):
     assert done.out.decode() == expected and done.err == expected
 
 
+def test_exec_of_what_writes_at_once_loses_nothing(client, sandbox):
+    """More than a log keeps, before the client can have asked for the first byte."""
+    client.says("exec", sandbox, "sh", "-c", "head -c 4194304 /dev/urandom > f")
+    expected = client.run("cat", sandbox, "f").out
+    for _ in range(5):
+        done = client.run("exec", sandbox, "cat", "f")
+        assert done.out == expected and done.err == ""
+
+
 def test_a_signal_to_the_client_is_the_process_s(client, sandbox):
     process = client.start("exec", sandbox, "sh", "-c",
                            "trap 'echo caught; exit 3' INT; echo ready; while :; do sleep .1; done")

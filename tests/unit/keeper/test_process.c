@@ -200,6 +200,46 @@ static void a_hold_loses_nothing(void **state)
     assert_int_equal(length, 20000000);
 }
 
+/* However late the first reader comes, and whatever was written until then. */
+static void held_from_the_start(uint32_t flags, const char *text, int64_t length)
+{
+    struct bj_read_answer body = {.next = 0};
+
+    assert_int_equal(start(&service, "one", 1, flags | BJ_START_HOLD, text), 0);
+    usleep(400000);
+    while (!body.ended) {
+        int64_t at = body.next;
+
+        assert_int_equal(read_holding(at, &body), 0);
+        assert_int_equal(body.offset, at);
+    }
+    assert_int_equal(body.next, length);
+}
+
+static void a_start_with_hold_loses_nothing(void **state)
+{
+    (void)state;
+    held_from_the_start(0, "exec head -c 5000000 /dev/zero", 5000000);
+}
+
+static void nor_does_a_terminal(void **state)
+{
+    (void)state;
+    held_from_the_start(BJ_START_TERMINAL, "exec head -c 5000000 /dev/zero", 5000000);
+}
+
+static void whom_nobody_reads_waits_for_a_while_only(void **state)
+{
+    int64_t begun = bj_clock_us();
+
+    (void)state;
+    assert_int_equal(start(&service, "one", 1, BJ_START_HOLD, "exec head -c 5000000 /dev/zero"), 0);
+    wait_outcome(&service, service.number);
+    assert_true(service.outcome.truncated);
+    assert_int_equal(service.outcome.output_bytes[0], 5000000);
+    assert_in_range(bj_clock_us() - begun, BJ_HOLD_GRACE_US / 2, 2 * BJ_HOLD_GRACE_US);
+}
+
 static void a_time_out_ends_it(void **state)
 {
     const char *const argv[] = {"sh", "-c", "echo on; sleep 100", NULL};
@@ -318,6 +358,9 @@ int main(void)
         TEST(a_held_pipe_holds_nobody),
         TEST(a_flood_is_bounded),
         TEST(a_hold_loses_nothing),
+        TEST(a_start_with_hold_loses_nothing),
+        TEST(nor_does_a_terminal),
+        TEST(whom_nobody_reads_waits_for_a_while_only),
         TEST(a_time_out_ends_it),
         TEST(pipes_are_handed_over),
         TEST(a_report_is_a_stream_of_its_own),
