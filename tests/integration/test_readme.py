@@ -73,6 +73,13 @@ def test_the_translation_is_one():
             assert re.search(r"[\u4e00-\u9fff]", part), part
 
 
+def test_the_picture_is_a_small_one():
+    for text in texts():
+        picture, = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", text)
+        content = (ROOT / picture).read_bytes()
+        assert content.startswith(b"\x89PNG\r\n\x1a\n") and len(content) < 150_000
+
+
 @pytest.mark.parametrize("found, put", [
     ("$ make run", "$ make tour"),
     ("\n## Why\n", "\n### Why\n"),
