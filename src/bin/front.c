@@ -34,7 +34,7 @@
 #define CONTROL_MAX 4096
 
 struct front {
-    const struct bj_settings *settings;
+    const struct bj_service_settings *settings;
     const struct bj_log *log;
     uv_loop_t loop;
     uv_poll_t control;
@@ -183,7 +183,7 @@ static void on_control(uv_poll_t *poll, int status, int events)
 
 static int make_server(struct front *front, struct bj_error *err)
 {
-    const struct bj_settings *settings = front->settings;
+    const struct bj_service_settings *settings = front->settings;
     struct bj_service_options service = {
         .presets = settings->presets,
         .preset_count = settings->preset_count,
@@ -212,7 +212,7 @@ static int make_server(struct front *front, struct bj_error *err)
 
 static int open_all(struct front *front, struct bj_error *err)
 {
-    const struct bj_settings *settings = front->settings;
+    const struct bj_service_settings *settings = front->settings;
     int result = bj_front_keys_load(settings, &front->keys, err);
 
     if (result == 0 && settings->tls_certificate != NULL)
@@ -237,7 +237,8 @@ static int count_listeners(void)
     return count;
 }
 
-int bj_front_run(const struct bj_settings *settings, const struct bj_log *log, struct bj_error *err)
+int bj_front_run(const struct bj_service_settings *settings, const struct bj_log *log,
+                 struct bj_error *err)
 {
     struct front front = {.settings = settings, .log = log, .listeners = count_listeners()};
     int result = open_all(&front, err);

@@ -9,7 +9,7 @@
  * Serves on the descriptors of supervisor/roles.h until STOP or until the supervisor is gone;
  * returns its exit status, or -code before it has begun.
  */
-int bj_front_run(const struct bj_settings *settings, const struct bj_log *log,
+int bj_front_run(const struct bj_service_settings *settings, const struct bj_log *log,
                  struct bj_error *err);
 
 #endif

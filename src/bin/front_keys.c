@@ -26,7 +26,7 @@ static int add_admin(struct bj_keys *keys, const char *text, struct bj_error *er
     return result;
 }
 
-int bj_front_keys_load(const struct bj_settings *settings, struct bj_front_keys *ret,
+int bj_front_keys_load(const struct bj_service_settings *settings, struct bj_front_keys *ret,
                        struct bj_error *err)
 {
     BJ_CLEANUP_FREE char *path = NULL, *text = NULL;

@@ -19,7 +19,7 @@ struct bj_front_keys {
 };
 
 /* Reads them all; release them, also after a failure. */
-int bj_front_keys_load(const struct bj_settings *settings, struct bj_front_keys *ret,
+int bj_front_keys_load(const struct bj_service_settings *settings, struct bj_front_keys *ret,
                        struct bj_error *err);
 /* Takes over what the file now has besides; what it has not any more stays good. BJ_E_LIMIT when
  * that has been done too often: then only a new front will do. */

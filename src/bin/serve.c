@@ -48,7 +48,7 @@ static int beside(const char *name, char **ret_path, struct bj_error *err)
 
 /* ---- roles ---- */
 
-static int run_audit(const struct bj_settings *settings, const struct bj_log *log,
+static int run_audit(const struct bj_service_settings *settings, const struct bj_log *log,
                      struct bj_error *err)
 {
     struct bj_config config;
@@ -78,7 +78,7 @@ static int run_audit(const struct bj_settings *settings, const struct bj_log *lo
     return result;
 }
 
-static int run_keeper(const struct bj_settings *settings, const struct bj_log *log,
+static int run_keeper(const struct bj_service_settings *settings, const struct bj_log *log,
                       struct bj_error *err)
 {
     BJ_CLEANUP_FREE char *launcher = NULL, *files = NULL;
@@ -107,7 +107,7 @@ static int run_keeper(const struct bj_settings *settings, const struct bj_log *l
     return bj_keeper_main(&options);
 }
 
-static int (*const runs[BJ_ROLE_COUNT])(const struct bj_settings *, const struct bj_log *,
+static int (*const runs[BJ_ROLE_COUNT])(const struct bj_service_settings *, const struct bj_log *,
                                         struct bj_error *) = {
     [BJ_ROLE_AUDIT] = run_audit,
     [BJ_ROLE_KEEPER] = run_keeper,
@@ -117,7 +117,7 @@ static int (*const runs[BJ_ROLE_COUNT])(const struct bj_settings *, const struct
 /* argv[1] is "@ROLE"; the service's own arguments are behind it. */
 static int run_role(int argc, char **argv)
 {
-    struct bj_settings settings = {0};
+    struct bj_service_settings settings = {0};
     struct bj_error error = {0};
     struct bj_log log;
     int role = 0, result;
@@ -131,12 +131,12 @@ static int run_role(int argc, char **argv)
     for (int fd = BJ_ROLE_CONTROL; fcntl(fd, F_GETFD) >= 0; fd++)
         fcntl(fd, F_SETFD, FD_CLOEXEC);
     prctl(PR_SET_NAME, argv[1] + 1);
-    result = bj_settings_load(&settings, argc - 1, argv + 1, BJ_ROLE_CONFIG, &error);
+    result = bj_service_settings_load(&settings, argc - 1, argv + 1, BJ_ROLE_CONFIG, &error);
     if (result == 0)
-        result = bj_settings_log(&settings, &log, &error);
+        result = bj_service_settings_log(&settings, &log, &error);
     if (result == 0)
         result = runs[role](&settings, &log, &error);
-    bj_settings_release(&settings);
+    bj_service_settings_release(&settings);
     if (result >= 0)
         return result;
     fprintf(stderr, "belljar serve: %s: %s\n", argv[1] + 1, error.message);
@@ -150,7 +150,7 @@ static int print_options(void)
     bool failed;
 
     bj_buf_init(&text, 1 << 16);
-    bj_settings_markdown(&text);
+    bj_service_settings_markdown(&text);
     failed = text.failed || fputs(bj_buf_text(&text), stdout) == EOF;
     bj_buf_release(&text);
     return failed ? 1 : 0;

@@ -10,10 +10,11 @@
 #include "model/result.h"
 #include "plan/plan.h"
 
-const struct bj_service_preset *bj_settings_usual(const struct bj_settings *settings)
+const struct bj_service_preset *
+bj_service_settings_usual(const struct bj_service_settings *settings)
 {
-    return bj_settings_preset(settings, settings->default_preset != NULL ? settings->default_preset
-                                                                         : BJ_SERVICE_PRESET);
+    return bj_service_settings_preset(
+        settings, settings->default_preset != NULL ? settings->default_preset : BJ_SERVICE_PRESET);
 }
 
 /* What a plan cannot know: whether the kernel makes a user namespace for this caller. */
@@ -29,10 +30,10 @@ static int try_namespaces(const struct bj_host *host, struct bj_error *err)
     return result;
 }
 
-static int plan_usual(const struct bj_settings *settings, struct bj_degradations *ret,
+static int plan_usual(const struct bj_service_settings *settings, struct bj_degradations *ret,
                       struct bj_error *err)
 {
-    const struct bj_service_preset *preset = bj_settings_usual(settings);
+    const struct bj_service_preset *preset = bj_service_settings_usual(settings);
     BJ_CLEANUP_FREE struct bj_plan *plan = bj_alloc(sizeof *plan);
     struct bj_host host;
     int result;
@@ -47,7 +48,7 @@ static int plan_usual(const struct bj_settings *settings, struct bj_degradations
     return result == 0 ? bj_plan_make(&preset->config, &host, NULL, plan, ret, err) : result;
 }
 
-char **bj_isolation_read(const struct bj_settings *settings)
+char **bj_isolation_read(const struct bj_service_settings *settings)
 {
     char **lines = bj_realloc_array(NULL, BJ_DEGRADED_MAX + 2, sizeof *lines);
     struct bj_degradations degraded = {0};

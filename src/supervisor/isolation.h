@@ -5,7 +5,8 @@
 #include "supervisor/settings.h"
 
 /* The preset of sandboxes that name none. */
-const struct bj_service_preset *bj_settings_usual(const struct bj_settings *settings);
+const struct bj_service_preset *
+bj_service_settings_usual(const struct bj_service_settings *settings);
 
 /*
  * What is less than it could be, a line "layer: reason" each; none: every layer is there. Plans a
@@ -13,6 +14,6 @@ const struct bj_service_preset *bj_settings_usual(const struct bj_settings *sett
  * Ends with NULL; the caller's: bj_strv_free(). NULL: no memory. Takes some milliseconds and
  * processes.
  */
-char **bj_isolation_read(const struct bj_settings *settings);
+char **bj_isolation_read(const struct bj_service_settings *settings);
 
 #endif

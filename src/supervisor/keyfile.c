@@ -14,7 +14,7 @@
 #define NAME     "key"
 #define FILE_MAX 4096
 
-int bj_keyfile_path(const struct bj_settings *settings, const char *name, char **ret_path,
+int bj_keyfile_path(const struct bj_service_settings *settings, const char *name, char **ret_path,
                     struct bj_error *err)
 {
     struct bj_buf path;
@@ -29,7 +29,7 @@ int bj_keyfile_path(const struct bj_settings *settings, const char *name, char *
     return 0;
 }
 
-static int any_in_list(const struct bj_settings *settings, bool *ret, struct bj_error *err)
+static int any_in_list(const struct bj_service_settings *settings, bool *ret, struct bj_error *err)
 {
     BJ_CLEANUP_FREE char *path = NULL;
     struct bj_keys keys = {0};
@@ -58,7 +58,7 @@ static int write_key(const char *path, struct bj_error *err)
     return result;
 }
 
-int bj_keyfile_make(const struct bj_settings *settings, struct bj_error *err)
+int bj_keyfile_make(const struct bj_service_settings *settings, struct bj_error *err)
 {
     BJ_CLEANUP_FREE char *path = NULL;
     bool any = false;
@@ -74,7 +74,8 @@ int bj_keyfile_make(const struct bj_settings *settings, struct bj_error *err)
     return result < 0 || any ? result : write_key(path, err);
 }
 
-int bj_keyfile_read(const struct bj_settings *settings, char **ret_text, struct bj_error *err)
+int bj_keyfile_read(const struct bj_service_settings *settings, char **ret_text,
+                    struct bj_error *err)
 {
     BJ_CLEANUP_FREE char *path = NULL;
     char *text = NULL;

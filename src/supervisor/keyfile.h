@@ -8,7 +8,7 @@
 #include "supervisor/settings.h"
 
 /* A file of the state directory; *ret_path is the caller's. */
-int bj_keyfile_path(const struct bj_settings *settings, const char *name, char **ret_path,
+int bj_keyfile_path(const struct bj_service_settings *settings, const char *name, char **ret_path,
                     struct bj_error *err);
 
 /*
@@ -16,9 +16,10 @@ int bj_keyfile_path(const struct bj_settings *settings, const char *name, char *
  * any in keys.json, and --no-key was not given. The file is `key` in the state directory, for its
  * owner alone.
  */
-int bj_keyfile_make(const struct bj_settings *settings, struct bj_error *err);
+int bj_keyfile_make(const struct bj_service_settings *settings, struct bj_error *err);
 
 /* The key; *ret_text is the caller's, NULL when there is no file. */
-int bj_keyfile_read(const struct bj_settings *settings, char **ret_text, struct bj_error *err);
+int bj_keyfile_read(const struct bj_service_settings *settings, char **ret_text,
+                    struct bj_error *err);
 
 #endif

@@ -19,7 +19,7 @@
 #define PATIENCE_US 10000000 /* for what is left of an earlier service to end */
 
 struct service {
-    struct bj_settings settings;
+    struct bj_service_settings settings;
     struct bj_listeners listeners;
     struct bj_log log;
     int argc;
@@ -40,7 +40,7 @@ static void raise_descriptor_limit(void)
 /* Those of systemd and those that were named; the usual ones where there are neither. */
 static int open_listeners(struct service *service, struct bj_error *err)
 {
-    const struct bj_settings *settings = &service->settings;
+    const struct bj_service_settings *settings = &service->settings;
     /* A socket's own permissions count only where nothing else does: the kernel says who a peer
      * is, and whoever is not let in by that needs a key. */
     bool everyone = !settings->no_key;
@@ -71,12 +71,12 @@ static int check_listeners(const struct service *service, struct bj_error *err)
 static int reload(void *context, int *ret_config, struct bj_error *err)
 {
     struct service *service = context;
-    struct bj_settings settings;
-    int result = bj_settings_load(&settings, service->argc, service->argv, -1, err);
+    struct bj_service_settings settings;
+    int result = bj_service_settings_load(&settings, service->argc, service->argv, -1, err);
 
     if (result == 0)
-        result = bj_settings_snapshot(&settings, ret_config, err);
-    bj_settings_release(&settings);
+        result = bj_service_settings_snapshot(&settings, ret_config, err);
+    bj_service_settings_release(&settings);
     return result;
 }
 
@@ -106,14 +106,14 @@ static void ready(void *context)
 
 static int open_all(struct service *service, int *ret_lock, int *ret_config, struct bj_error *err)
 {
-    int result = bj_settings_log(&service->settings, &service->log, err);
+    int result = bj_service_settings_log(&service->settings, &service->log, err);
 
     if (result == 0)
         result = bj_state_open(service->settings.state, PATIENCE_US, ret_lock, err);
     if (result == 0)
         result = bj_keyfile_make(&service->settings, err);
     if (result == 0)
-        result = bj_settings_snapshot(&service->settings, ret_config, err);
+        result = bj_service_settings_snapshot(&service->settings, ret_config, err);
     if (result == 0)
         result = open_listeners(service, err);
     if (result == 0)
@@ -148,13 +148,13 @@ int bj_serve(const char *program, int argc, char **argv)
 {
     struct service service = {.argc = argc, .argv = argv};
     struct bj_error error;
-    int result = bj_settings_load(&service.settings, argc, argv, -1, &error);
+    int result = bj_service_settings_load(&service.settings, argc, argv, -1, &error);
 
     if (result == 0 && service.settings.help) {
         struct bj_buf text;
 
         bj_buf_init(&text, 1 << 16);
-        bj_settings_help(&text);
+        bj_service_settings_help(&text);
         fputs(bj_buf_text(&text), stdout);
         bj_buf_release(&text);
     } else if (result == 0) {
@@ -164,7 +164,7 @@ int bj_serve(const char *program, int argc, char **argv)
         signal(SIGUSR1, SIG_IGN);
         result = run(&service, program, &error);
     }
-    bj_settings_release(&service.settings);
+    bj_service_settings_release(&service.settings);
     if (result >= 0)
         return result;
     fprintf(stderr, "belljar serve: %s\n", error.message);

@@ -33,7 +33,7 @@ static const struct bj_option row_list[] = {
 #define BJ_SERVICE_OPTION(sort, field, line, ...)                                                  \
     {.id = #field,                                                                                 \
      .kind = BJ_KIND_##sort,                                                                       \
-     .offset = offsetof(struct bj_settings, field),                                                \
+     .offset = offsetof(struct bj_service_settings, field),                                        \
      .help = (line),                                                                               \
      __VA_ARGS__},
 #include "supervisor/options.def"
@@ -41,9 +41,9 @@ static const struct bj_option row_list[] = {
 };
 static const struct bj_rows rows = {row_list, sizeof row_list / sizeof *row_list};
 
-static void set_defaults(struct bj_settings *settings)
+static void set_defaults(struct bj_service_settings *settings)
 {
-    *settings = (struct bj_settings){
+    *settings = (struct bj_service_settings){
         .max_sandboxes = 1000,
         .netns_pool = 8,
         .audit_max_days = 90,
@@ -76,7 +76,7 @@ static int set_service_defaults(struct bj_config *config, struct bj_error *err)
     return result;
 }
 
-static struct bj_service_preset *add_preset(struct bj_settings *settings, const char *name,
+static struct bj_service_preset *add_preset(struct bj_service_settings *settings, const char *name,
                                             struct bj_error *err)
 {
     struct bj_service_preset *preset = &settings->presets[settings->preset_count];
@@ -105,7 +105,7 @@ static int settle_preset(struct bj_service_preset *preset, struct bj_error *err)
 }
 
 /* {"config": {…}, "pool": 4} */
-static int load_preset(struct bj_settings *settings, const char *name, json_t *value,
+static int load_preset(struct bj_service_settings *settings, const char *name, json_t *value,
                        const char *directory, struct bj_error *err)
 {
     json_t *config = json_object_get(value, "config"), *pool = json_object_get(value, "pool");
@@ -142,7 +142,7 @@ static int load_preset(struct bj_settings *settings, const char *name, json_t *v
     return result == 0 ? bj_config_check_enforced(&preset->config, err) : result;
 }
 
-static int load_presets(struct bj_settings *settings, json_t *object, const char *directory,
+static int load_presets(struct bj_service_settings *settings, json_t *object, const char *directory,
                         struct bj_error *err)
 {
     const char *name;
@@ -167,12 +167,12 @@ static int load_presets(struct bj_settings *settings, json_t *object, const char
 
 /* The built-in ones, where the configuration has none of that name. One that needs what this
  * version does not enforce is left out: a sandbox that asks for it is refused. */
-static int add_builtin(struct bj_settings *settings, const char *name, struct bj_error *err)
+static int add_builtin(struct bj_service_settings *settings, const char *name, struct bj_error *err)
 {
     struct bj_service_preset *preset;
     int result;
 
-    if (bj_settings_preset(settings, name) != NULL)
+    if (bj_service_settings_preset(settings, name) != NULL)
         return 0;
     preset = add_preset(settings, name, err);
     if (preset == NULL)
@@ -190,8 +190,8 @@ static int add_builtin(struct bj_settings *settings, const char *name, struct bj
     return result;
 }
 
-const struct bj_service_preset *bj_settings_preset(const struct bj_settings *settings,
-                                                   const char *name)
+const struct bj_service_preset *
+bj_service_settings_preset(const struct bj_service_settings *settings, const char *name)
 {
     for (uint32_t i = 0; i < settings->preset_count; i++) {
         if (bj_streq(settings->presets[i].name, name))
@@ -202,7 +202,7 @@ const struct bj_service_preset *bj_settings_preset(const struct bj_settings *set
 
 /* ---- the file ---- */
 
-static int read_config(const struct bj_settings *settings, int fd, char **ret_text,
+static int read_config(const struct bj_service_settings *settings, int fd, char **ret_text,
                        size_t *ret_length, struct bj_error *err)
 {
     struct stat status;
@@ -224,7 +224,7 @@ static int read_config(const struct bj_settings *settings, int fd, char **ret_te
     return 0;
 }
 
-static int load_file(struct bj_settings *settings, int fd, struct bj_error *err)
+static int load_file(struct bj_service_settings *settings, int fd, struct bj_error *err)
 {
     static const char *const others[] = {"presets", NULL};
     BJ_CLEANUP_FREE char *text = NULL, *directory = NULL;
@@ -248,7 +248,8 @@ static int load_file(struct bj_settings *settings, int fd, struct bj_error *err)
     return result;
 }
 
-int bj_settings_snapshot(const struct bj_settings *settings, int *ret_fd, struct bj_error *err)
+int bj_service_settings_snapshot(const struct bj_service_settings *settings, int *ret_fd,
+                                 struct bj_error *err)
 {
     BJ_CLEANUP_FREE char *text = NULL;
     BJ_CLEANUP_CLOSE int fd = -1;
@@ -269,7 +270,7 @@ int bj_settings_snapshot(const struct bj_settings *settings, int *ret_fd, struct
 
 /* ---- all of it ---- */
 
-static int check(const struct bj_settings *settings, struct bj_error *err)
+static int check(const struct bj_service_settings *settings, struct bj_error *err)
 {
     if ((settings->tls_certificate == NULL) != (settings->tls_key == NULL))
         return bj_fail(err, BJ_E_INVALID, "options",
@@ -279,17 +280,17 @@ static int check(const struct bj_settings *settings, struct bj_error *err)
                        "--no-key lets everyone in, so a key makes no sense beside it; leave one "
                        "of them out (BELLJAR_API_KEY counts)");
     if (settings->default_preset != NULL &&
-        bj_settings_preset(settings, settings->default_preset) == NULL)
+        bj_service_settings_preset(settings, settings->default_preset) == NULL)
         return bj_fail(err, BJ_E_INVALID, "options",
                        "there is no preset \"%.64s\" to be the default one",
                        settings->default_preset);
     return 0;
 }
 
-int bj_settings_load(struct bj_settings *settings, int argc, char **argv, int config_fd,
-                     struct bj_error *err)
+int bj_service_settings_load(struct bj_service_settings *settings, int argc, char **argv,
+                             int config_fd, struct bj_error *err)
 {
-    struct bj_settings first;
+    struct bj_service_settings first;
     int rest = argc, result;
 
     set_defaults(settings);
@@ -322,7 +323,7 @@ int bj_settings_load(struct bj_settings *settings, int argc, char **argv, int co
     return result == 0 ? check(settings, err) : result;
 }
 
-void bj_settings_release(struct bj_settings *settings)
+void bj_service_settings_release(struct bj_service_settings *settings)
 {
     for (uint32_t i = 0; i < settings->preset_count; i++) {
         bj_free(settings->presets[i].name);
@@ -331,7 +332,8 @@ void bj_settings_release(struct bj_settings *settings)
     bj_rows_release(&rows, settings);
 }
 
-int bj_settings_log(const struct bj_settings *settings, struct bj_log *ret, struct bj_error *err)
+int bj_service_settings_log(const struct bj_service_settings *settings, struct bj_log *ret,
+                            struct bj_error *err)
 {
     bj_log_init(ret);
     ret->json = settings->log_format == BJ_LOG_JSON;
@@ -340,9 +342,9 @@ int bj_settings_log(const struct bj_settings *settings, struct bj_log *ret, stru
 
 /* ---- documents ---- */
 
-void bj_settings_help(struct bj_buf *out)
+void bj_service_settings_help(struct bj_buf *out)
 {
-    struct bj_settings defaults;
+    struct bj_service_settings defaults;
 
     set_defaults(&defaults);
     bj_buf_puts(out, "Usage: belljar serve [OPTIONS]\n"
@@ -353,9 +355,9 @@ void bj_settings_help(struct bj_buf *out)
     bj_rows_help(&rows, &defaults, out);
 }
 
-void bj_settings_markdown(struct bj_buf *out)
+void bj_service_settings_markdown(struct bj_buf *out)
 {
-    struct bj_settings defaults;
+    struct bj_service_settings defaults;
 
     set_defaults(&defaults);
     bj_rows_markdown(&rows, &defaults, out);

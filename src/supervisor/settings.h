@@ -18,7 +18,7 @@
 /* Of sandboxes that name no preset, unless the configuration says otherwise. */
 #define BJ_SERVICE_PRESET "standard"
 
-struct bj_settings {
+struct bj_service_settings {
     /* One field per row of options.def; texts and lists are owned. */
     char **listen;
     char *state, *config, *key_file, *api_key;
@@ -45,24 +45,26 @@ struct bj_settings {
  * name. `config_fd` has the text of the file that the arguments name (-1: read the file itself).
  * Release it, also after a failure. With `help` nothing else was looked at.
  */
-int bj_settings_load(struct bj_settings *settings, int argc, char **argv, int config_fd,
-                     struct bj_error *err);
-void bj_settings_release(struct bj_settings *settings);
+int bj_service_settings_load(struct bj_service_settings *settings, int argc, char **argv,
+                             int config_fd, struct bj_error *err);
+void bj_service_settings_release(struct bj_service_settings *settings);
 
 /*
  * The text of the file that the arguments name, in a sealed memory file, the caller's; an empty one
  * when they name none.
  */
-int bj_settings_snapshot(const struct bj_settings *settings, int *ret_fd, struct bj_error *err);
+int bj_service_settings_snapshot(const struct bj_service_settings *settings, int *ret_fd,
+                                 struct bj_error *err);
 
-int bj_settings_log(const struct bj_settings *settings, struct bj_log *ret, struct bj_error *err);
+int bj_service_settings_log(const struct bj_service_settings *settings, struct bj_log *ret,
+                            struct bj_error *err);
 
 /* NULL when there is none of that name. */
-const struct bj_service_preset *bj_settings_preset(const struct bj_settings *settings,
-                                                   const char *name);
+const struct bj_service_preset *
+bj_service_settings_preset(const struct bj_service_settings *settings, const char *name);
 
 /* --help, and the tables of docs/SERVICE.md. */
-void bj_settings_help(struct bj_buf *out);
-void bj_settings_markdown(struct bj_buf *out);
+void bj_service_settings_help(struct bj_buf *out);
+void bj_service_settings_markdown(struct bj_buf *out);
 
 #endif

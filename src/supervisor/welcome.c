@@ -7,7 +7,7 @@
 #include "supervisor/isolation.h"
 #include "supervisor/keyfile.h"
 
-static void put_isolation(const struct bj_settings *settings, struct bj_buf *out)
+static void put_isolation(const struct bj_service_settings *settings, struct bj_buf *out)
 {
     char **lines = bj_isolation_read(settings);
 
@@ -20,7 +20,7 @@ static void put_isolation(const struct bj_settings *settings, struct bj_buf *out
     bj_strv_free(lines);
 }
 
-static void put_key(const struct bj_settings *settings, struct bj_buf *out)
+static void put_key(const struct bj_service_settings *settings, struct bj_buf *out)
 {
     BJ_CLEANUP_FREE char *path = NULL;
 
@@ -43,8 +43,8 @@ static void put_key(const struct bj_settings *settings, struct bj_buf *out)
 }
 
 /* A line to copy, with the key from its file. */
-static void put_try(const struct bj_settings *settings, const struct bj_listeners *listeners,
-                    struct bj_buf *out)
+static void put_try(const struct bj_service_settings *settings,
+                    const struct bj_listeners *listeners, struct bj_buf *out)
 {
     const struct bj_listener *first = &listeners->entry[0], *listener = first;
     BJ_CLEANUP_FREE char *path = NULL;
@@ -66,7 +66,7 @@ static void put_try(const struct bj_settings *settings, const struct bj_listener
                      "Hello\"}'\n");
 }
 
-void bj_welcome(const struct bj_settings *settings, const struct bj_listeners *listeners,
+void bj_welcome(const struct bj_service_settings *settings, const struct bj_listeners *listeners,
                 struct bj_buf *out)
 {
     bj_buf_puts(out, "Belljar serves\n");

@@ -33,8 +33,8 @@ static int remove_file(void **state)
 }
 
 /* With the file's text, NULL for none, and up to four arguments. */
-static int load(struct bj_settings *settings, const char *text, const char *const *arguments,
-                struct bj_error *err)
+static int load(struct bj_service_settings *settings, const char *text,
+                const char *const *arguments, struct bj_error *err)
 {
     char *argv[8] = {(char *)"serve"};
     int argc = 1;
@@ -50,11 +50,12 @@ static int load(struct bj_settings *settings, const char *text, const char *cons
     }
     while (arguments != NULL && *arguments != NULL)
         argv[argc++] = (char *)*arguments++;
-    return bj_settings_load(settings, argc, argv, -1, err);
+    return bj_service_settings_load(settings, argc, argv, -1, err);
 }
 #define ARGUMENTS(...) ((const char *const[]){__VA_ARGS__, NULL})
 
-static void accept(struct bj_settings *settings, const char *text, const char *const *arguments)
+static void accept(struct bj_service_settings *settings, const char *text,
+                   const char *const *arguments)
 {
     struct bj_error error = {0};
 
@@ -64,31 +65,31 @@ static void accept(struct bj_settings *settings, const char *text, const char *c
 
 static void refuse(const char *text, const char *const *arguments, const char *why)
 {
-    struct bj_settings settings;
+    struct bj_service_settings settings;
     struct bj_error error = {0};
 
     assert_true(load(&settings, text, arguments, &error) < 0);
     if (strstr(error.message, why) == NULL)
         fail_msg("\"%s\" lacks \"%s\"", error.message, why);
-    bj_settings_release(&settings);
+    bj_service_settings_release(&settings);
 }
 
 static void test_defaults(void **state)
 {
     const struct bj_service_preset *preset;
-    struct bj_settings settings;
+    struct bj_service_settings settings;
 
     (void)state;
     accept(&settings, NULL, NULL);
     assert_null(settings.listen);
     assert_non_null(settings.state);
-    preset = bj_settings_preset(&settings, "standard");
+    preset = bj_service_settings_preset(&settings, "standard");
     assert_non_null(preset);
     assert_int_equal(preset->config.workspace, BJ_WORKSPACE_EMPTY);
     assert_string_equal(preset->config.working_directory, "/workspace");
     assert_int_equal(preset->config.on_ask, BJ_ON_ASK_REFUSE);
-    assert_non_null(bj_settings_preset(&settings, "minimal"));
-    bj_settings_release(&settings);
+    assert_non_null(bj_service_settings_preset(&settings, "minimal"));
+    bj_service_settings_release(&settings);
 }
 
 static void test_order(void **state)
@@ -97,7 +98,7 @@ static void test_order(void **state)
         "{\"listen\": [\"1.1.1.1:1\", \"/a\"], \"hosts\": [\"x\"], \"no_key\": true,"
         " \"limits\": {\"sandboxes\": 5, \"cpu_cores\": 1.5}, \"tls\": {\"certificate\": \"c\", "
         "\"key\": \"k\"}}";
-    struct bj_settings settings;
+    struct bj_service_settings settings;
 
     (void)state;
     accept(&settings, text, ARGUMENTS("--listen", "2.2.2.2:2", "--max-sandboxes=7"));
@@ -108,10 +109,10 @@ static void test_order(void **state)
     assert_true(settings.max_cpu_cores > 1.4 && settings.max_cpu_cores < 1.6);
     assert_true(settings.no_key);
     assert_string_equal(settings.tls_certificate, "/tmp/c"); /* beside the file */
-    bj_settings_release(&settings);
+    bj_service_settings_release(&settings);
     accept(&settings, NULL, ARGUMENTS("--listen=/a", "--listen=/b"));
     assert_string_equal(settings.listen[1], "/b");
-    bj_settings_release(&settings);
+    bj_service_settings_release(&settings);
 }
 
 static void test_presets(void **state)
@@ -119,17 +120,17 @@ static void test_presets(void **state)
     static const char text[] =
         "{\"default_preset\": \"small\", \"presets\": {\"small\": {\"pool\": 3, \"config\": "
         "{\"preset\": \"minimal\", \"resource_limits\": {\"memory_mb\": 64}}}, \"standard\": {}}}";
-    struct bj_settings settings;
+    struct bj_service_settings settings;
     const struct bj_service_preset *small;
 
     (void)state;
     accept(&settings, text, NULL);
-    small = bj_settings_preset(&settings, "small");
+    small = bj_service_settings_preset(&settings, "small");
     assert_non_null(small);
     assert_int_equal(small->pool, 3);
     assert_int_equal(small->config.memory_mb, 64);
     assert_int_equal(small->config.workspace, BJ_WORKSPACE_EMPTY);
-    bj_settings_release(&settings);
+    bj_service_settings_release(&settings);
 }
 
 static void test_bad(void **state)
