@@ -13,6 +13,7 @@
  * when there is nothing else to do: recording is held up by one piece at most.
  */
 #include <jansson.h>
+#include <signal.h>
 
 #include "base/str.h"
 #include "recorder/recorder_internal.h"
@@ -20,10 +21,15 @@
 #define PIECE 2048 /* records */
 #define FOUND 256  /* open calls of one piece that are ended in one commit */
 
+/* How far the older ones had come nobody knows: some had ended, and nobody was left to say so. They
+ * count as run and killed, for the record must not deny what may have been done. */
 enum { OLDER, NEWER };
-static const char *const reasons[] = {
-    [OLDER] = "the sandbox's keeper ended",
-    [NEWER] = "the audit process ended before this was passed on; it was not done",
+static const struct bj_audit_outcome outcomes[] = {
+    [OLDER] = {.ran = true,
+               .exit_code = 128 + SIGKILL,
+               .signal = SIGKILL,
+               .reason = "the sandbox's keeper ended"},
+    [NEWER] = {.reason = "the audit process ended before this was passed on; it was not done"},
 };
 
 /* ---- a piece ---- */
@@ -59,14 +65,13 @@ static int see(void *context, const struct bj_audit_record *verdict,
     return 0;
 }
 
-static int end_calls(struct bj_audit *audit, const struct found *found, const char *reason,
-                     struct bj_error *err)
+static int end_calls(struct bj_audit *audit, const struct found *found,
+                     const struct bj_audit_outcome *outcome, struct bj_error *err)
 {
-    const struct bj_audit_outcome outcome = {.reason = reason};
     int result = bj_audit_begin(audit, err);
 
     for (size_t i = 0; i < found->count && result == 0; i++)
-        result = bj_record_outcome_once(audit, found->numbers[i], &outcome, err);
+        result = bj_record_outcome_once(audit, found->numbers[i], outcome, err);
     if (result == 0)
         return bj_audit_commit(audit, err);
     bj_audit_abandon(audit);
@@ -74,8 +79,8 @@ static int end_calls(struct bj_audit *audit, const struct found *found, const ch
 }
 
 /* Moves the beginning of the range past what was looked through. */
-static int look(struct bj_audit *audit, struct bj_range *range, const char *reason,
-                struct bj_error *err)
+static int look(struct bj_audit *audit, struct bj_range *range,
+                const struct bj_audit_outcome *outcome, struct bj_error *err)
 {
     struct bj_audit_filter filter = BJ_AUDIT_FILTER_ALL;
     struct found found = {0};
@@ -87,7 +92,7 @@ static int look(struct bj_audit *audit, struct bj_range *range, const char *reas
     filter.before = end;
     result = bj_audit_query(audit, &filter, see, &found, err);
     if (result >= 0 && found.count > 0)
-        result = end_calls(audit, &found, reason, err) < 0 ? -err->code : result;
+        result = end_calls(audit, &found, outcome, err) < 0 ? -err->code : result;
     if (result < 0)
         return result;
     range->after = result == 1 ? found.last : end - 1;
@@ -125,7 +130,7 @@ static int prepare(struct bj_recorder *recorder, struct bj_error *err)
 /* Looks through a piece of what is left of one kind. */
 static int step(struct bj_recorder *recorder, int kind, struct bj_error *err)
 {
-    return look(recorder->audit, &recorder->sweep.left[kind], reasons[kind], err);
+    return look(recorder->audit, &recorder->sweep.left[kind], &outcomes[kind], err);
 }
 
 int bj_sweep_newer(struct bj_recorder *recorder, struct bj_error *err)

@@ -254,6 +254,9 @@ static void keeper_ended(void **state)
     json_decref(calls);
     calls = calls_of(service);
     assert_string_equal(text_at(calls, 0, "outcome", "reason"), "the sandbox's keeper ended");
+    /* What may have been done is not denied. */
+    assert_true(
+        json_is_true(json_object_get(json_object_get(json_array_get(calls, 0), "outcome"), "ran")));
     assert_string_equal(text_at(calls, 1, "outcome", "reason"), "done");
     assert_string_equal(text_at(calls, 2, "outcome", "reason"), "the sandbox's keeper ended");
     assert_null(json_object_get(json_array_get(calls, 3), "outcome")); /* nothing was to be done */
