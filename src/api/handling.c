@@ -153,12 +153,22 @@ int bj_failure_status(const struct bj_error *err)
     }
 }
 
+/* The host has none left of something that others give back: this passes. */
+static bool is_shortage(const struct bj_error *err)
+{
+    return err->code == BJ_E_SYSTEM &&
+           (err->sys_errno == EAGAIN || err->sys_errno == EMFILE || err->sys_errno == ENFILE);
+}
+
 static void fail(struct bj_exchange *exchange, const struct bj_error *err,
                  const struct bj_answer *answer)
 {
     struct bj_failure more = {.status = bj_failure_status(err)};
+    struct bj_error said = *err;
     struct bj_buf details;
 
+    if (is_shortage(err))
+        said.code = BJ_E_BUSY;
     bj_buf_init(&details, BJ_RESPONSE_MAX);
     if (answer != NULL && answer->verdict != NULL) {
         bj_verdict_put_json(answer->verdict, &details);
@@ -166,7 +176,7 @@ static void fail(struct bj_exchange *exchange, const struct bj_error *err,
     }
     if (answer != NULL)
         more.retry_after_us = answer->retry_after_us;
-    bj_exchange_fail_with(exchange, err, &more);
+    bj_exchange_fail_with(exchange, &said, &more);
     bj_buf_release(&details);
 }
 

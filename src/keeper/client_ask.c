@@ -75,7 +75,7 @@ int bj_keeper_act(struct bj_keeper_client *client, const struct bj_entry *entry,
     if (result == 0)
         bj_message_head(&packet)->number = client->keeper_number;
     if (result == 0 && packet.length > BJ_ENTRIES_MAX - client->entry_bytes)
-        result = bj_fail(err, BJ_E_LIMIT, "keeper", "too much waits to be done; try again later");
+        result = bj_fail(err, BJ_E_BUSY, "keeper", "too much waits to be done; try again later");
     if (result < 0) {
         bj_buf_release(&packet);
         bj_asked_free(call);

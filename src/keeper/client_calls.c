@@ -105,7 +105,7 @@ int bj_asked_new(struct bj_keeper_client *client, bj_keeper_fn done, void *conte
     if (client->freed || client->keeper == NULL)
         return bj_fail(err, BJ_E_BUSY, "keeper", "the service is starting; try again");
     if (client->call_count >= BJ_CALLS_MAX)
-        return bj_fail(err, BJ_E_LIMIT, "keeper", "%d calls wait for an answer; try again later",
+        return bj_fail(err, BJ_E_BUSY, "keeper", "%d calls wait for an answer; try again later",
                        BJ_CALLS_MAX);
     call = bj_alloc(sizeof *call);
     if (call == NULL)

@@ -65,7 +65,7 @@ static void opened(void *context, const struct bj_init_reply *reply)
     if (reply->failed != NULL)
         failed = *reply->failed;
     else
-        bj_fail(&failed, BJ_E_LIMIT, "open", "no descriptor is free; try again");
+        bj_fail(&failed, BJ_E_BUSY, "open", "no descriptor is free; try again");
     finish(waiting, &failed);
 }
 
@@ -202,7 +202,7 @@ static void connected(void *context, const struct bj_init_reply *reply)
         return;
     }
     if (reply->fds->count != 1) {
-        bj_fail(&failed, BJ_E_LIMIT, "connect", "no descriptor is free; try again");
+        bj_fail(&failed, BJ_E_BUSY, "connect", "no descriptor is free; try again");
         not_connected(connecting, &failed);
         return;
     }

@@ -515,7 +515,7 @@ static int take_terminal(struct bj_process *process, struct bj_fds *fds, struct 
     if (!(process->flags & BJ_START_TERMINAL))
         return 0;
     if (fds->count != 1)
-        return bj_fail(err, BJ_E_LIMIT, "start", "no descriptor is free for the terminal");
+        return bj_fail(err, BJ_E_BUSY, "start", "no descriptor is free for the terminal");
     fds->count = 0;
     return bj_stream_open(&process->streams[0], fds->fd[0], err);
 }

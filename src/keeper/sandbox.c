@@ -429,7 +429,7 @@ static void launched(void *context, const struct bj_launcher_answer *answer, str
     else if (answer->result < 0)
         sandbox->failure = answer->error;
     else if (fds->count != BJ_LAUNCHER_FDS)
-        bj_fail(&sandbox->failure, BJ_E_SYSTEM, "launcher",
+        bj_fail(&sandbox->failure, BJ_E_BUSY, "launcher",
                 "no descriptor is free for another sandbox");
     if (answer != NULL && answer->result == 0) {
         sandbox->launched = true;

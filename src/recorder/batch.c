@@ -364,7 +364,8 @@ static void record(struct bj_recorder *recorder)
         return;
     }
     complain(recorder, &err);
-    if (err.code == BJ_E_FULL) /* to who asked that would be the sandbox's own disk */
+    /* To who asked, a full disk would be the sandbox's own, and an error his request's. */
+    if (err.code == BJ_E_FULL || err.code == BJ_E_SYSTEM)
         err.code = BJ_E_BUSY;
     for (size_t i = 0; i < batch->count; i++) {
         if (batch->items[i].failed)

@@ -612,7 +612,7 @@ static void test_bounds(void **state)
     while (act(&answers[sent], BJ_INPUT_MAX, NULL) == 0)
         sent++;
     assert_true(sent > 300 && sent < 600);
-    assert_int_equal(act(&answers[sent], BJ_INPUT_MAX, NULL), -BJ_E_LIMIT);
+    assert_int_equal(act(&answers[sent], BJ_INPUT_MAX, NULL), -BJ_E_BUSY);
     for (int i = 0; i < 2000; i++) {
         turn();
         while (next_message(audit_end, &message, NULL)) {
