@@ -38,11 +38,12 @@ struct child {
     struct control *control;
     uv_timer_t start; /* again, when its pause is over */
     int64_t started_us;
-    int64_t said_us; /* when it last said READY; 0: not yet */
-    int64_t kill_us; /* when patience with it ends; 0: it is not being ended */
-    unsigned failures;
-    int64_t starts; /* of this role, this one included */
-    bool replace;   /* start it again at once when it ends: a reload */
+    int64_t said_us;   /* when it last said READY; 0: not yet */
+    int64_t kill_us;   /* when patience with it ends; 0: it is not being ended */
+    unsigned failures; /* in a row */
+    unsigned barren;   /* ends since it last served */
+    int64_t starts;    /* of this role, this one included */
+    bool replace;      /* start it again at once when it ends: a reload */
 };
 
 /* A control socket; of its own because libuv lets go of it later than the child ends. */
@@ -280,7 +281,7 @@ static void join(struct child *a, struct child *b)
     close(ends[1]);
 }
 
-static void start_later(struct child *child, uint64_t pause_max);
+static void start_later(struct child *child);
 
 static void start_timer(uv_timer_t *timer)
 {
@@ -313,7 +314,7 @@ static void start_child(struct child *child)
     if (result < 0) {
         BJ_LOG(supervisor->log, SERVER, ERROR, "%s", error.message);
         child->pid = 0;
-        start_later(child, PAUSE_MAX_MS);
+        start_later(child);
         return;
     }
     if (watch_control(child, control, &error) < 0) {
@@ -328,15 +329,25 @@ static void start_child(struct child *child)
     }
 }
 
+static uint64_t pause_after(unsigned failures, uint64_t max)
+{
+    uint64_t pause = failures <= 1 ? 0 : PAUSE_FIRST_MS;
+
+    for (unsigned i = 2; i < failures && pause < max; i++)
+        pause *= 2;
+    return pause < max ? pause : max;
+}
+
 /* A process has ended, or could not be started: it is again, at once or after a pause. */
-static void start_later(struct child *child, uint64_t pause_max)
+static void start_later(struct child *child)
 {
     struct supervisor *supervisor = child->supervisor;
-    uint64_t pause;
+    uint64_t pause, barren;
 
     if (bj_clock_us() - child->started_us >= SOON_US)
         child->failures = 0;
     child->failures++;
+    child->barren++;
     if (!supervisor->was_ready && child->failures >= TRIES) {
         BJ_LOG(supervisor->log, SERVER, ERROR,
                "the %s process ended %u times before the service was ready: giving up",
@@ -346,11 +357,10 @@ static void start_later(struct child *child, uint64_t pause_max)
         stop_next(supervisor);
         return;
     }
-    pause = child->failures == 1 ? 0 : PAUSE_FIRST_MS;
-    for (unsigned i = 2; i < child->failures && pause < pause_max; i++)
-        pause *= 2;
-    if (pause > pause_max)
-        pause = pause_max;
+    pause = pause_after(child->failures, PAUSE_BRIEF_MS);
+    barren = pause_after(child->barren, PAUSE_MAX_MS);
+    if (pause < barren)
+        pause = barren;
     if (pause > 0)
         BJ_LOG(supervisor->log, SERVER, WARNING,
                "the %s process ended %u times in a row; the next start is in %llu ms",
@@ -377,10 +387,10 @@ static void log_end(const struct child *child, int status)
 
 static void child_ended(struct child *child, int status)
 {
-    uint64_t pause_max = child->said_us != 0 ? PAUSE_BRIEF_MS : PAUSE_MAX_MS;
-
     log_end(child, status);
     child->pid = 0;
+    if (child->said_us != 0)
+        child->barren = 0;
     child->said_us = 0;
     close_control(child);
     if (child->supervisor->stopping)
@@ -388,7 +398,7 @@ static void child_ended(struct child *child, int status)
     else if (child->replace)
         start_child(child);
     else
-        start_later(child, pause_max);
+        start_later(child);
 }
 
 /* Ends the next that still runs, in order; with the last, everything. */
