@@ -21,48 +21,54 @@ static bool refuse_gate(struct bj_connection *connection, enum bj_code code, con
 
 /* ---- Host ---- */
 
+#define NAME_BYTES "abcdefghijklmnopqrstuvwxyz0123456789."
+
+/* In lower case; false if it is empty, too long or has a byte that is not permitted. */
+static bool copy_name(const char *at, size_t length, const char *permitted, char *ret, size_t size)
+{
+    if (length == 0 || length >= size)
+        return false;
+    for (size_t i = 0; i < length; i++)
+        ret[i] = (char)(at[i] >= 'A' && at[i] <= 'Z' ? at[i] - 'A' + 'a' : at[i]);
+    ret[length] = '\0';
+    return strspn(ret, permitted) == length;
+}
+
+/* What follows the name: nothing, or a colon and one to five digits. */
+static bool is_port_part(const char *at, size_t length)
+{
+    if (length == 0)
+        return true;
+    if (*at != ':' || length < 2 || length > 6)
+        return false;
+    for (size_t i = 1; i < length; i++) {
+        if (at[i] < '0' || at[i] > '9')
+            return false;
+    }
+    return true;
+}
+
 /* Name and port apart; false if it is not a host. The name is in lower case, an IPv6 address
  * without its brackets. */
 static bool split_host(struct bj_text host, char *ret_name, size_t size, bool *ret_is_v6)
 {
-    const char *end = host.at + host.length, *at = host.at, *port;
-    size_t length;
+    const char *end = host.at + host.length, *name = host.at, *stop, *port;
 
-    *ret_is_v6 = host.length > 0 && *at == '[';
+    *ret_is_v6 = host.length > 0 && *name == '[';
     if (*ret_is_v6) {
-        at++;
-        port = memchr(at, ']', (size_t)(end - at));
-        if (port == NULL)
+        name++;
+        stop = memchr(name, ']', (size_t)(end - name));
+        if (stop == NULL)
             return false;
-        length = (size_t)(port - at);
-        port++;
+        port = stop + 1;
     } else {
-        port = memchr(at, ':', (size_t)(end - at));
-        port = port != NULL ? port : end;
-        length = (size_t)(port - at);
+        stop = memchr(name, ':', host.length);
+        stop = stop != NULL ? stop : end;
+        port = stop;
     }
-    if (length == 0 || length >= size)
-        return false;
-    for (size_t i = 0; i < length; i++) {
-        unsigned char c = (unsigned char)at[i];
-
-        if (c >= 'A' && c <= 'Z')
-            c = (unsigned char)(c - 'A' + 'a');
-        if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' ||
-              (*ret_is_v6 ? c == ':' : c == '-' || c == '_')))
-            return false;
-        ret_name[i] = (char)c;
-    }
-    ret_name[length] = '\0';
-    if (port == end)
-        return true;
-    if (*port != ':' || end - port < 2 || end - port > 6)
-        return false;
-    for (port++; port < end; port++) {
-        if (*port < '0' || *port > '9')
-            return false;
-    }
-    return true;
+    return copy_name(name, (size_t)(stop - name), *ret_is_v6 ? NAME_BYTES ":" : NAME_BYTES "-_",
+                     ret_name, size) &&
+           is_port_part(port, (size_t)(end - port));
 }
 
 /* An address that this very connection came in by is nobody's name. */
