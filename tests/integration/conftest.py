@@ -3,6 +3,7 @@
 import subprocess
 
 import pytest
+from files_program import runner
 from program import Program
 from service import Service
 
@@ -13,6 +14,14 @@ def belljar(tmp_path):
     workspace = tmp_path / "work"
     workspace.mkdir()
     return Program(workspace)
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Runs one operation of belljar-files in a directory of the test's own."""
+    top = tmp_path / "top"
+    top.mkdir()
+    return runner(top)
 
 
 @pytest.fixture
