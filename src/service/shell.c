@@ -8,9 +8,8 @@
  * there and with those. Nothing waits in the sandbox in between. The policy judges the caller's
  * text, with the variables that it will find.
  *
- * What is reported comes from the workload: it is bounded, and decides nothing but where and with
- * what the session's next command starts. A command that ends without a report (killed, exec)
- * leaves the session as it was.
+ * What is reported comes from the workload: shell_state.c has the text that reports and the reader
+ * of it. A command that ends without a report (killed, exec) leaves the session as it was.
  *
  * The front's state is in no memory alone: the names of a sandbox's sessions are in its label, and
  * the last report of each is in the keeper's log of its last command, where a new front reads it.
@@ -23,21 +22,6 @@
 #include "base/str.h"
 #include "service/shell_internal.h"
 #include "service/variables.h"
-
-#define UNSET_MAX 64 /* variables that a session has unset, at most */
-
-/* $1 is the caller's text; the others are variables to be unset. Only what bash has built in: a
- * preset may permit no other program. The text's own `exit` ends in the trap; where it sets a trap
- * of its own, that comes after a report too unless it exits. */
-static const char wrapper[] =
-    "belljar_report() { printf '\\0\\0%s\\0' \"$PWD\"; local belljar_name;"
-    " for belljar_name in $(compgen -e);"
-    " do printf '%s=%s\\0' \"$belljar_name\" \"${!belljar_name}\"; done; printf '\\0'; } >&3 "
-    "2>/dev/null\n"
-    "trap 'belljar_report' EXIT\n"
-    "belljar_text=$1; shift; [ $# -eq 0 ] || unset -v -- \"$@\"; set --\n"
-    "eval \"$belljar_text\"\n"
-    "belljar_status=$?; belljar_report; exit $belljar_status";
 
 /* A command that waits for its turn. */
 struct turn {
@@ -53,10 +37,7 @@ struct shell {
     struct bj_service *service;
     char sandbox[BJ_SANDBOX_ID_MAX];
     char name[BJ_SHELL_NAME_MAX + 1];
-    char directory[BJ_PATH_MAX];
-    json_t *base;        /* variables that the sandbox itself gives; NULL = not known yet */
-    json_t *environment; /* what is different from that */
-    json_t *unset;       /* list of names */
+    struct bj_shell_state state;
     struct turn *turns, **last;
     uint32_t waiting;
     bool busy, removed;
@@ -80,9 +61,7 @@ static void turn_free(struct turn *turn)
 
 static void shell_free(struct shell *shell)
 {
-    json_decref(shell->base);
-    json_decref(shell->environment);
-    json_decref(shell->unset);
+    bj_shell_state_release(&shell->state);
     bj_free(shell);
 }
 
@@ -142,12 +121,9 @@ static struct shell *add(struct bj_service *service, struct sandbox *sandbox, co
         return NULL;
     shell->service = service;
     shell->last = &shell->turns;
-    shell->environment = json_object();
-    shell->unset = json_array();
     bj_str_copy(shell->sandbox, sizeof shell->sandbox, sandbox->id);
-    if (shell->environment == NULL || shell->unset == NULL ||
-        !bj_str_copy(shell->name, sizeof shell->name, name) ||
-        !bj_str_copy(shell->directory, sizeof shell->directory, directory)) {
+    if (!bj_shell_state_init(&shell->state, directory) ||
+        !bj_str_copy(shell->name, sizeof shell->name, name)) {
         shell_free(shell);
         return NULL;
     }
@@ -165,119 +141,6 @@ static void take_out(struct sandbox *sandbox, struct shell *shell)
     *slot = shell->next;
 }
 
-/* ---- reports ---- */
-
-/* The variables of a report, NAME=VALUE and a NUL each, up to an empty one. False: it makes no
- * sense. */
-static bool read_variables(const char *at, const char *end, json_t *variables)
-{
-    while (at < end && *at != '\0') {
-        const char *stop = memchr(at, '\0', (size_t)(end - at)), *equals;
-        char name[256];
-
-        if (stop == NULL)
-            return false;
-        equals = strchr(at, '=');
-        if (equals != NULL && (size_t)(equals - at) < sizeof name) {
-            memcpy(name, at, (size_t)(equals - at));
-            name[equals - at] = '\0';
-            /* What bash sets itself, and what no caller may set either, is not taken over. */
-            if (bj_variable_permitted(name) && !bj_streq(name, "_") && !bj_streq(name, "SHLVL") &&
-                !bj_streq(name, "PWD"))
-                json_object_set_new(variables, name, json_string(equals + 1));
-        }
-        at = stop + 1;
-    }
-    return at < end;
-}
-
-/* The last whole report in what came: two NULs, the directory, the variables, an empty one. */
-static bool read_report(const struct bj_buf *report, char directory[BJ_PATH_MAX], json_t *variables)
-{
-    const char *data = bj_buf_text(report), *end = data + report->length;
-
-    if (report->failed)
-        return false;
-    for (const char *at = end - 1; at > data; at--) {
-        const char *stop;
-
-        if (at[0] != '\0' || at[-1] != '\0' || at + 1 >= end || at[1] != '/')
-            continue;
-        stop = memchr(at + 1, '\0', (size_t)(end - at - 1));
-        if (stop == NULL || !bj_str_copy(directory, BJ_PATH_MAX, at + 1))
-            return false;
-        return read_variables(stop + 1, end, variables);
-    }
-    return false;
-}
-
-static size_t size_of(const json_t *variables)
-{
-    const char *name;
-    json_t *value;
-    size_t size = 0;
-
-    json_object_foreach((json_t *)variables, name, value)
-    {
-        size += strlen(name) + json_string_length(value) + 2;
-    }
-    return size;
-}
-
-/* What the session has that the sandbox would not give by itself, and what it has not. */
-static bool take_variables(struct shell *shell, json_t *variables)
-{
-    json_t *own = json_object(), *unset = json_array(), *value;
-    const char *name;
-    bool right = own != NULL && unset != NULL && size_of(variables) < BJ_ARGS_MAX / 2;
-
-    json_object_foreach(variables, name, value)
-    {
-        const json_t *before = json_object_get(shell->base, name);
-
-        if (right && (before == NULL || !json_equal(before, value)))
-            right = json_object_set(own, name, value) == 0;
-    }
-    json_object_foreach(shell->base, name, value)
-    {
-        if (right && json_object_get(variables, name) == NULL && json_array_size(unset) < UNSET_MAX)
-            right = json_array_append_new(unset, json_string(name)) == 0;
-    }
-    if (!right) {
-        json_decref(own);
-        json_decref(unset);
-        return false;
-    }
-    json_decref(shell->environment);
-    json_decref(shell->unset);
-    shell->environment = own;
-    shell->unset = unset;
-    return true;
-}
-
-/* The first report of a session is of a shell in which nothing ran. */
-static void take_report(struct shell *shell, const struct bj_buf *report)
-{
-    char directory[BJ_PATH_MAX];
-    json_t *variables = json_object();
-
-    if (variables != NULL && read_report(report, directory, variables)) {
-        if (shell->base == NULL) {
-            const char *name;
-            json_t *value;
-
-            shell->base = json_copy(variables);
-            json_object_foreach(shell->environment, name, value)
-            {
-                json_object_del(shell->base, name);
-            }
-        }
-        if (take_variables(shell, variables))
-            bj_str_copy(shell->directory, sizeof shell->directory, directory);
-    }
-    json_decref(variables);
-}
-
 /* ---- turns ---- */
 
 static void next_turn(struct shell *shell);
@@ -291,7 +154,7 @@ static void leave_directory(struct shell *shell, const struct bj_run *run)
 
     if (sandbox != NULL && (number == ENOENT || number == ENOTDIR || number == EACCES ||
                             run->failure.code == BJ_E_NOT_FOUND))
-        bj_str_copy(shell->directory, sizeof shell->directory, sandbox->workspace);
+        bj_str_copy(shell->state.directory, sizeof shell->state.directory, sandbox->workspace);
 }
 
 static void on_turn_end(struct bj_run *run, const struct bj_ending *ending,
@@ -300,10 +163,10 @@ static void on_turn_end(struct bj_run *run, const struct bj_ending *ending,
     struct shell *shell = run->session;
 
     if (ending != NULL && !run->report_lost)
-        take_report(shell, &run->report);
+        bj_shell_state_take(&shell->state, &run->report);
     else if (ending == NULL && !run->started)
         leave_directory(shell, run);
-    *ret_directory = shell->directory;
+    *ret_directory = shell->state.directory;
 }
 
 /* Behind the call back of a command: its session may begin the next, or be gone. */
@@ -318,38 +181,13 @@ static void after_turn(void *context)
         next_turn(shell);
 }
 
-/* The command as it is run; what the policy sees is the caller's. */
-static int wrap(struct shell *shell, const struct turn *turn, struct launch *launch,
-                const char **words, struct bj_error *err)
-{
-    size_t count = 0, i;
-    json_t *name;
-
-    if (strcmp(shell->service->bash, "/bin/bash") != 0)
-        return bj_fail(err, BJ_E_UNSUPPORTED, "shell",
-                       "shell sessions need bash, which is not there");
-    words[count++] = shell->service->bash;
-    words[count++] = "-c";
-    words[count++] = wrapper;
-    words[count++] = "bash";
-    words[count++] = turn->command;
-    json_array_foreach(shell->unset, i, name)
-    {
-        words[count++] = json_string_value(name);
-    }
-    words[count] = NULL;
-    launch->submission.act.argv = words;
-    launch->submission.act.flags |= BJ_START_REPORT;
-    return 0;
-}
-
 static int start_turn(struct shell *shell, const struct bj_caller *caller, const struct turn *turn,
                       struct bj_error *err)
 {
-    const char *words[6 + UNSET_MAX];
+    const char *words[BJ_SHELL_ARGV_MAX];
     struct bj_process_request request = {.command = turn->command,
-                                         .environment = shell->environment,
-                                         .directory = shell->directory,
+                                         .environment = shell->state.environment,
+                                         .directory = shell->state.directory,
                                          .tag = turn->tag,
                                          .timeout_us = turn->timeout_us};
     struct launch launch = {.submission = {0}};
@@ -366,9 +204,16 @@ static int start_turn(struct shell *shell, const struct bj_caller *caller, const
     turn->run->session = shell;
     turn->run->ended = on_turn_end;
     turn->run->after = after_turn;
-    result = wrap(shell, turn, &launch, words, err);
-    if (result == 0)
+    if (strcmp(shell->service->bash, "/bin/bash") != 0)
+        result =
+            bj_fail(err, BJ_E_UNSUPPORTED, "shell", "shell sessions need bash, which is not there");
+    if (result == 0) {
+        /* What the policy sees is the caller's text. */
+        bj_shell_words(&shell->state, shell->service->bash, turn->command, words);
+        launch.submission.act.argv = words;
+        launch.submission.act.flags |= BJ_START_REPORT;
         result = bj_run_launch(turn->run, &launch, err);
+    }
     if (result == 0) {
         shell->busy = true;
         shell->commands++;
@@ -491,7 +336,7 @@ static struct bj_shell_view view_of(const struct shell *shell)
 {
     return (struct bj_shell_view){.name = shell->name,
                                   .sandbox = shell->sandbox,
-                                  .directory = shell->directory,
+                                  .directory = shell->state.directory,
                                   .busy = shell->busy,
                                   .commands = shell->commands > 0 ? shell->commands - 1 : 0};
 }
@@ -545,12 +390,12 @@ static void on_first(void *context, const struct bj_run_answer *run)
     struct shell *shell = find_made(making);
     struct bj_answer base = run->base;
 
-    if (base.result == 0 && shell != NULL && shell->base == NULL)
+    if (base.result == 0 && shell != NULL && shell->state.base == NULL)
         base.result = bj_fail(&base.error, BJ_E_CONFLICT, "shell",
                               "the shell did not come up: exit code %d", run->ending.exit_code);
     if (base.result == 0 && shell != NULL)
         base.result = bj_sandbox_name_shell(making->service, &caller, making->name,
-                                            shell->directory, on_named, making, &base.error);
+                                            shell->state.directory, on_named, making, &base.error);
     if (base.result < 0 || shell == NULL)
         making_end(making, &base);
 }
@@ -618,7 +463,7 @@ static int begin(struct making *making, const struct bj_caller *caller, struct s
         result = shell != NULL ? 0 : no_memory(err);
     }
     if (result == 0 && environment != NULL)
-        json_object_update(shell->environment, environment);
+        json_object_update(shell->state.environment, environment);
     if (result == 0)
         result = enqueue(shell, caller, &nothing, run, err);
     json_decref(environment);
@@ -761,12 +606,12 @@ static void on_recall_end(struct reading *reading, const struct bj_ending *endin
     if (shell != NULL) {
         /* Of the sandbox's own variables only those are known that a client gave it: the others
          * are the session's from now on. */
-        if (shell->base == NULL)
-            shell->base = json_copy(json_object_get(sandbox->label, "environment"));
-        if (shell->base == NULL)
-            shell->base = json_object();
+        if (shell->state.base == NULL)
+            shell->state.base = json_copy(json_object_get(sandbox->label, "environment"));
+        if (shell->state.base == NULL)
+            shell->state.base = json_object();
         if (ending != NULL)
-            take_report(shell, &recalling->report);
+            bj_shell_state_take(&shell->state, &recalling->report);
         shell->busy = false;
         next_turn(shell);
     }

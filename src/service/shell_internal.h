@@ -18,4 +18,28 @@ int bj_sandbox_name_shell(struct bj_service *service, const struct bj_caller *ca
                           const char *name, const char *directory, bj_sandbox_fn done,
                           void *context, struct bj_error *err);
 
+/* ---- where a session stands (shell_state.c) ---- */
+
+#define BJ_SHELL_UNSET_MAX 64 /* variables that a session has unset, at most */
+#define BJ_SHELL_ARGV_MAX  (6 + BJ_SHELL_UNSET_MAX)
+
+struct bj_shell_state {
+    char directory[BJ_PATH_MAX];
+    json_t *base;        /* variables that the sandbox itself gives; NULL = not known yet */
+    json_t *environment; /* what is different from that */
+    json_t *unset;       /* list of names */
+};
+
+/* False: no memory, or the directory's name is too long. Release it, also then. */
+bool bj_shell_state_init(struct bj_shell_state *state, const char *directory);
+void bj_shell_state_release(struct bj_shell_state *state);
+
+/* The words, up to a NULL, that run a command of the session with a report at its end; they are
+ * borrowed from all that is given. */
+void bj_shell_words(const struct bj_shell_state *state, const char *bash, const char *command,
+                    const char *words[BJ_SHELL_ARGV_MAX]);
+
+/* Takes over what the last whole report says; with none, or no sense in it, nothing changes. */
+void bj_shell_state_take(struct bj_shell_state *state, const struct bj_buf *report);
+
 #endif
