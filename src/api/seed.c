@@ -91,19 +91,6 @@ void bj_post_search(struct bj_exchange *exchange, struct bj_service *service)
 
 /* ---- /file/read and /file/write ---- */
 
-static bool is_utf8(const char *data, size_t length)
-{
-    for (const char *at = data, *end = data + length; at < end;) {
-        uint32_t point;
-        size_t step = bj_text_decode(at, (size_t)(end - at), &point);
-
-        if (step == 0)
-            return false;
-        at += step;
-    }
-    return true;
-}
-
 /* A file that is no text would come out as another one: so it is said. */
 static void fail_binary(struct bj_handling *call, const struct bj_content_answer *answer)
 {
@@ -137,7 +124,7 @@ static void file_was_read(void *context, const struct bj_content_answer *answer)
         bj_handling_result_refuse(call, &answer->base);
         return;
     }
-    if (!encode && !is_utf8(answer->data, answer->length)) {
+    if (!encode && !bj_text_is_utf8(answer->data, answer->length)) {
         fail_binary(call, answer);
         return;
     }

@@ -27,6 +27,18 @@ size_t bj_text_decode(const char *from, size_t left, uint32_t *ret)
     return length;
 }
 
+bool bj_text_is_utf8(const char *text, size_t length)
+{
+    for (size_t at = 0, step; at < length; at += step) {
+        uint32_t point;
+
+        step = bj_text_decode(text + at, length - at, &point);
+        if (step == 0)
+            return false;
+    }
+    return true;
+}
+
 bool bj_text_acts(uint32_t point)
 {
     return point < 0x20 || (point >= 0x7f && point < 0xa0) || point == 0xad || point == 0x61c ||

@@ -20,6 +20,9 @@ void bj_put_escaped(struct bj_buf *out, const char *text, size_t length);
  */
 size_t bj_text_decode(const char *text, size_t left, uint32_t *ret);
 
+/* Is all of it UTF-8? */
+bool bj_text_is_utf8(const char *text, size_t length);
+
 /* Could this code point do what is said above? */
 bool bj_text_acts(uint32_t point);
 

@@ -191,22 +191,6 @@ static bool find_self(char *path, size_t size)
     return false;
 }
 
-/* JSON cannot hold other bytes, and a path with a byte replaced would be another path. */
-static bool is_text(const struct bj_buf *text)
-{
-    const char *at = bj_buf_text(text), *end = at + text->length;
-
-    while (at < end) {
-        uint32_t point;
-        size_t step = bj_text_decode(at, (size_t)(end - at), &point);
-
-        if (step == 0)
-            return false;
-        at += step;
-    }
-    return true;
-}
-
 static int print_json(const struct arguments *arguments, const struct bj_buf *text,
                       const struct bj_warnings *warnings)
 {
@@ -214,7 +198,8 @@ static int print_json(const struct arguments *arguments, const struct bj_buf *te
     struct bj_buf out;
     int status = 0;
 
-    if (!is_text(text)) {
+    /* A path with a byte replaced would be another path. */
+    if (!bj_text_is_utf8(bj_buf_text(text), text->length)) {
         fprintf(stderr,
                 "belljar: the command has bytes that are not UTF-8, which JSON cannot hold; "
                 "leave out --json\n");

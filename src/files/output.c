@@ -41,21 +41,6 @@ void bj_files_put_text(struct bj_buf *out, const char *name, const char *text)
         bj_json_put_string(out, text, strlen(text));
 }
 
-static bool is_utf8(const char *bytes, size_t length)
-{
-    const char *end = bytes + length;
-
-    while (bytes < end) {
-        uint32_t point;
-        size_t step = bj_text_decode(bytes, (size_t)(end - bytes), &point);
-
-        if (step == 0)
-            return false;
-        bytes += step;
-    }
-    return true;
-}
-
 /* RFC 3986, section 2.3: what need not be encoded; a slash stays, since these are paths. */
 static bool is_plain(unsigned char byte)
 {
@@ -83,7 +68,7 @@ void bj_files_put_bytes(struct bj_buf *out, const char *name, const char *bytes,
 {
     bj_files_put_name(out, name);
     bj_json_put_string(out, bytes, length);
-    if (is_utf8(bytes, length))
+    if (bj_text_is_utf8(bytes, length))
         return;
     bj_buf_puts(out, ",\"");
     bj_buf_puts(out, name);

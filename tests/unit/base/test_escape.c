@@ -60,12 +60,24 @@ static void not_utf8(void **state)
     EXPECT("\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80");
 }
 
+static void what_is_utf8(void **state)
+{
+    (void)state;
+    assert_true(bj_text_is_utf8("", 0));
+    assert_true(bj_text_is_utf8("a\0b", 3));
+    assert_true(bj_text_is_utf8("gr\xc3\xbc\xc3\x9f", 6));
+    assert_false(bj_text_is_utf8("\xff", 1));
+    assert_false(bj_text_is_utf8("a\xc3\xbc", 2)); /* cut */
+    assert_false(bj_text_is_utf8("\xed\xa0\x80", 3));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(harmless),
         cmocka_unit_test(controls),
         cmocka_unit_test(not_utf8),
+        cmocka_unit_test(what_is_utf8),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
