@@ -19,30 +19,6 @@
 #define MOUNTS_MAX 256 /* system 40, volumes BJ_VOLUMES_MAX, protected 32, sockets 32 */
 #define WORDS_MAX  (MOUNTS_MAX * 3 + 64)
 
-void bj_shell_quote(struct bj_buf *out, const char *word)
-{
-    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-                                "_-./:,@%+";
-
-    /* An equals sign is plain anywhere but in the first word, and so is never left bare. */
-    if (*word != '\0' && word[strspn(word, plain)] == '\0') {
-        bj_buf_puts(out, word);
-        return;
-    }
-    bj_buf_puts(out, "'");
-    for (const char *at = word; *at != '\0';) {
-        size_t length = strcspn(at, "'");
-
-        bj_buf_append(out, at, length);
-        at += length;
-        if (*at == '\'') {
-            bj_buf_puts(out, "'\\''");
-            at++;
-        }
-    }
-    bj_buf_puts(out, "'");
-}
-
 enum kind { BIND, RO_BIND, RO_BIND_TRY, SYMLINK, PROC, DEV, TMPFS };
 
 static const struct {

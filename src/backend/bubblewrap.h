@@ -33,7 +33,4 @@ int bj_bubblewrap_argv(const struct bj_config *config, const struct bj_host *hos
                        const struct bj_bubblewrap_options *options, struct bj_arena *arena,
                        const char *const **ret_argv, struct bj_error *err);
 
-/* Appends a word, quoted for a shell of POSIX's kind if need be. */
-void bj_shell_quote(struct bj_buf *out, const char *word);
-
 #endif

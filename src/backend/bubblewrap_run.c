@@ -22,6 +22,7 @@
 
 #include "backend/backend.h"
 #include "backend/bubblewrap.h"
+#include "base/escape.h"
 #include "base/fault.h"
 #include "base/fd.h"
 #include "base/mem.h"

@@ -9,8 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "backend/bubblewrap.h"
 #include "backend/wrap_internal.h"
+#include "base/escape.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "model/protected.h"

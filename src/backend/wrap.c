@@ -11,9 +11,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "backend/bubblewrap.h"
 #include "backend/environment.h"
 #include "backend/wrap_internal.h"
+#include "base/escape.h"
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/str.h"

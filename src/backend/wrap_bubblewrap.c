@@ -5,6 +5,7 @@
  */
 #include "backend/bubblewrap.h"
 #include "backend/wrap_internal.h"
+#include "base/escape.h"
 #include "base/mem.h"
 
 #define ARENA_MAX (4 << 20)

@@ -1,8 +1,8 @@
 /* A command wrapped for this project's own sandbox: a line of `belljar run`. */
 #include <string.h>
 
-#include "backend/bubblewrap.h"
 #include "backend/wrap_internal.h"
+#include "base/escape.h"
 
 static void put(struct bj_buf *out, const char *option, const char *value)
 {

@@ -1,5 +1,7 @@
-/* Escaping byte by byte over decoded UTF-8. */
+/* Escaping over decoded UTF-8, and the quotes of a shell. */
 #include "base/escape.h"
+
+#include <string.h>
 
 /* RFC 3629, section 4. */
 size_t bj_text_decode(const char *from, size_t left, uint32_t *ret)
@@ -66,4 +68,32 @@ void bj_put_escaped(struct bj_buf *out, const char *text, size_t length)
                 bj_buf_printf(out, "\\x%02x", bytes[at + i]);
         }
     }
+}
+
+void bj_shell_quote_all(struct bj_buf *out, const char *word)
+{
+    bj_buf_puts(out, "'");
+    while (*word != '\0') {
+        size_t length = strcspn(word, "'");
+
+        bj_buf_append(out, word, length);
+        word += length;
+        if (*word == '\'') {
+            bj_buf_puts(out, "'\\''");
+            word++;
+        }
+    }
+    bj_buf_puts(out, "'");
+}
+
+void bj_shell_quote(struct bj_buf *out, const char *word)
+{
+    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+                                "_-./:,@%+";
+
+    /* An equals sign is plain anywhere but in the first word, and so is never left bare. */
+    if (*word != '\0' && word[strspn(word, plain)] == '\0')
+        bj_buf_puts(out, word);
+    else
+        bj_shell_quote_all(out, word);
 }

@@ -1,4 +1,4 @@
-/* Foreign text made fit for a terminal or one line of a log. */
+/* Foreign text made fit for a terminal, one line of a log or a shell. */
 #ifndef BJ_BASE_ESCAPE_H
 #define BJ_BASE_ESCAPE_H
 
@@ -13,6 +13,12 @@
  * before an x is doubled, so that what was escaped can be told; others stay as people typed them.
  */
 void bj_put_escaped(struct bj_buf *out, const char *text, size_t length);
+
+/* Appends a word, quoted for a shell of POSIX's kind if need be. */
+void bj_shell_quote(struct bj_buf *out, const char *word);
+
+/* The same, in single quotes whatever it is: no keyword or assignment is read out of it. */
+void bj_shell_quote_all(struct bj_buf *out, const char *word);
 
 /*
  * The character that `left` (not 0) bytes begin with: its length in bytes and its code point; 0 if

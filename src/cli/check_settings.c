@@ -5,7 +5,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "backend/bubblewrap.h"
 #include "backend/capabilities.h"
 #include "base/clock.h"
 #include "base/escape.h"

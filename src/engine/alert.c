@@ -1,4 +1,5 @@
 /* Handing an alert to a process that belongs to nobody. */
+#include "base/escape.h"
 #include "engine/alert.h"
 
 #include <errno.h>
@@ -12,7 +13,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "backend/bubblewrap.h"
 #include "base/fault.h"
 #include "base/fd.h"
 #include "base/limits.h"

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/escape.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "service/service_internal.h"
@@ -75,7 +76,7 @@ static void show(struct bj_buf *out, const struct bj_process_request *request)
                                                     "UVWXYZ0123456789_@%+=:,./-") == strlen(*word))
                 bj_buf_puts(out, *word);
             else
-                bj_variables_quote(out, *word);
+                bj_shell_quote_all(out, *word);
         }
     }
     if (out->length > BJ_COMMAND_SHOWN && out->data != NULL) {
@@ -105,7 +106,7 @@ static int put_judged(struct launch *launch, const json_t *sandboxes, const json
         bj_buf_puts(text, request->command);
     for (const char *const *word = request->argv;
          request->command == NULL && word != NULL && *word != NULL; word++) {
-        bj_variables_quote(text, *word);
+        bj_shell_quote_all(text, *word);
         bj_buf_puts(text, " ");
     }
     if (text->failed)

@@ -1,4 +1,5 @@
 /* Variables of the environment, as clients give them. */
+#include "base/escape.h"
 #include "service/variables.h"
 
 #include <stdio.h>
@@ -140,18 +141,6 @@ int bj_variables_list(const json_t *first, const json_t *second, char ***ret, st
     return 0;
 }
 
-void bj_variables_quote(struct bj_buf *out, const char *word)
-{
-    bj_buf_append(out, "'", 1);
-    for (; *word != '\0'; word++) {
-        if (*word == '\'')
-            bj_buf_puts(out, "'\\''");
-        else
-            bj_buf_append(out, word, 1);
-    }
-    bj_buf_append(out, "'", 1);
-}
-
 void bj_variables_put_exports(struct bj_buf *out, const json_t *object)
 {
     const char *name;
@@ -160,7 +149,7 @@ void bj_variables_put_exports(struct bj_buf *out, const json_t *object)
     json_object_foreach((json_t *)object, name, value)
     {
         bj_buf_printf(out, "export %s=", name);
-        bj_variables_quote(out, json_string_value(value));
+        bj_shell_quote_all(out, json_string_value(value));
         bj_buf_puts(out, "\n");
     }
 }

@@ -22,9 +22,6 @@ bool bj_variable_permitted(const char *name);
  * caller's: bj_strv_free(). BJ_E_LIMIT beyond BJ_ARGS_MAX. */
 int bj_variables_list(const json_t *first, const json_t *second, char ***ret, struct bj_error *err);
 
-/* Appends a word as a shell reads it. */
-void bj_variables_quote(struct bj_buf *out, const char *word);
-
 /* Appends the variables as a shell text that sets and exports them, for the policy to read. */
 void bj_variables_put_exports(struct bj_buf *out, const json_t *object);
 

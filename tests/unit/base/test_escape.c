@@ -71,13 +71,41 @@ static void what_is_utf8(void **state)
     assert_false(bj_text_is_utf8("\xed\xa0\x80", 3));
 }
 
+static void quotes(void **state)
+{
+    static const struct {
+        const char *word, *needed, *always;
+    } cases[] = {
+        {"", "''", "''"},
+        {"a-b_c/d.e:f,g@h%i+j", "a-b_c/d.e:f,g@h%i+j", "'a-b_c/d.e:f,g@h%i+j'"},
+        {"if", "if", "'if'"},
+        {"A=b", "'A=b'", "'A=b'"},
+        {"a b", "'a b'", "'a b'"},
+        {"$(x)`y`\\", "'$(x)`y`\\'", "'$(x)`y`\\'"},
+        {"it's", "'it'\\''s'", "'it'\\''s'"},
+        {"''", "''\\'''\\'''", "''\\'''\\'''"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct bj_buf out;
+
+        bj_buf_init(&out, 1000);
+        bj_shell_quote(&out, cases[i].word);
+        assert_string_equal(bj_buf_text(&out), cases[i].needed);
+        bj_buf_release(&out);
+        bj_buf_init(&out, 1000);
+        bj_shell_quote_all(&out, cases[i].word);
+        assert_string_equal(bj_buf_text(&out), cases[i].always);
+        bj_buf_release(&out);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(harmless),
-        cmocka_unit_test(controls),
-        cmocka_unit_test(not_utf8),
-        cmocka_unit_test(what_is_utf8),
+        cmocka_unit_test(harmless),     cmocka_unit_test(controls), cmocka_unit_test(not_utf8),
+        cmocka_unit_test(what_is_utf8), cmocka_unit_test(quotes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
