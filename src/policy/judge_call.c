@@ -3,22 +3,15 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 
-#include "base/fault.h"
 #include "policy/policy_internal.h"
 
 static int make_rate(const struct bj_config *config, struct bj_rate **ret, struct bj_error *err)
 {
     struct bj_rate_limits limits = {.max_requests = config->max_requests,
                                     .window_us = config->window_seconds * 1000000};
-    uint8_t secret[16];
 
-    if (config->max_requests == 0)
-        return 0;
-    if (BJ_SYS(getrandom(secret, sizeof secret, 0)) != sizeof secret)
-        return bj_fail_errno(err, "policy", "cannot get random bytes");
-    return bj_rate_new(&limits, secret, ret, err);
+    return config->max_requests > 0 ? bj_rate_new_random(&limits, ret, err) : 0;
 }
 
 /* Told of at the first violation only, a wrong URL would be a surprise at the worst moment. */

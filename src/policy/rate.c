@@ -6,7 +6,9 @@
 #include "policy/rate.h"
 
 #include <string.h>
+#include <sys/random.h>
 
+#include "base/fault.h"
 #include "base/mem.h"
 #include "base/siphash.h"
 
@@ -61,6 +63,16 @@ int bj_rate_new(const struct bj_rate_limits *limits, const uint8_t secret[16], s
     memcpy(rate->secret, secret, sizeof rate->secret);
     *ret = rate;
     return 0;
+}
+
+int bj_rate_new_random(const struct bj_rate_limits *limits, struct bj_rate **ret,
+                       struct bj_error *err)
+{
+    uint8_t secret[16];
+
+    if (BJ_SYS(getrandom(secret, sizeof secret, 0)) != sizeof secret)
+        return bj_fail_errno(err, "policy", "cannot get random bytes");
+    return bj_rate_new(limits, secret, ret, err);
 }
 
 static struct key **bucket_of(const struct bj_rate *rate, uint64_t hash)

@@ -33,6 +33,9 @@ struct bj_rate_limits {
 /* `secret` keys the hash of the table; it changes no answer. */
 int bj_rate_new(const struct bj_rate_limits *limits, const uint8_t secret[16], struct bj_rate **ret,
                 struct bj_error *err);
+/* The same with a secret of the kernel's. */
+int bj_rate_new_random(const struct bj_rate_limits *limits, struct bj_rate **ret,
+                       struct bj_error *err);
 void bj_rate_free(struct bj_rate *rate);
 
 enum bj_rate_reason {

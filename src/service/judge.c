@@ -10,10 +10,8 @@
  */
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "base/clock.h"
-#include "base/fault.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "service/service_internal.h"
@@ -31,13 +29,8 @@ static int make_rate(const struct bj_config *config, struct bj_rate **ret, struc
 {
     struct bj_rate_limits limits = {.max_requests = config->max_requests,
                                     .window_us = config->window_seconds * 1000000};
-    uint8_t secret[16];
 
-    if (config->max_requests == 0)
-        return 0;
-    if (BJ_SYS(getrandom(secret, sizeof secret, 0)) != sizeof secret)
-        return bj_fail_errno(err, "policy", "cannot get random bytes");
-    return bj_rate_new(&limits, secret, ret, err);
+    return config->max_requests > 0 ? bj_rate_new_random(&limits, ret, err) : 0;
 }
 
 int bj_judge_presets(struct bj_service *service, struct bj_error *err)

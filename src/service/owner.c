@@ -3,10 +3,8 @@
  * and from the users of a Unix socket; one that has nothing left is forgotten when room is needed.
  */
 #include <string.h>
-#include <sys/random.h>
 
 #include "base/clock.h"
-#include "base/fault.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "service/service_internal.h"
@@ -102,7 +100,6 @@ static int prepare_rate(struct owner *owner, const struct bj_quota *quota, struc
 {
     struct bj_rate_limits limits = {
         .max_requests = quota->requests, .window_us = quota->window_us, .max_keys = 1};
-    uint8_t secret[16];
 
     if (owner->requests != NULL && owner->quota.requests == quota->requests &&
         owner->quota.window_us == quota->window_us)
@@ -110,9 +107,7 @@ static int prepare_rate(struct owner *owner, const struct bj_quota *quota, struc
     bj_rate_free(owner->requests);
     owner->requests = NULL;
     owner->quota = *quota;
-    if (BJ_SYS(getrandom(secret, sizeof secret, 0)) != sizeof secret)
-        return bj_fail_errno(err, "service", "cannot get random bytes");
-    return bj_rate_new(&limits, secret, &owner->requests, err);
+    return bj_rate_new_random(&limits, &owner->requests, err);
 }
 
 int bj_service_count_request(struct bj_service *service, const struct bj_identity *who,
