@@ -1,5 +1,4 @@
 /* Handing an alert to a process that belongs to nobody. */
-#include "base/escape.h"
 #include "engine/alert.h"
 
 #include <errno.h>
@@ -13,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/escape.h"
 #include "base/fault.h"
 #include "base/fd.h"
 #include "base/limits.h"

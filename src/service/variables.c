@@ -1,10 +1,10 @@
 /* Variables of the environment, as clients give them. */
-#include "base/escape.h"
 #include "service/variables.h"
 
 #include <stdio.h>
 #include <string.h>
 
+#include "base/escape.h"
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/str.h"
