@@ -192,7 +192,10 @@ static void read_nothing(struct bj_connection *connection)
 {
     ssize_t got = bj_connection_receive(connection, connection->server->scratch, BJ_HTTP_PIECE);
 
-    if (got == 0 || (got < 0 && errno != EAGAIN && errno != EWOULDBLOCK))
+    /* Who sends no more may still wait for what was to be said. */
+    if (got == 0 && bj_connection_pending(connection) > 0)
+        connection->input_ended = true;
+    else if (got == 0 || (got < 0 && errno != EAGAIN && errno != EWOULDBLOCK))
         bj_connection_close(connection);
 }
 
@@ -342,6 +345,10 @@ void bj_connection_flush(struct bj_connection *connection)
         if (connection->ssl != NULL)
             SSL_shutdown(connection->ssl);
         shutdown(connection->fd, SHUT_WR);
+        if (connection->input_ended) {
+            bj_connection_close(connection);
+            return;
+        }
     }
     bj_connection_watch(connection);
     bj_response_drained(connection);

@@ -24,6 +24,7 @@
 #include "base/fault.h"
 #include "base/mem.h"
 #include "server/access.h"
+#include "server/tls.h"
 
 #define SPLICE_PIECE (64 << 10)
 
@@ -389,6 +390,8 @@ void bj_splice_begin(struct bj_exchange *exchange, int fd)
     connection->splice = splice;
     connection->keep_alive = false;
     splice->open = connection->begun && connection->status == 101;
+    if (splice->open && connection->ssl != NULL)
+        bj_tls_allow_end(connection);
     connection->begun = true;
     bj_connection_set_phase(connection, BJ_PHASE_SPLICE);
     if (!splice->open) {

@@ -127,6 +127,11 @@ bool bj_tls_handshake(struct bj_connection *connection)
     return false;
 }
 
+void bj_tls_allow_end(struct bj_connection *connection)
+{
+    SSL_set_options(connection->ssl, SSL_OP_IGNORE_UNEXPECTED_EOF);
+}
+
 ssize_t bj_tls_receive(struct bj_connection *connection, void *data, size_t size)
 {
     int got;

@@ -2,7 +2,9 @@
 
 import os
 import socket
+import ssl
 import threading
+import time
 
 import pytest
 from http_host import Wire, serve  # noqa: F401  (a fixture)
@@ -217,6 +219,38 @@ def test_raw_streams_and_half_closed_ones(serve, program):
     wire.send(b"world")
     wire.socket.shutdown(socket.SHUT_WR)
     assert wire.rest() == b"HELLO WORLD"
+
+
+def long_answer(wire):
+    wire.rest()
+    wire.send(b"x" * 8000000)
+    wire.socket.close()
+
+
+RAW = "GET /raw/{} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: raw\r\n\r\n"
+
+
+def test_who_sends_no_more_still_gets_all(serve, program):
+    server = serve()
+    behind = program(b"", until=None, then=long_answer)
+    wire = server.wire().send(RAW.format(behind.port).encode())
+    assert wire.answer().status == 101
+    wire.socket.shutdown(socket.SHUT_WR)
+    time.sleep(0.3)  # more waits in the server than a socket takes
+    assert len(wire.rest()) == 8000000
+
+
+def test_the_same_by_tls(serve, program, certificate):
+    """Where the client's end is TCP's alone, as libcurl's is."""
+    server = serve("--tls", *certificate)
+    behind = program(b"", until=None, then=long_answer)
+    trusting = ssl.create_default_context(cafile=certificate[0])
+    trusting.check_hostname = False
+    wire = server.tls(trusting).send(RAW.format(behind.port).encode())
+    assert wire.answer().status == 101
+    with socket.socket(fileno=os.dup(wire.socket.fileno())) as below:
+        below.shutdown(socket.SHUT_WR)
+    assert len(wire.rest()) == 8000000
 
 
 def test_nothing_listens(serve):
