@@ -8,6 +8,25 @@
 #include "base/str.h"
 #include "client/client.h"
 
+/* SANDBOX:PATH, as cp has it; SANDBOX alone has no path. A name that no sandbox can have is for the
+ * service to refuse. */
+struct place {
+    char sandbox[BJ_PATH_MAX];
+    const char *path; /* NULL = none is named */
+};
+
+static int parse_place(const char *text, struct place *ret, struct bj_error *err)
+{
+    size_t length = strcspn(text, ":");
+
+    if (length == 0 || length >= sizeof ret->sandbox)
+        return bj_fail(err, BJ_E_INVALID, "files", "%.100s names no sandbox", text);
+    memcpy(ret->sandbox, text, length);
+    ret->sandbox[length] = '\0';
+    ret->path = text[length] == ':' && text[length + 1] != '\0' ? text + length + 1 : NULL;
+    return 0;
+}
+
 /* ---- ls ---- */
 
 /* "drwxr-xr-x", from the type's name and octal permissions. */
@@ -66,18 +85,25 @@ static size_t common_length(const json_t *files)
 
 int bj_client_ls(struct bj_client *client, int *ret_status, struct bj_error *err)
 {
-    const char *where = client->argument_count > 1 ? client->arguments[1] : NULL;
+    const char *where;
     char depth[32] = "";
     BJ_CLEANUP_FREE char *path = NULL;
     json_t *answer = NULL, *file;
+    struct place place;
     size_t at, skip;
-    int result;
+    int result = parse_place(client->arguments[0], &place, err);
 
     (void)ret_status;
+    if (result < 0)
+        return result;
+    if (strchr(client->arguments[0], ':') != NULL && client->argument_count > 1)
+        return bj_fail(err, BJ_E_INVALID, "ls", "give the path once: %s:PATH or %s PATH",
+                       place.sandbox, place.sandbox);
+    where = client->argument_count > 1 ? client->arguments[1] : place.path;
     if (client->options.depth.given)
         snprintf(depth, sizeof depth, "&depth=%.0f", client->options.depth.value);
-    path = bj_client_path("/v1/sandboxes/", client->arguments[0], "/files?limit=100000", "", depth,
-                          "", where != NULL ? "&path=" : "", where != NULL ? where : "", NULL);
+    path = bj_client_path("/v1/sandboxes/", place.sandbox, "/files?limit=100000", "", depth, "",
+                          where != NULL ? "&path=" : "", where != NULL ? where : "", NULL);
     result = bj_client_json(client, "GET", path, NULL, &answer, err);
     if (result == 0 && client->options.json)
         bj_client_print_json(json_object_get(answer, "files"));
@@ -119,22 +145,46 @@ static json_t *file_object(const char *path, const struct bj_buf *content)
     return object;
 }
 
+static int cat_one(struct bj_client *client, const char *sandbox, const char *name, json_t *files,
+                   struct bj_error *err)
+{
+    struct bj_client_call call = {.take = files == NULL ? to_stdout : NULL};
+    BJ_CLEANUP_FREE char *path =
+        bj_client_path("/v1/sandboxes/", sandbox, "/files/content?path=", name, NULL);
+    int result = bj_client_ask(client, path, &call, err);
+
+    if (result == 0 && files != NULL)
+        json_array_append_new(files, file_object(name, &call.answer));
+    bj_client_release(&call);
+    return result;
+}
+
+/* SANDBOX PATH…, or SANDBOX:PATH each. */
 int bj_client_cat(struct bj_client *client, int *ret_status, struct bj_error *err)
 {
-    json_t *files = client->options.json ? json_array() : NULL;
-    int result = 0;
+    bool joined = strchr(client->arguments[0], ':') != NULL;
+    json_t *files;
+    struct place place;
+    int result = parse_place(client->arguments[0], &place, err);
 
     (void)ret_status;
-    for (int i = 1; i < client->argument_count && result == 0; i++) {
-        struct bj_client_call call = {.take = files == NULL ? to_stdout : NULL};
-        BJ_CLEANUP_FREE char *path =
-            bj_client_path("/v1/sandboxes/", client->arguments[0],
-                           "/files/content?path=", client->arguments[i], NULL);
+    if (result < 0)
+        return result;
+    if (!joined && client->argument_count < 2)
+        return bj_fail(err, BJ_E_INVALID, "cat", "name a file too: %s:PATH or %s PATH",
+                       place.sandbox, place.sandbox);
+    files = client->options.json ? json_array() : NULL;
+    for (int i = joined ? 0 : 1; i < client->argument_count && result == 0; i++) {
+        const char *name = client->arguments[i];
 
-        result = bj_client_ask(client, path, &call, err);
-        if (result == 0 && files != NULL)
-            json_array_append_new(files, file_object(client->arguments[i], &call.answer));
-        bj_client_release(&call);
+        if (joined) {
+            result = parse_place(name, &place, err);
+            if (result == 0 && place.path == NULL)
+                result = bj_fail(err, BJ_E_INVALID, "cat", "%.100s is not SANDBOX:PATH", name);
+            name = place.path;
+        }
+        if (result == 0)
+            result = cat_one(client, place.sandbox, name, files, err);
     }
     if (files != NULL && result == 0)
         bj_client_print_json(files);

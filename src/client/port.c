@@ -1,10 +1,11 @@
 /*
- * port: HTTP ports of a sandbox at this machine's loopback address.
+ * port: ports of a sandbox at this machine's loopback address.
  *
- * Theory of operation. Each connection that comes in gets one to the service. The head of its first
- * request is read as far as it must be, and a line goes into it that says which sandbox and port
- * it is for; the service then joins the connection with the port, and everything behind that head
- * passes as it is, both ways. The service has such a connection carry one request, or a WebSocket.
+ * Theory of operation. Each connection that comes in gets one to the service, which is asked to
+ * make a stream of bytes of it (`Upgrade: tcp`). Nothing is read from who came in before the
+ * service has answered 101; from there on everything passes as it is, both ways, and so does the
+ * end of each way. When the service refuses, its words are printed and whoever came in sees a
+ * connection that is reset, as where nobody listens.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -12,10 +13,12 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/escape.h"
 #include "base/fd.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -25,13 +28,7 @@
 #define CONNECTIONS 256
 #define BUFFER      (64 << 10)
 #define BACKLOG     64
-
-static const char no_http[] =
-    "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n"
-    "belljar port: this does not begin as an HTTP/1.1 request does\n";
-static const char no_service[] =
-    "HTTP/1.1 502 Bad Gateway\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n"
-    "belljar port: the service does not answer\n";
+#define TURNS       16 /* of one connection before the others have theirs */
 
 struct listener {
     int fd;
@@ -51,7 +48,8 @@ struct connection {
     CURL *curl;
     curl_socket_t service;
     unsigned remote;
-    bool has_head;
+    bool joined; /* the service has answered 101 */
+    bool busy;   /* there may be more to move at once */
     struct way up, down;
 };
 
@@ -122,8 +120,8 @@ static int open_listener(struct forwarder *forwarder, const char *text, struct b
         printf("{\"address\": \"%s\", \"local\": %u, \"port\": %u}\n", where,
                ntohs(address.sin_port), listener->remote);
     else
-        printf("http://%s:%u -> %s:%u\n", where, ntohs(address.sin_port),
-               forwarder->client->arguments[0], listener->remote);
+        printf("%s:%u -> %s:%u\n", where, ntohs(address.sin_port), forwarder->client->arguments[0],
+               listener->remote);
     return 0;
 }
 
@@ -140,25 +138,78 @@ static void close_connection(struct forwarder *forwarder, size_t at)
     forwarder->connections[at] = forwarder->connections[--forwarder->connection_count];
 }
 
-static bool connect_service(struct forwarder *forwarder, struct connection *connection)
+/* As where nobody listens. */
+static void reset(const struct connection *connection)
 {
-    struct curl_slist *headers;
+    const struct linger at_once = {.l_onoff = 1};
 
-    connection->curl = bj_client_handle(forwarder->client, "", &headers, NULL);
+    setsockopt(connection->local, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+}
+
+static void complain(const struct connection *connection, const struct bj_error *err)
+{
+    struct bj_buf text;
+
+    bj_buf_init(&text, 8 << 10);
+    bj_put_escaped(&text, err->message, strlen(err->message));
+    fprintf(stderr, "belljar port: %u: %s\n", connection->remote, bj_buf_text(&text));
+    bj_buf_release(&text);
+    reset(connection);
+}
+
+/* What is first said to the service. */
+static int put_request(const struct bj_client *client, struct connection *connection,
+                       struct bj_error *err)
+{
+    const struct bj_client_place *place = &client->place;
+    const char *host = strstr(place->base, "://") + 3;
+    char port[8];
+    BJ_CLEANUP_FREE char *path = NULL;
+    int length = -1;
+
+    snprintf(port, sizeof port, "%u", connection->remote);
+    path = bj_client_path("/v1/sandboxes/", client->arguments[0], "/ports/", port, NULL);
+    if (path != NULL)
+        length =
+            snprintf(connection->up.data, BUFFER,
+                     "GET %s HTTP/1.1\r\nHost: %.*s\r\nConnection: Upgrade\r\n"
+                     "Upgrade: tcp\r\n%s%s%s\r\n",
+                     path, (int)strcspn(host, "/"), host, place->key != NULL ? "X-API-Key: " : "",
+                     place->key != NULL ? place->key : "", place->key != NULL ? "\r\n" : "");
+    if (length < 0 || length >= BUFFER)
+        return bj_fail(err, BJ_E_NO_MEMORY, "port", "out of memory");
+    connection->up.to = (size_t)length;
+    return 0;
+}
+
+static int connect_service(struct bj_client *client, struct connection *connection,
+                           struct bj_error *err)
+{
+    char text[CURL_ERROR_SIZE] = "";
+    struct curl_slist *headers;
+    CURLcode done;
+
+    connection->curl = bj_client_handle(client, "", &headers, err);
     curl_slist_free_all(headers);
     if (connection->curl == NULL)
-        return false;
+        return -err->code;
     curl_easy_setopt(connection->curl, CURLOPT_CONNECT_ONLY, 1L);
     curl_easy_setopt(connection->curl, CURLOPT_SSL_ENABLE_ALPN, 0L);
-    return curl_easy_perform(connection->curl) == CURLE_OK &&
-           curl_easy_getinfo(connection->curl, CURLINFO_ACTIVESOCKET, &connection->service) ==
-               CURLE_OK;
+    curl_easy_setopt(connection->curl, CURLOPT_ERRORBUFFER, text);
+    done = curl_easy_perform(connection->curl);
+    curl_easy_setopt(connection->curl, CURLOPT_ERRORBUFFER, NULL);
+    if (done != CURLE_OK || curl_easy_getinfo(connection->curl, CURLINFO_ACTIVESOCKET,
+                                              &connection->service) != CURLE_OK)
+        return bj_client_unreachable(client, text[0] != '\0' ? text : curl_easy_strerror(done),
+                                     err);
+    return put_request(client, connection, err);
 }
 
 static void take_connection(struct forwarder *forwarder, const struct listener *listener)
 {
     int fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     struct connection *connection = fd >= 0 ? bj_alloc(sizeof *connection) : NULL;
+    struct bj_error err = {0};
 
     if (connection == NULL) {
         bj_fd_close(&fd);
@@ -166,37 +217,54 @@ static void take_connection(struct forwarder *forwarder, const struct listener *
     }
     connection->local = fd;
     connection->remote = listener->remote;
+    connection->busy = true;
     forwarder->connections[forwarder->connection_count++] = connection;
-    if (!connect_service(forwarder, connection)) {
-        (void)bj_client_write(fd, no_service, strlen(no_service));
+    if (connect_service(forwarder->client, connection, &err) < 0) {
+        complain(connection, &err);
         close_connection(forwarder, forwarder->connection_count - 1);
     }
 }
 
-/* Puts the lines that say where to behind the first one. 1 done, 0 more is needed, -1 no HTTP. */
-static int finish_head(struct forwarder *forwarder, struct connection *connection)
+/* The length that a head says its body has; 0 if it says none. */
+static size_t body_length(const char *head)
 {
-    const struct bj_client_place *place = &forwarder->client->place;
-    struct way *up = &connection->up;
-    char *end = memmem(up->data, up->to, "\r\n\r\n", 4),
-         *line = memmem(up->data, up->to, "\r\n", 2);
-    char lines[4096];
-    int length;
+    static const char name[] = "\r\nContent-Length:";
+    const char *line = strcasestr(head, name);
+    unsigned long length = line != NULL ? strtoul(line + sizeof name - 1, NULL, 10) : 0;
 
-    if (line != NULL && memmem(up->data, (size_t)(line - up->data), " HTTP/1.", 8) == NULL)
-        return -1;
-    if (end == NULL)
-        return up->to < BUFFER - sizeof lines && !up->ended ? 0 : -1;
-    length = snprintf(lines, sizeof lines, "\r\nX-Belljar-Port: %u-%s%s%s", connection->remote,
-                      forwarder->client->arguments[0], place->key != NULL ? "\r\nX-API-Key: " : "",
-                      place->key != NULL ? place->key : "");
-    if (length < 0 || (size_t)length >= sizeof lines || up->to + (size_t)length > BUFFER)
-        return -1;
-    memmove(line + length, line, up->to - (size_t)(line - up->data));
-    memcpy(line, lines, (size_t)length);
-    up->to += (size_t)length;
-    connection->has_head = true;
-    return 1;
+    return length < BUFFER ? (size_t)length : BUFFER;
+}
+
+/* Reads the service's answer. False: it was a refusal, or none; that was said. */
+static bool take_answer(const struct bj_client *client, struct connection *connection)
+{
+    struct way *down = &connection->down;
+    char *end = memmem(down->data, down->to, "\r\n\r\n", 4);
+    struct bj_error err = {0};
+    int status = 0;
+    size_t head;
+
+    if (end == NULL && !down->ended && down->to < BUFFER)
+        return true; /* there is more to come */
+    if (end == NULL) {
+        bj_fail(&err, BJ_E_BUSY, "port", "the service closed the connection without an answer");
+        complain(connection, &err);
+        return false;
+    }
+    head = (size_t)(end - down->data) + 4;
+    end[2] = '\0';
+    if (sscanf(down->data, "HTTP/1.%*1d %3d", &status) == 1 && status == 101) {
+        connection->joined = true;
+        down->from = head;
+        return true;
+    }
+    if (!down->ended && down->to < BUFFER && down->to - head < body_length(down->data)) {
+        end[2] = '\r';
+        return true;
+    }
+    bj_client_refused(client, status, down->data + head, down->to - head, &err);
+    complain(connection, &err);
+    return false;
 }
 
 /* Where more is read to: behind what is there, which moves to the front first. */
@@ -213,31 +281,31 @@ static size_t room(struct way *way)
 static bool from_local(struct connection *connection)
 {
     struct way *up = &connection->up;
-    /* Until the head is whole there must be room for what goes into it. */
-    size_t space = room(up), reserve = connection->has_head ? 0 : 4096;
+    size_t space = connection->joined && !up->ended ? room(up) : 0;
     ssize_t length;
 
-    if (space <= reserve)
+    if (space == 0)
         return true;
-    length = recv(connection->local, up->data + up->to, space - reserve, 0);
+    length = recv(connection->local, up->data + up->to, space, 0);
     if (length > 0)
         up->to += (size_t)length;
     else if (length == 0)
         up->ended = true;
+    connection->busy |= length > 0;
     return length >= 0 || errno == EAGAIN || errno == EINTR;
 }
 
 static bool from_service(struct connection *connection)
 {
     struct way *down = &connection->down;
-    size_t length = 0, space = room(down);
+    size_t length = 0, space = down->ended ? 0 : room(down);
     CURLcode done;
 
     if (space == 0)
         return true;
     done = curl_easy_recv(connection->curl, down->data + down->to, space, &length);
     if (done == CURLE_OK && length > 0)
-        down->to += length;
+        down->to += length, connection->busy = true;
     else if (done == CURLE_OK)
         down->ended = true;
     return done == CURLE_OK || done == CURLE_AGAIN;
@@ -249,7 +317,7 @@ static bool to_service(struct connection *connection)
     size_t sent = 0;
     CURLcode done = CURLE_OK;
 
-    while (connection->has_head && up->from < up->to && done == CURLE_OK) {
+    while (up->from < up->to && done == CURLE_OK) {
         done = curl_easy_send(connection->curl, up->data + up->from, up->to - up->from, &sent);
         if (done == CURLE_OK)
             up->from += sent;
@@ -265,7 +333,7 @@ static bool to_local(struct connection *connection)
 {
     struct way *down = &connection->down;
 
-    while (down->from < down->to) {
+    while (connection->joined && down->from < down->to) {
         ssize_t sent =
             send(connection->local, down->data + down->from, down->to - down->from, MSG_NOSIGNAL);
 
@@ -280,21 +348,23 @@ static bool to_local(struct connection *connection)
     return true;
 }
 
-/* Moves what can be moved; false when the connection is over. */
-static bool move(struct forwarder *forwarder, struct connection *connection)
+/* Moves what can be moved; false when the connection is over. TLS may have read more than it has
+ * given, of which no poll(2) tells: so until there is nothing. */
+static bool move(const struct bj_client *client, struct connection *connection)
 {
-    bool alive = connection->up.ended || from_local(connection);
-
-    if (alive && !connection->has_head && connection->up.to > 0 &&
-        finish_head(forwarder, connection) < 0) {
-        (void)bj_client_write(connection->local, no_http, strlen(no_http));
-        return false;
+    for (int i = 0; i < TURNS && connection->busy; i++) {
+        connection->busy = false;
+        if (!from_local(connection) || !to_service(connection) || !from_service(connection))
+            return false;
+        if (!connection->joined) {
+            if (!take_answer(client, connection))
+                return false;
+            connection->busy |= connection->joined;
+        }
+        if (!to_local(connection))
+            return false;
     }
-    if (connection->up.ended && !connection->has_head)
-        return false;
-    alive = alive && to_service(connection);
-    alive = alive && (connection->down.ended || from_service(connection)) && to_local(connection);
-    return alive && !(connection->up.told && connection->down.told);
+    return !(connection->up.told && connection->down.told);
 }
 
 /* ---- all of them ---- */
@@ -305,13 +375,13 @@ static void want(const struct connection *connection, struct pollfd *local, stru
 
     *local = (struct pollfd){.fd = connection->local};
     *service = (struct pollfd){.fd = (int)connection->service};
-    if (!up->ended && (up->to < BUFFER || up->from > 0))
+    if (connection->joined && !up->ended && (up->to < BUFFER || up->from > 0))
         local->events |= POLLIN;
-    if (down->from < down->to)
+    if (connection->joined && down->from < down->to)
         local->events |= POLLOUT;
     if (!down->ended && (down->to < BUFFER || down->from > 0))
         service->events |= POLLIN;
-    if (connection->has_head && up->from < up->to)
+    if (up->from < up->to)
         service->events |= POLLOUT;
     if (local->events == 0)
         local->fd = -1;
@@ -323,19 +393,24 @@ static int turn(struct forwarder *forwarder, struct bj_error *err)
 {
     struct pollfd ready[LISTENERS + 2 * CONNECTIONS];
     size_t listeners = forwarder->listener_count, count = forwarder->connection_count;
+    bool busy = false;
 
     for (size_t i = 0; i < listeners; i++)
         ready[i] = (struct pollfd){.fd = count < CONNECTIONS ? forwarder->listeners[i].fd : -1,
                                    .events = POLLIN};
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         want(forwarder->connections[i], &ready[listeners + 2 * i], &ready[listeners + 2 * i + 1]);
-    if (poll(ready, listeners + 2 * count, -1) < 0)
+        busy |= forwarder->connections[i]->busy;
+    }
+    if (poll(ready, listeners + 2 * count, busy ? 0 : -1) < 0)
         return errno == EINTR ? 0 : bj_fail_errno(err, "port", "cannot wait for connections");
     /* From the last on: closing one puts the last into its place. */
     for (size_t i = count; i > 0; i--) {
-        if ((ready[listeners + 2 * i - 2].revents != 0 ||
-             ready[listeners + 2 * i - 1].revents != 0) &&
-            !move(forwarder, forwarder->connections[i - 1]))
+        struct connection *connection = forwarder->connections[i - 1];
+
+        connection->busy |=
+            ready[listeners + 2 * i - 2].revents != 0 || ready[listeners + 2 * i - 1].revents != 0;
+        if (connection->busy && !move(forwarder->client, connection))
             close_connection(forwarder, i - 1);
     }
     for (size_t i = 0; i < listeners; i++) {

@@ -15,9 +15,13 @@ static int fill_request(struct bj_client *client, json_t *body, struct bj_error 
 {
     const struct bj_client_options *options = &client->options;
     json_t *argv = json_array();
-    int result = 0;
+    /* As other programs have it that run a command elsewhere. */
+    int first = bj_streq(client->arguments[1], "--") ? 2 : 1, result = 0;
 
-    for (int i = 1; i < client->argument_count && result == 0; i++) {
+    if (first == client->argument_count)
+        result = bj_fail(err, BJ_E_INVALID, "exec", "there is no command behind --");
+
+    for (int i = first; i < client->argument_count && result == 0; i++) {
         if (json_array_append_new(argv, json_string(client->arguments[i])) < 0)
             result = bj_fail(err, BJ_E_INVALID, "exec", "an argument is not UTF-8");
     }

@@ -104,6 +104,8 @@ def test_exec_is_the_command(client, sandbox):
     assert client.says("exec", "-e", "A=1", "-w", "/tmp", sandbox, "sh", "-c", "echo $A; pwd") \
         == "1\n/tmp\n"
     assert client.says("exec", sandbox, "echo", "-n", "--json", "-x") == "--json -x"
+    assert client.says("exec", sandbox, "--", "echo", "--", "x") == "-- x\n"
+    assert client.run("exec", sandbox, "--").status == 125
     missing = client.run("exec", sandbox, "no-such-command")
     assert missing.status == 127 and "no-such-command" in missing.err
     whole = client.json("exec", sandbox, "echo", "hi")
@@ -283,7 +285,13 @@ def test_files_both_ways(client, sandbox):
     assert client.says("cp", "f", f"{sandbox}:") == ""
     assert client.says("cp", f"{sandbox}:f", "g") == "" and (here / "g").read_bytes() == data
     assert client.run("cat", sandbox, "f").out == data
+    assert client.run("cat", f"{sandbox}:f").out == data
+    assert client.run("cat", f"{sandbox}:f", f"{sandbox}:f").out == data + data
+    assert client.run("cat", sandbox).status == client.run("cat", f"{sandbox}:").status == 125
     assert client.json("ls", sandbox)[0]["mode"] == "0750"
+    assert client.json("ls", f"{sandbox}:") == client.json("ls", sandbox)
+    assert client.says("ls", f"{sandbox}:/workspace") == "f\n"
+    assert client.run("ls", f"{sandbox}:f", "f").status == 125
     (here / "dir").mkdir()
     client.says("cp", f"{sandbox}:f", "dir")
     assert (here / "dir/f").read_bytes() == data
@@ -420,6 +428,123 @@ def test_pause_and_resume(client, sandbox):
     assert wait_until(lambda: written() > before)
 
 
+ECHO = """
+import base64, hashlib, socket, threading
+
+def echo(sock):
+    while data := sock.recv(65536):
+        sock.sendall(data)
+    sock.sendall(b"over")  # after the other side's end
+    sock.close()
+
+def first(sock):  # ends its own way first
+    sock.sendall(b"hello")
+    sock.shutdown(socket.SHUT_WR)
+    data = b""
+    while piece := sock.recv(65536):
+        data += piece
+    print("got", len(data), flush=True)
+
+def web(sock):
+    head = b""
+    while not head.endswith(b"\\r\\n\\r\\n"):
+        head += sock.recv(1)
+    key = [l.split(b": ")[1] for l in head.split(b"\\r\\n") if l.lower().startswith(b"sec-websocket-key")][0]
+    accept = base64.b64encode(hashlib.sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest())
+    sock.sendall(b"HTTP/1.1 101 Switching Protocols\\r\\nUpgrade: websocket\\r\\nConnection: Upgrade\\r\\n"
+                 b"Sec-WebSocket-Accept: " + accept + b"\\r\\n\\r\\n")
+    frame = sock.recv(100)  # a masked text, short
+    mask, length = frame[2:6], frame[1] & 127
+    text = bytes(b ^ mask[i % 4] for i, b in enumerate(frame[6:6 + length]))
+    sock.sendall(bytes([0x81, len(text)]) + text)
+    sock.close()
+
+def listen(port, serve):
+    server = socket.create_server(("127.0.0.1", port))
+    while True:
+        threading.Thread(target=serve, args=(server.accept()[0],)).start()
+
+for port, serve in ((4000, echo), (4001, first), (4002, web)):
+    threading.Thread(target=listen, args=(port, serve)).start()
+print("up", flush=True)
+"""
+
+
+@pytest.fixture
+def forwarded(client, sandbox):
+    """Ports of servers in a sandbox, as they are here: {inside: here}; and one where nobody is."""
+    if client.run("exec", sandbox, "python3", "-c", "import hashlib, socket").status != 0:
+        pytest.skip("this host lacks python3 where sandboxes find it")
+    number = client.says("exec", "-d", sandbox, "python3", "-c", ECHO).strip()
+    assert wait_until(lambda: client.run("logs", sandbox, number).out == b"up\n")
+    process = client.start("port", "--json", sandbox, *(f"0:{port}" for port in range(4000, 4004)))
+    lines = [json.loads(process.stdout.readline()) for _ in range(4)]
+    yield {line["port"]: line["local"] for line in lines} | {"process": process, "number": number}
+    process.kill()
+    process.wait()
+
+
+def receive_all(sock):
+    data = b""
+    while piece := sock.recv(65536):
+        data += piece
+    return data
+
+
+def dial(port):
+    return socket.create_connection(("127.0.0.1", port), timeout=SECONDS)
+
+
+def test_a_port_carries_any_stream(forwarded):
+    data = os.urandom(3 << 20)
+    for _ in range(3):  # one after the other
+        with dial(forwarded[4000]) as sock:
+            sender = threading.Thread(target=lambda: (sock.sendall(data),
+                                                      sock.shutdown(socket.SHUT_WR)))
+            sender.start()
+            assert receive_all(sock) == data + b"over"
+            sender.join()
+    several = [dial(forwarded[4000]) for _ in range(20)]  # at once, the last one first
+    for i, sock in reversed(list(enumerate(several))):
+        sock.sendall(b"%d" % i)
+    for i, sock in enumerate(several):
+        assert sock.recv(10) == b"%d" % i
+        sock.close()
+
+
+def test_each_way_of_a_port_ends_by_itself(client, sandbox, forwarded):
+    with dial(forwarded[4001]) as sock:
+        assert receive_all(sock) == b"hello"
+        for _ in range(10):
+            sock.sendall(b"x" * 100000)
+            time.sleep(0.01)
+        sock.shutdown(socket.SHUT_WR)
+        assert wait_until(
+            lambda: b"got 1000000\n" in client.run("logs", sandbox, forwarded["number"]).out)
+
+
+def test_a_websocket_through_a_port(forwarded):
+    with dial(forwarded[4002]) as sock:
+        sock.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                     b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n\r\n")
+        head = b""
+        while not head.endswith(b"\r\n\r\n"):
+            head += sock.recv(1)
+        assert head.startswith(b"HTTP/1.1 101 ")
+        sock.sendall(b"\x81\x82abcd" + bytes(a ^ b for a, b in zip(b"hi", b"ab")))
+        assert receive_all(sock) == b"\x81\x02hi"
+
+
+def test_a_port_where_nobody_listens(forwarded):
+    with dial(forwarded[4003]) as sock:
+        with pytest.raises(ConnectionResetError):
+            sock.recv(1)
+    assert b"nobody listens on port 4003" in forwarded["process"].stderr.readline()
+    with dial(forwarded[4000]) as sock:  # the others go on
+        sock.sendall(b"x")
+        assert sock.recv(1) == b"x"
+
+
 SERVER = ("import http.server as h\n"
           "class H(h.BaseHTTPRequestHandler):\n"
           " protocol_version='HTTP/1.1'\n"
@@ -451,9 +576,12 @@ def test_a_port(client, sandbox):
             assert rest == body and b"x-mine" in headers
             assert b"x-api-key" not in headers  # what is behind the port does not learn the key
             connection.close()
-        with socket.create_connection(("127.0.0.1", local)) as raw:
-            raw.sendall(b"nothing like HTTP\r\n\r\n")
-            assert b"400" in raw.recv(100)
+        connection = http.client.HTTPConnection("127.0.0.1", local, timeout=SECONDS)
+        for i in range(3):  # on one connection
+            connection.request("POST", "/", f"{i}")
+            assert connection.sock is not None
+            assert connection.getresponse().read().endswith(f"|{i}".encode())
+        connection.close()
     finally:
         process.kill()
         process.wait()
