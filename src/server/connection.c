@@ -443,10 +443,11 @@ static void on_poll(uv_poll_t *poll, int status, int events)
         connection->events = 0;
         bj_connection_close(connection);
     } else {
-        if (events & UV_WRITABLE)
+        if (events & UV_WRITABLE) {
             bj_connection_flush(connection);
-        if (events & UV_WRITABLE)
+            bj_request_go_on(connection);
             bj_transfer_writable(connection);
+        }
         if (events & (UV_READABLE | UV_WRITABLE) && connection->phase == BJ_PHASE_HANDSHAKE)
             on_readable(connection);
         else if (events & UV_READABLE)

@@ -273,7 +273,7 @@ static bool process_one(struct bj_connection *connection)
     return false;
 }
 
-static bool has_request(const struct bj_connection *connection)
+bool bj_request_waits(const struct bj_connection *connection)
 {
     return connection->phase == BJ_PHASE_HEAD && connection->in_end > connection->parsed &&
            bj_connection_pending(connection) < BJ_HTTP_PENDING;
@@ -285,8 +285,8 @@ void bj_request_process(struct bj_connection *connection)
         return;
     connection->processing = true;
     bj_connection_enter(connection);
-    while (has_request(connection)) {
-        while (has_request(connection) && process_one(connection))
+    while (bj_request_waits(connection)) {
+        while (bj_request_waits(connection) && process_one(connection))
             ;
         /* Before what is watched for is looked at: mostly there is nothing to wait for then. */
         if (bj_connection_pending(connection) > 0)
@@ -295,6 +295,12 @@ void bj_request_process(struct bj_connection *connection)
     connection->processing = false;
     bj_connection_watch(connection);
     bj_connection_leave(connection);
+}
+
+void bj_request_go_on(struct bj_connection *connection)
+{
+    if (bj_request_waits(connection))
+        bj_request_process(connection);
 }
 
 bool bj_request_feed(struct bj_connection *connection, char *data, size_t length)

@@ -196,8 +196,10 @@ void bj_response_over(struct bj_connection *connection)
     if (!connection->processing)
         bj_connection_flush(connection);
     bj_request_over(connection);
-    if (connection->phase == BJ_PHASE_HEAD)
-        bj_request_process(connection);
+    /* Whoever answers may be in the middle of a list of those who wait for the same: what its
+     * client has asked for next begins when the loop turns, not here. */
+    if (!connection->processing && bj_request_waits(connection))
+        bj_connection_mark(connection);
     bj_connection_leave(connection);
 }
 
@@ -323,9 +325,6 @@ void bj_response_tell_gone(struct bj_connection *connection)
 void bj_response_drained(struct bj_connection *connection)
 {
     bj_splice_drained(connection);
-    if (connection->phase == BJ_PHASE_HEAD && !connection->processing &&
-        connection->in_end > connection->parsed)
-        bj_request_process(connection);
     if (!connection->draining || connection->ended || connection->transfer != NULL ||
         bj_connection_pending(connection) >= BJ_HTTP_PENDING / 2)
         return;

@@ -251,6 +251,7 @@ static void on_prepare(uv_prepare_t *prepare)
         connection->dirty = false;
         bj_connection_enter(connection);
         bj_connection_flush(connection);
+        bj_request_go_on(connection);
         bj_connection_kick(connection);
         bj_response_tell_gone(connection);
         bj_connection_leave(connection);

@@ -237,6 +237,10 @@ void bj_connection_rest(struct bj_connection *connection);
 void bj_request_init(struct bj_connection *connection);
 /* Goes on with what is in the buffer, request after request. */
 void bj_request_process(struct bj_connection *connection);
+/* Bytes of a request wait in the buffer, and its client reads its answers. */
+bool bj_request_waits(const struct bj_connection *connection);
+/* If they do, goes on with them. For the loop's calls only: handlers are called. */
+void bj_request_go_on(struct bj_connection *connection);
 /* What the request holds: its JSON and its body. */
 void bj_request_release(struct bj_connection *connection);
 /* The exchange is over; what it had is given back, and the next may begin. */
@@ -270,7 +274,7 @@ bool bj_address_query(struct bj_connection *connection, struct bj_text target);
 /* ---- response.c ---- */
 extern const struct bj_exchange_server bj_exchange_functions;
 void bj_response_refuse(struct bj_connection *connection);
-/* The exchange has ended: logged, counted, and the next may begin. */
+/* The exchange has ended: logged, counted, and the next may begin when the loop turns. */
 void bj_response_over(struct bj_connection *connection);
 void bj_response_continue(struct bj_connection *connection);
 /* The client is gone. The handler is told when the loop turns: it may be on the stack. */
