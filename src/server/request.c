@@ -168,6 +168,7 @@ static void begin_request(struct bj_connection *connection)
     connection->begun = connection->ended = connection->chunked = connection->head_only = false;
     connection->told_continue = connection->draining = connection->gone_told = false;
     connection->is_gone = false;
+    connection->gone_at = 0;
     connection->keep_alive = true;
     connection->status = 0;
     connection->length_left = connection->said_length = -1;

@@ -317,6 +317,7 @@ void bj_response_tell_gone(struct bj_connection *connection)
     if (!connection->is_gone || !connection->handled || connection->gone_told || connection->ended)
         return;
     connection->gone_told = true;
+    connection->gone_at = bj_server_now(connection->server);
     bj_websocket_gone(connection);
     if (connection->handled && connection->gone != NULL)
         connection->gone(connection->gone_context);

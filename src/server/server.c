@@ -24,8 +24,9 @@
 #include "server/websocket.h"
 
 #define TICK_MS      250
-#define STOP_TICK_MS 20  /* somebody waits for the end */
-#define EXPECTING_MS 500 /* for a first request, when the server is to stop */
+#define STOP_TICK_MS 20   /* somebody waits for the end */
+#define EXPECTING_MS 500  /* for a first request, when the server is to stop */
+#define LAST_MS      2000 /* for handlers without clients, behind the deadline for the end */
 
 uint64_t bj_server_now(const struct bj_server *server)
 {
@@ -205,11 +206,63 @@ static void check_stopped(struct bj_server *server)
         server->on_stopped(server->stopped_context);
 }
 
+static struct bj_connection **list_of(struct bj_connection *connection)
+{
+    struct bj_server *server = connection->server;
+
+    return connection->stranded ? &server->stranded : &server->connections;
+}
+
+static void unlink_connection(struct bj_connection *connection)
+{
+    if (connection->previous != NULL)
+        connection->previous->next = connection->next;
+    else
+        *list_of(connection) = connection->next;
+    if (connection->next != NULL)
+        connection->next->previous = connection->previous;
+    if (!connection->stranded)
+        connection->server->counts.connections--;
+}
+
+/* Its client is gone, its handler was told, and has not ended in all the time since. */
+static bool is_abandoned(const struct bj_connection *connection, uint64_t now)
+{
+    const struct bj_server *server = connection->server;
+
+    if (connection->gone_at == 0 || connection->ended)
+        return false;
+    return now - connection->gone_at >= server->options.abandon_ms ||
+           (server->stopping && now >= server->stop_deadline + LAST_MS);
+}
+
+static void strand(struct bj_connection *connection)
+{
+    struct bj_server *server = connection->server;
+
+    BJ_LOG(server->options.log, SERVER, ERROR,
+           "%s %s %.200s: not answered %llu seconds after its client has gone; given up",
+           connection->exchange.id, connection->exchange.method, connection->exchange.path,
+           (unsigned long long)(bj_server_now(server) - connection->gone_at) / 1000);
+    bj_connection_enter(connection);
+    bj_connection_close(connection);
+    unlink_connection(connection);
+    connection->stranded = true;
+    connection->previous = NULL;
+    connection->next = server->stranded;
+    if (connection->next != NULL)
+        connection->next->previous = connection;
+    server->stranded = connection;
+    server->counts.stranded++;
+    bj_connection_leave(connection);
+}
+
 static void on_tick(uv_timer_t *timer)
 {
     struct bj_server *server = timer->data;
     uint64_t now = bj_server_now(server);
     struct bj_connection *next;
+    bool was_closed = false;
 
     for (unsigned i = 0; i < server->listener_count; i++) {
         struct bj_server_socket *listener = &server->listeners[i];
@@ -221,12 +274,18 @@ static void on_tick(uv_timer_t *timer)
     }
     for (struct bj_connection *at = server->connections; at != NULL; at = next) {
         next = at->next;
-        if (server->stopping && now >= server->stop_deadline)
+        if (is_abandoned(at, now)) {
+            strand(at);
+            was_closed = true;
+        } else if (server->stopping && now >= server->stop_deadline) {
             bj_connection_close(at);
-        else
+        } else {
             bj_connection_check(at, now);
+        }
     }
-    check_stopped(server);
+    /* The memory of a stranded one goes with the server's, but not before its handle is closed. */
+    if (!was_closed)
+        check_stopped(server);
 }
 
 static void free_dead(struct bj_server *server)
@@ -304,6 +363,7 @@ int bj_server_new(uv_loop_t *loop, const struct bj_server_options *options, stru
     own->head_ms = or_default(own->head_ms, 10000);
     own->idle_ms = or_default(own->idle_ms, 75000);
     own->progress_ms = or_default(own->progress_ms, 30000);
+    own->abandon_ms = or_default(own->abandon_ms, 60000);
     own->progress_bytes = or_default(own->progress_bytes, 16384);
     if (gethostname(server->own_name, sizeof server->own_name - 1) < 0)
         server->own_name[0] = '\0';
@@ -368,13 +428,7 @@ void bj_server_forget(struct bj_connection *connection)
 {
     struct bj_server *server = connection->server;
 
-    if (connection->previous != NULL)
-        connection->previous->next = connection->next;
-    else
-        server->connections = connection->next;
-    if (connection->next != NULL)
-        connection->next->previous = connection->previous;
-    server->counts.connections--;
+    unlink_connection(connection);
     connection->next_dirty = server->dead;
     server->dead = connection;
 }
@@ -382,6 +436,13 @@ void bj_server_forget(struct bj_connection *connection)
 static void free_memory(struct bj_server *server)
 {
     free_dead(server);
+    /* No handler runs on behind the end of the service. */
+    while (server->stranded != NULL) {
+        struct bj_connection *connection = server->stranded;
+
+        server->stranded = connection->next;
+        bj_connection_free(connection);
+    }
     while (server->spare_in_count > 0)
         bj_free(server->spare_in[--server->spare_in_count]);
     bj_free(server->scratch);

@@ -54,11 +54,13 @@ struct bj_server_options {
     uint32_t idle_ms;         /* 75000: between requests */
     uint32_t progress_ms;     /* 30000: within which a body or a response must get on by */
     uint32_t progress_bytes;  /* 16384 bytes, or to its end */
+    uint32_t abandon_ms;      /* 60000: within which a handler whose client is gone must end */
 };
 
 /* What went on so far, and what is. */
 struct bj_server_counts {
     uint64_t accepted, refused, timed_out; /* connections; refused: too many */
+    uint64_t stranded;                     /* whose handlers did not end behind their clients */
     uint64_t requests, answers[6];         /* answers[4]: of 4xx */
     uint64_t received, sent;               /* bytes */
     uint32_t connections, active;          /* now; active: with a request being handled */

@@ -15,7 +15,10 @@
  * still comes is thrown away for a moment, since closing with unread input would make the kernel
  * drop what the client has not read yet.
  *
- * A connection lives as long as its socket or its exchange, whichever is longer.
+ * A connection lives as long as its socket or its exchange, whichever is longer. A handler that has
+ * not ended long after its client went may never do it, which is a fault of its own: such a
+ * connection is stranded. It counts no more, neither against limits nor for who waits for the end;
+ * only its memory stays, since the handler may still use it.
  */
 #ifndef BJ_SERVER_INTERNAL_H
 #define BJ_SERVER_INTERNAL_H
@@ -143,6 +146,8 @@ struct bj_connection {
     bj_exchange_fn drain, gone;
     void *drain_context, *gone_context;
     bool is_gone, gone_told;
+    uint64_t gone_at; /* of the loop's clock, ms: when the handler was told; 0 = it was not */
+    bool stranded;    /* it is counted no more */
     struct bj_transfer *transfer;
     struct bj_websocket *websocket;
     struct bj_splice *splice;
@@ -162,6 +167,7 @@ struct bj_server {
     struct bj_server_socket listeners[BJ_HTTP_LISTENERS_MAX];
     unsigned listener_count;
     struct bj_connection *connections, *dirty, *dead;
+    struct bj_connection *stranded; /* without a socket, but with handlers that do not end */
     uv_timer_t tick;
     uv_prepare_t flush;
     struct bj_transfer *finished; /* transfers that somebody is to be told of */

@@ -244,3 +244,22 @@ def test_memory_is_flat(serve):
             server.post("/value", b'{"value": "%s"}' % (b"x" * 5000))
         sizes.append(server.memory())
     assert sizes[-1] - sizes[0] < 1 << 20
+
+
+def test_handlers_that_never_end_use_nothing_up(serve):
+    server = serve("--tcp", "--log", "--max-per-address", 20, "--abandon-ms", 300)
+    for _ in range(3):
+        wires = [server.wire().send(b"GET /never HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                 for _ in range(15)]
+        assert wait_until(lambda: server.counts["active"] % 15 == 1, 8)
+        for wire in wires:
+            wire.close()
+        assert wait_until(lambda: server.counts["connections"] == 1, 8)
+    assert server.counts["stranded"] == 45
+    # Nor does one whose client only ended its own side, nor does any of them hold up the end.
+    wire = server.wire().send(b"GET /never HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    wire.socket.shutdown(socket.SHUT_WR)
+    assert wait_until(lambda: server.counts["stranded"] == 46, 8)
+    assert wire.is_closed()
+    # The fixture insists on an end in good order, which this one would hold up for ever.
+    server.wire().send(b"GET /never HTTP/1.1\r\nHost: localhost\r\n\r\n")

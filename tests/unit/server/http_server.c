@@ -156,6 +156,13 @@ static void handle_later(struct bj_exchange *exchange, struct bj_service *servic
     uv_timer_start(&later->timer, on_later, 300, 0);
 }
 
+/* A handler with a fault: what it began it forgets. */
+static void handle_never(struct bj_exchange *exchange, struct bj_service *service)
+{
+    (void)exchange;
+    (void)service;
+}
+
 /* ---- Files: /file/NAME in the directory that --files names; a pipe there blocks as pipes do ----
  */
 
@@ -488,7 +495,8 @@ static void handle_counts(struct bj_exchange *exchange, struct bj_service *servi
     (void)service;
     bj_server_counts(server, &counts);
     bj_exchange_json(exchange, 200,
-                     json_pack("{s:I,s:I,s:I,s:I,s:I,s:I}", "accepted", (json_int_t)counts.accepted,
+                     json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "accepted",
+                               (json_int_t)counts.accepted, "stranded", (json_int_t)counts.stranded,
                                "refused", (json_int_t)counts.refused, "timed_out",
                                (json_int_t)counts.timed_out, "connections",
                                (json_int_t)counts.connections, "active", (json_int_t)counts.active,
@@ -505,6 +513,7 @@ static const struct bj_route routes[] = {
     {.method = "GET", .path = "/query", .handler = handle_echo, .query = &value_schema},
     {.method = "GET", .path = "/stream", .handler = handle_stream, .query = &count_schema},
     {.method = "GET", .path = "/later", .handler = handle_later},
+    {.method = "GET", .path = "/never", .handler = handle_never},
     {.method = "POST", .path = "/echo", .handler = handle_echo, .body = BJ_BODY_JSON},
     {.method = "POST",
      .path = "/value",
@@ -646,6 +655,7 @@ static bool number_option(struct bj_server_options *options, const char *name, c
         {"--head-ms", &options->head_ms},
         {"--idle-ms", &options->idle_ms},
         {"--progress-ms", &options->progress_ms},
+        {"--abandon-ms", &options->abandon_ms},
         {"--progress-bytes", &options->progress_bytes},
     };
     int64_t number;
