@@ -78,7 +78,8 @@ static int choose_id(char ret[BJ_SANDBOX_ID_MAX], struct bj_error *err)
 
 /* ---- creations ---- */
 
-static void creation_free(struct creation *creation)
+/* Nobody can join it any more. */
+static void unlink_creation(struct creation *creation)
 {
     struct creation **slot = &creation->service->creations;
 
@@ -86,6 +87,11 @@ static void creation_free(struct creation *creation)
         slot = &(*slot)->next;
     if (*slot == creation)
         *slot = creation->next;
+}
+
+static void creation_free(struct creation *creation)
+{
+    unlink_creation(creation);
     while (creation->askers != NULL) {
         struct asker *asker = creation->askers;
 
@@ -126,9 +132,10 @@ static int add_asker(struct creation *creation, bj_sandbox_fn done, void *contex
     return 0;
 }
 
-/* All of them, the first as the one who made it. */
+/* All of them, the first as the one who made it. Whoever asks from now on finds what was made. */
 static void answer_askers(struct creation *creation, struct bj_sandbox_answer *answer)
 {
+    unlink_creation(creation);
     while (creation->askers != NULL) {
         struct asker *asker = creation->askers;
 
