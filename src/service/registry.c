@@ -447,7 +447,6 @@ void bj_registry_end(struct bj_service *service, struct sandbox *sandbox, const 
     *(sandbox->older != NULL ? &sandbox->older->newer : &service->oldest) = sandbox->newer;
     *(sandbox->newer != NULL ? &sandbox->newer->older : &service->newest) = sandbox->older;
     unlink_default(sandbox);
-    count_sandbox(service, sandbox, -1);
     bj_fail(&ended.error, BJ_E_ENDED, "service", "the sandbox has ended%s%s",
             reason != NULL ? ": " : "", reason != NULL ? reason : "");
     for (struct process *process = sandbox->processes; process != NULL; process = process->next) {
@@ -458,6 +457,8 @@ void bj_registry_end(struct bj_service *service, struct sandbox *sandbox, const 
     bj_event_add(service, BJ_EVENT_SANDBOX_ENDED,
                  sandbox->owner != NULL ? sandbox->owner->name : "", sandbox->id, 0,
                  reason != NULL ? json_pack("{s:s}", "reason", reason) : NULL);
+    /* An owner lives as long as it has sandboxes: this one until nothing here needs it. */
+    count_sandbox(service, sandbox, -1);
     sandbox_free(service, sandbox);
 }
 
