@@ -9,10 +9,13 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "recorder/recorder_internal.h"
 
 #define ROUNDS 8 /* commits before others have their turn */
+#define HELD_US                                                                                    \
+    5000000 /* that an entry waits for the next keeper, who was introduced to the front */
 #define PENDING_MAX                                                                                \
     65536 /* outcomes that wait to be recorded; more, and somebody must look at it */
 
@@ -91,15 +94,17 @@ static struct bj_item *add(struct bj_batch *batch, enum bj_item_kind kind, size_
 }
 
 /* An entry for a keeper that has ended is not for the one that there is; one for the next keeper
- * waits for it. */
+ * waits for it, as long as it may. One for any other is refused: nothing else would ever let those
+ * behind it through. */
 static void take_entry(struct bj_recorder *recorder, const struct bj_message *message,
-                       size_t length)
+                       size_t length, bool may_wait)
 {
     struct bj_batch *batch = recorder->batch;
     struct bj_item *item;
 
-    if (message->head.number > recorder->keeper->number) {
+    if (may_wait && message->head.number == recorder->keeper->number + 1) {
         bj_buf_append(&recorder->held, batch->bytes + batch->used, length);
+        recorder->held_us = bj_clock_us();
         if (recorder->held.failed)
             bj_recorder_end(recorder, 1);
         return;
@@ -108,7 +113,10 @@ static void take_entry(struct bj_recorder *recorder, const struct bj_message *me
     if (message->head.number == 0 || message->head.number == recorder->keeper->number)
         return;
     item->failed = true;
-    bj_fail(&item->error, BJ_E_ENDED, "keeper", "the sandbox has ended: its keeper did");
+    if (message->head.number > recorder->keeper->number)
+        bj_fail(&item->error, BJ_E_BUSY, "keeper", "its keeper is not here; try again later");
+    else
+        bj_fail(&item->error, BJ_E_ENDED, "keeper", "the sandbox has ended: its keeper did");
 }
 
 /* One packet from the front. */
@@ -123,7 +131,7 @@ static int take_from_front(struct bj_recorder *recorder, size_t length, const st
     if (result < 0)
         return result;
     if (message.head.type == BJ_MESSAGE_ENTRY && fds->count == 0) {
-        take_entry(recorder, &message, length);
+        take_entry(recorder, &message, length, true);
         return 0;
     }
     if (message.head.type != BJ_MESSAGE_QUERY || fds->count != 1)
@@ -479,20 +487,27 @@ static bool may_pass(const struct bj_recorder *recorder)
            recorder->outbox.first == NULL;
 }
 
-/* The entry that was held, now that the keeper it is for is here. */
+void bj_held_drop(struct bj_recorder *recorder)
+{
+    bj_buf_release(&recorder->held);
+    bj_buf_init(&recorder->held, BJ_MESSAGE_MAX);
+}
+
+/* The entry that was held, now that the keeper it is for is here, or too long in coming. */
 static void take_held(struct bj_recorder *recorder)
 {
     struct bj_batch *batch = recorder->batch;
     struct bj_buf held = recorder->held;
+    bool may_wait = bj_clock_us() - recorder->held_us < HELD_US;
     struct bj_message message;
 
     if (held.length == 0 || !has_room(batch) ||
         bj_message_get(held.data, held.length, &message, NULL) < 0 ||
-        message.head.number > recorder->keeper->number)
+        (may_wait && message.head.number > recorder->keeper->number))
         return;
     bj_buf_init(&recorder->held, BJ_MESSAGE_MAX);
     memcpy(batch->bytes + batch->used, held.data, held.length);
-    take_entry(recorder, &message, held.length);
+    take_entry(recorder, &message, held.length, may_wait);
     bj_buf_release(&held);
 }
 

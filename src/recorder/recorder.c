@@ -158,10 +158,13 @@ void bj_recorder_end(struct bj_recorder *recorder, int status)
     uv_stop(&recorder->loop);
 }
 
-/* A new front: what the one before it sent comes first. */
+/* A new front: what the one before it sent comes first, but for what would have to wait: nobody
+ * asks for it any more. */
 static void meet_front(struct bj_recorder *recorder, struct bj_peer *peer)
 {
+    bj_held_drop(recorder);
     bj_recorder_turn(recorder);
+    bj_held_drop(recorder);
     bj_peer_close(&recorder->front);
     recorder->front = peer;
 }
@@ -248,6 +251,8 @@ static void on_tick(uv_timer_t *timer)
         tell_supervisor(recorder, BJ_MESSAGE_READY, NULL);
     bj_recorder_retry(recorder);
     bj_sweep_resume(recorder);
+    if (recorder->held.length > 0)
+        bj_recorder_turn(recorder);
     maintain(recorder);
 }
 

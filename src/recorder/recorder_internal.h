@@ -121,7 +121,8 @@ struct bj_recorder {
     struct bj_peer *control, *front, *keeper; /* NULL = none */
     struct bj_outbox outbox;
     struct bj_batch *batch; /* owned */
-    struct bj_buf held;     /* an entry for a keeper that is yet to be introduced; "" = none */
+    struct bj_buf held;     /* an entry for the keeper that is yet to be introduced; "" = none */
+    int64_t held_us;        /* since when */
     struct bj_audit *audit; /* NULL: not open now, or the record is off */
     int64_t tried_us;       /* when opening it failed last, and why */
     struct bj_error failure;
@@ -160,6 +161,8 @@ void bj_recorder_turn(struct bj_recorder *recorder);
 void bj_recorder_hear_keeper(struct bj_recorder *recorder);
 /* Tries again to record what could not be. */
 void bj_recorder_retry(struct bj_recorder *recorder);
+/* Forgets the entry that waits for a keeper. */
+void bj_held_drop(struct bj_recorder *recorder);
 void bj_pending_drop(struct bj_recorder *recorder);
 struct bj_batch *bj_batch_new(void);
 void bj_batch_free(struct bj_batch *batch);

@@ -49,7 +49,8 @@
 /*    type, from → to: what the body is */
 #define BJ_MESSAGES(X)                                                                             \
     X(ENTRY)    /* front → audit: bj_entry; number = of the keeper it is for, 0 = any: it is     \
-                   REFUSED when there is another by now, for that one's sandboxes are gone */      \
+                   REFUSED when there is another by now, for that one's sandboxes are gone; that   \
+                   the next one is waited for, for a moment, is all that is waited for */          \
     X(QUERY)    /* front → audit: bj_audit_question; 1 descriptor, a socket for the reply */     \
     X(ACT)      /* audit → keeper: the act */                                                    \
     X(NOTED)    /* audit → keeper: nothing */                                                    \

@@ -304,6 +304,38 @@ static void for_another_keeper(void **state)
     assert_int_equal(got.message.head.result, -BJ_E_ENDED);
 }
 
+/* An entry for a keeper that will never be holds nothing up: neither what is behind it, nor what
+ * the next front sends. */
+static void for_a_keeper_that_never_comes(void **state)
+{
+    struct service *service = *state;
+
+    say(service, 1, &(struct said){.act = &freeze, .keeper = (int64_t)1 << 40});
+    say(service, 2, &(struct said){.act = &freeze, .keeper = INT64_MAX});
+    say(service, 3, &(struct said){.act = &freeze, .keeper = INT64_MIN});
+    say(service, 4, &(struct said){.act = &freeze, .keeper = 1});
+    for (uint64_t id = 1; id <= 3; id++) {
+        get_message(service->keeper, BJ_MESSAGE_REFUSED, &got);
+        assert_int_equal(got.message.head.id, id);
+    }
+    get_message(service->keeper, BJ_MESSAGE_ACT, &got);
+    assert_int_equal(got.message.head.id, 4);
+    say(service, 5, &(struct said){.act = &freeze, .keeper = 2});
+    say(service, 6, &(struct said){.act = &freeze, .keeper = 2});
+    assert_false(get_within(service->keeper, &got, 200));
+    new_front(service);
+    say(service, 7, &(struct said){.act = &freeze, .keeper = 1});
+    get_message(service->keeper, BJ_MESSAGE_ACT, &got);
+    assert_int_equal(got.message.head.id, 7);
+    say(service, 8, &(struct said){.act = &freeze, .keeper = 2});
+    say(service, 9, &(struct said){.act = &freeze, .keeper = 1});
+    get_message(service->keeper, BJ_MESSAGE_REFUSED, &got);
+    assert_int_equal(got.message.head.id, 8);
+    assert_int_equal(got.message.head.result, -BJ_E_BUSY);
+    get_message(service->keeper, BJ_MESSAGE_ACT, &got);
+    assert_int_equal(got.message.head.id, 9);
+}
+
 /* Without a keeper nothing is taken in, and nothing is lost. */
 static void no_keeper(void **state)
 {
@@ -454,6 +486,7 @@ int main(void)
         TEST(keeper_ended),
         TEST(recorder_ended),
         TEST(for_another_keeper),
+        TEST(for_a_keeper_that_never_comes),
         TEST(no_keeper),
         TEST(questions),
         TEST(full_disk),
