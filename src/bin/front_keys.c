@@ -10,15 +10,13 @@
 #include "base/mem.h"
 #include "supervisor/keyfile.h"
 
-/* What the first user of a service owns, by whichever way he comes. */
-#define DEFAULT_OWNER "default"
-#define OLD_MAX       256 /* files of keys that one front has seen; each takes memory until it ends */
+#define OLD_MAX 256 /* files of keys that one front has seen; each takes memory until it ends */
 
 /* The administrator's own key, from the environment or a file. */
 static int add_admin(struct bj_keys *keys, const char *text, struct bj_error *err)
 {
     const struct bj_key_options options = {
-        .name = DEFAULT_OWNER, .scopes = BJ_SCOPE_ALL, .text = text, .created = ""};
+        .name = BJ_KEY_ADMIN, .scopes = BJ_SCOPE_ALL, .text = text, .created = ""};
     int result = bj_keys_add(keys, &options, err);
 
     if (result == 0)
@@ -33,13 +31,17 @@ int bj_front_keys_load(const struct bj_service_settings *settings, struct bj_fro
     int result;
 
     *ret = (struct bj_front_keys){
-        .local = {.key = "local", .owner = DEFAULT_OWNER, .scopes = BJ_SCOPE_ALL, .uid = -1},
+        .local = {.key = BJ_KEY_LOCAL, .owner = BJ_KEY_ADMIN, .scopes = BJ_SCOPE_ALL, .uid = -1},
         .no_key = settings->no_key,
         .uid = geteuid(),
     };
     result = bj_keyfile_path(settings, "keys.json", &path, err);
     if (result == 0)
         result = bj_keys_load(path, &ret->keys, err);
+    if (result == 0 && bj_keys_check(&ret->keys, err) < 0) {
+        bj_error_prefix(err, "%s: ", path);
+        result = -BJ_E_CONFLICT;
+    }
     if (result < 0 || settings->no_key)
         return result;
     if (settings->api_key != NULL)
@@ -74,6 +76,8 @@ int bj_front_keys_renew(struct bj_front_keys *keys, int fd, struct bj_error *err
         return bj_fail(err, BJ_E_NO_MEMORY, "keys", "out of memory");
     keys->old = grown;
     result = bj_keys_read(fd, &fresh, err);
+    if (result == 0)
+        result = bj_keys_check(&fresh, err);
     if (result == 0)
         result = take_admin(&fresh, &keys->keys, err);
     if (result < 0) {

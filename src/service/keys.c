@@ -25,6 +25,7 @@
 #define KEY_LEAST    16
 #define KEY_MOST     512
 #define NAME_LONGEST 64
+#define PEER_PREFIX  "unix:"
 
 /* ---- names ---- */
 
@@ -209,6 +210,29 @@ int bj_keys_copy(struct bj_keys *keys, const struct bj_key *key, struct bj_error
     return append(keys, &copy, err);
 }
 
+/* "unix:UID" is what a user of the machine is called who was given no other name. */
+static bool is_reserved(const struct bj_key *key)
+{
+    char own[32] = "";
+
+    if (key->is_peer)
+        snprintf(own, sizeof own, PEER_PREFIX "%lld", (long long)key->identity.uid);
+    return bj_streq(key->name, BJ_KEY_ADMIN) || bj_streq(key->name, BJ_KEY_LOCAL) ||
+           (bj_starts_with(key->name, PEER_PREFIX) && !bj_streq(key->name, own));
+}
+
+int bj_keys_check(const struct bj_keys *keys, struct bj_error *err)
+{
+    for (size_t i = 0; i < keys->count; i++) {
+        if (!keys->entry[i].is_admin && is_reserved(&keys->entry[i]))
+            return bj_fail(err, BJ_E_CONFLICT, "keys",
+                           "no key can be named \"%s\": the service calls somebody else so; "
+                           "choose another name, or remove the key (belljar serve keys remove %s)",
+                           keys->entry[i].name, keys->entry[i].name);
+    }
+    return 0;
+}
+
 int bj_keys_remove(struct bj_keys *keys, const char *name, struct bj_error *err)
 {
     for (size_t i = 0; i < keys->count; i++) {
@@ -371,7 +395,7 @@ static int read_entry(struct bj_keys *keys, json_t *entry, bool peer, struct bj_
     if (result < 0)
         return result;
     if (peer && options.name == NULL) {
-        snprintf(peer_name, sizeof peer_name, "unix:%u", options.uid);
+        snprintf(peer_name, sizeof peer_name, PEER_PREFIX "%u", options.uid);
         options.name = peer_name;
     }
     if (options.name == NULL)

@@ -41,6 +41,16 @@ struct bj_keys {
 /* A new key's text. 0, or BJ_E_SYSTEM. */
 int bj_key_make(char ret_text[BJ_KEY_TEXT], struct bj_error *err);
 
+/*
+ * BJ_E_CONFLICT, with what to do, when an entry of the file has a name that is the service's own:
+ * the administrator's, that of whoever needs no key, or one that stands for another user of the
+ * machine. Records could not tell them apart, and the administrator's key could not be added. It
+ * is not asked when a file is read, so that such an entry can be removed.
+ */
+#define BJ_KEY_ADMIN "default" /* also the owner of what the first user of a service makes */
+#define BJ_KEY_LOCAL "local"
+int bj_keys_check(const struct bj_keys *keys, struct bj_error *err);
+
 /* Is this fit to be a key: 16 to 512 printable characters without spaces? */
 bool bj_key_valid(const char *text);
 

@@ -141,6 +141,8 @@ static int add(struct keys_call *call, struct bj_error *err)
     key.text = call->options.peer == NULL ? text : NULL;
     result = bj_keys_add(&call->keys, &key, err);
     if (result == 0)
+        result = bj_keys_check(&call->keys, err);
+    if (result == 0)
         result = bj_keys_save(call->path, &call->keys, err);
     if (result == 0)
         print_added(call, key.name, key.text);

@@ -210,6 +210,30 @@ def test_an_added_key_disturbs_nobody(service):
     assert service.roles()["front"] == front
 
 
+@pytest.mark.parametrize("words", [("default",), ("local",), ("unix:12345",),
+                                   ("--peer", "12345", "unix:12346"), ("--peer", "12345", "default")])
+def test_names_that_the_service_uses_itself(service, words):
+    done = subprocess.run([BELLJAR, "serve", "keys", "add", "--state", str(service.state), *words],
+                          capture_output=True, text=True, timeout=30)
+    assert done.returncode != 0 and f'"{words[-1]}"' in done.stderr, done
+    assert json.loads(keys(service, "list", "--json")) == []
+    keys(service, "add", "--peer", "12345")
+    assert service.stop() == 0
+    service.start()
+
+
+def test_a_file_with_the_services_own_name_is_said_and_mended(service):
+    keys(service, "add", "mine")
+    file = service.state / "keys.json"
+    assert service.stop() == 0
+    file.write_text(file.read_text().replace('"mine"', '"default"'))
+    with pytest.raises(RuntimeError):
+        service.start()
+    assert f'{file}: no key can be named "default"' in service.errors()
+    keys(service, "remove", "default")
+    service.start()
+
+
 def test_quota_of_requests(service):
     key = keys(service, "add", "--quota", "requests=5", "--quota", "window_seconds=60", "few")
     wait_until(lambda: service.get("/v1/sandboxes", key=key).status == 200)

@@ -127,6 +127,40 @@ static void test_names(void **state)
     bj_keys_release(&keys);
 }
 
+/* What the service calls somebody else, or itself, is nobody's name in the file. */
+static void test_reserved(void **state)
+{
+    static const struct {
+        const char *name, *text;
+        int result;
+    } cases[] = {
+        {"default", "aaaaaaaaaaaaaaaaaaaa", -BJ_E_CONFLICT},
+        {"local", "aaaaaaaaaaaaaaaaaaaa", -BJ_E_CONFLICT},
+        {"unix:1234", "aaaaaaaaaaaaaaaaaaaa", -BJ_E_CONFLICT},
+        {"unix:", "aaaaaaaaaaaaaaaaaaaa", -BJ_E_CONFLICT},
+        {"default", NULL, -BJ_E_CONFLICT},
+        {"unix:1235", NULL, -BJ_E_CONFLICT},
+        {"unix:1234", NULL, 0},
+        {"unix", "aaaaaaaaaaaaaaaaaaaa", 0},
+        {"defaults", "aaaaaaaaaaaaaaaaaaaa", 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct bj_keys keys = {0};
+        struct bj_error error = {0};
+
+        add(&keys, "other", NULL, "bbbbbbbbbbbbbbbbbbbb");
+        add(&keys, cases[i].name, NULL, cases[i].text);
+        assert_int_equal(bj_keys_check(&keys, &error), cases[i].result);
+        if (cases[i].result < 0)
+            assert_non_null(strstr(error.message, cases[i].name));
+        keys.entry[1].is_admin = true;
+        assert_int_equal(bj_keys_check(&keys, NULL), 0);
+        bj_keys_release(&keys);
+    }
+}
+
 static void test_file(void **state)
 {
     struct bj_key_options options = {.name = "ci",
@@ -207,7 +241,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_form),  cmocka_unit_test(test_find),
-        cmocka_unit_test(test_names), cmocka_unit_test(test_peer_has_no_key),
+        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_reserved), cmocka_unit_test(test_peer_has_no_key),
         cmocka_unit_test(test_file),  cmocka_unit_test(test_bad_files),
     };
 
