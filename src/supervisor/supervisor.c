@@ -428,7 +428,8 @@ static void replace_front(struct supervisor *supervisor)
         return; /* it is about to be started as it is */
     front->replace = true;
     front->kill_us = bj_clock_us() + grace_us[BJ_ROLE_FRONT];
-    if (bj_child_send_stop(front->control->fd, NULL) < 0)
+    /* Without a control socket it has just ended, or has never got as far. */
+    if (front->control == NULL || bj_child_send_stop(front->control->fd, NULL) < 0)
         kill(front->pid, SIGKILL);
 }
 
