@@ -315,10 +315,10 @@ static int record_item(struct bj_recorder *recorder, struct bj_item *item, struc
     return bj_record_outcome_once(recorder->audit, message.head.number, &outcome, err);
 }
 
-/* Is it the item that is wrong, and not the record? */
-static bool concerns_item(const struct bj_item *item, const struct bj_error *why)
+/* Is it what was to be recorded that is wrong, and not the record? */
+static bool concerns_item(const struct bj_error *why)
 {
-    return item->malformed || why->code == BJ_E_LIMIT || why->code == BJ_E_INVALID;
+    return why->code == BJ_E_LIMIT || why->code == BJ_E_INVALID;
 }
 
 /*
@@ -342,7 +342,7 @@ static int record_items(struct bj_recorder *recorder, size_t from, size_t to, st
             return on ? bj_audit_commit(recorder->audit, err) : 0;
         if (on)
             bj_audit_abandon(recorder->audit);
-        if (at == NULL || !concerns_item(at, err))
+        if (at == NULL || !(at->malformed || concerns_item(err)))
             return result;
         at->failed = true;
         at->error = *err;
@@ -445,11 +445,11 @@ static void pass_outcome(struct bj_recorder *recorder, const struct bj_item *ite
 {
     struct bj_message message = message_of(recorder->batch, item);
 
-    if (item->failed && item->error.code != BJ_E_INVALID) {
+    if (item->failed && !concerns_item(&item->error)) {
         keep_outcome(recorder, &message);
         return;
     }
-    if (item->failed) /* of no verdict: a database in the place of another; it stays unrecorded */
+    if (item->failed) /* such as one of no verdict: a database in the place of another */
         BJ_LOG(recorder->log, AUDIT, ERROR, "an outcome was not recorded: %s", item->error.message);
     send_message(recorder, BJ_MESSAGE_RECORDED, message.head.id, message.head.number, item);
 }
@@ -554,21 +554,27 @@ void bj_recorder_hear_keeper(struct bj_recorder *recorder)
     }
 }
 
-/* In one commit. One that is of no verdict is passed over. */
-static int record_pending(struct bj_recorder *recorder, struct bj_error *err)
+/*
+ * In one commit. One that cannot be recorded for reasons of its own, as when it is of no verdict,
+ * is marked, and then *ret_again says to try the others without it.
+ */
+static int record_pending(struct bj_recorder *recorder, bool *ret_again, struct bj_error *err)
 {
     int result = bj_recorder_open(recorder, err);
-    struct bj_pending *at = NULL;
 
+    *ret_again = false;
     if (result == 0)
         result = bj_audit_begin(recorder->audit, err);
-    for (at = recorder->first_pending; at != NULL && result == 0; at = at->next) {
+    for (struct bj_pending *at = result == 0 ? recorder->first_pending : NULL;
+         at != NULL && result == 0; at = at->next) {
         struct bj_audit_outcome outcome = outcome_of(&at->note);
 
         if (at->lost)
             continue;
         result = bj_record_outcome_once(recorder->audit, at->number, &outcome, err);
-        at->lost = result == -BJ_E_INVALID;
+        at->lost = *ret_again = result < 0 && concerns_item(err);
+        if (at->lost)
+            BJ_LOG(recorder->log, AUDIT, ERROR, "an outcome was not recorded: %s", err->message);
     }
     if (result == 0)
         return bj_audit_commit(recorder->audit, err);
@@ -598,14 +604,14 @@ void bj_pending_drop(struct bj_recorder *recorder)
 void bj_recorder_retry(struct bj_recorder *recorder)
 {
     struct bj_error err = {0};
-
-    int result = 0;
+    bool again;
+    int result;
 
     if (recorder->first_pending == NULL)
         return;
     do {
-        result = record_pending(recorder, &err);
-    } while (result == -BJ_E_INVALID);
+        result = record_pending(recorder, &again, &err);
+    } while (again);
     if (result < 0)
         return;
     drop_pending(recorder, true);

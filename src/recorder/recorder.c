@@ -266,7 +266,7 @@ static int begin(struct bj_recorder *recorder, struct bj_error *err)
     recorder->batch = bj_batch_new();
     if (recorder->batch == NULL || uv_loop_init(&recorder->loop) < 0) {
         bj_fd_close(&reader);
-        return bj_fail(err, BJ_E_INTERNAL, "audit", "no memory to begin with");
+        return bj_fail(err, BJ_E_NO_MEMORY, "audit", "no memory to begin with");
     }
     uv_timer_init(&recorder->loop, &recorder->tick);
     uv_idle_init(&recorder->loop, &recorder->idle);

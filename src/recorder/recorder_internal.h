@@ -86,7 +86,7 @@ struct bj_pending {
     uint64_t id;
     int64_t number;
     int64_t keeper; /* who is to hear of it */
-    bool lost;      /* there is no such verdict */
+    bool lost;      /* it cannot be recorded: there is no such verdict */
     struct bj_outcome_note note;
     char reason[]; /* what note.reason points to */
 };
