@@ -172,9 +172,10 @@ void bj_plans_release(struct bj_keeper *keeper);
 /* The preset's configuration with the options over it; release it, also after a failure. */
 int bj_plans_configure(struct bj_keeper *keeper, uint32_t preset, const char *const *options,
                        struct bj_config *ret, struct bj_error *err);
-/* Makes the plan of a sandbox of its own in keeper->request. */
+/* Makes the plan of a sandbox of its own in keeper->request; `workspace_given`: a file system for
+ * its workspace comes with it. */
 int bj_plans_make(struct bj_keeper *keeper, uint32_t preset, const struct bj_config *config,
-                  struct bj_degradations *degraded, struct bj_error *err);
+                  bool workspace_given, struct bj_degradations *degraded, struct bj_error *err);
 
 /* ---- sandbox.c ---- */
 

@@ -156,7 +156,7 @@ int bj_plans_configure(struct bj_keeper *keeper, uint32_t preset, const char *co
 }
 
 int bj_plans_make(struct bj_keeper *keeper, uint32_t preset, const struct bj_config *config,
-                  struct bj_degradations *degraded, struct bj_error *err)
+                  bool workspace_given, struct bj_degradations *degraded, struct bj_error *err)
 {
     struct bj_preset_facts *facts = &keeper->facts[preset];
     struct bj_programs own = {0};
@@ -170,6 +170,7 @@ int bj_plans_make(struct bj_keeper *keeper, uint32_t preset, const struct bj_con
         programs = &own;
     }
     facts->host->serial = ++keeper->serial;
+    facts->host->workspace_given = workspace_given;
     if (result == 0)
         result = bj_plan_make(config, facts->host, programs, &keeper->request.plan, degraded, err);
     bj_arena_release(&own.arena);

@@ -465,9 +465,9 @@ static int make(struct bj_sandbox *sandbox, const char *const *options, struct b
 
     if (result == 0 && config.isolation == BJ_ISOLATION_NAMESPACES)
         result = bj_workspace_make(keeper, config.disk_mb, &sandbox->disk_fd, err);
-    keeper->facts[sandbox->preset].host->workspace_given = sandbox->disk_fd >= 0;
     if (result == 0)
-        result = bj_plans_make(keeper, sandbox->preset, &config, &degraded, err);
+        result =
+            bj_plans_make(keeper, sandbox->preset, &config, sandbox->disk_fd >= 0, &degraded, err);
     if (result == 0)
         result = keep_facts(sandbox, &config, &degraded, err);
     if (result == 0)

@@ -240,10 +240,13 @@ static void test_bad_files(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_form),  cmocka_unit_test(test_find),
+        cmocka_unit_test(test_form),
+        cmocka_unit_test(test_find),
         cmocka_unit_test(test_names),
-        cmocka_unit_test(test_reserved), cmocka_unit_test(test_peer_has_no_key),
-        cmocka_unit_test(test_file),  cmocka_unit_test(test_bad_files),
+        cmocka_unit_test(test_reserved),
+        cmocka_unit_test(test_peer_has_no_key),
+        cmocka_unit_test(test_file),
+        cmocka_unit_test(test_bad_files),
     };
 
     return cmocka_run_group_tests(tests, make_place, remove_place);
