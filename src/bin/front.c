@@ -227,6 +227,16 @@ static int open_all(struct front *front, struct bj_error *err)
     return make_server(front, err);
 }
 
+int bj_front_try(const struct bj_service_settings *settings, const struct bj_log *log,
+                 struct bj_error *err)
+{
+    static struct front front; /* the process ends, and all this with it */
+
+    front.settings = settings;
+    front.log = log;
+    return open_all(&front, err);
+}
+
 /* Counted before anything else is opened: the first that is not open is behind the last. */
 static int count_listeners(void)
 {

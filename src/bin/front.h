@@ -12,4 +12,8 @@
 int bj_front_run(const struct bj_service_settings *settings, const struct bj_log *log,
                  struct bj_error *err);
 
+/* Could one begin with this: reads all that it would read, and takes nothing into use. Once. */
+int bj_front_try(const struct bj_service_settings *settings, const struct bj_log *log,
+                 struct bj_error *err);
+
 #endif

@@ -16,35 +16,15 @@
 #include "bin/front.h"
 #include "engine/secrets.h"
 #include "keeper/keeper.h"
+#include "linux/socket.h"
 #include "recorder/recorder.h"
 #include "supervisor/keys_command.h"
 #include "supervisor/roles.h"
 #include "supervisor/serve.h"
+#include "wire/keeper.h"
 
-#define BESIDE "/belljar-%s"
-
-/* A program that lies beside this one; *ret_path is the caller's. */
-static int beside(const char *name, char **ret_path, struct bj_error *err)
-{
-    char self[BJ_PATH_MAX];
-    ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
-    struct bj_buf path;
-    char *slash;
-
-    if (length <= 0)
-        return bj_fail_errno(err, "program", "cannot tell where the program is");
-    self[length] = '\0';
-    slash = strrchr(self, '/');
-    *slash = '\0';
-    bj_buf_init(&path, BJ_PATH_MAX);
-    bj_buf_printf(&path, "%s" BESIDE, self, name);
-    if (path.failed) {
-        bj_buf_release(&path);
-        return bj_fail(err, BJ_E_NO_MEMORY, "program", "the program's path is too long");
-    }
-    *ret_path = path.data;
-    return 0;
-}
+#define TEXT_OF(number)    #number
+#define DESCRIPTOR(number) "/proc/self/fd/" TEXT_OF(number)
 
 /* ---- roles ---- */
 
@@ -81,9 +61,10 @@ static int run_audit(const struct bj_service_settings *settings, const struct bj
 static int run_keeper(const struct bj_service_settings *settings, const struct bj_log *log,
                       struct bj_error *err)
 {
-    BJ_CLEANUP_FREE char *launcher = NULL, *files = NULL;
     struct bj_keeper_options options = {
         .control_fd = BJ_ROLE_CONTROL,
+        .launcher = DESCRIPTOR(BJ_ROLE_LAUNCHER),
+        .files_program = DESCRIPTOR(BJ_ROLE_FILES),
         .state = settings->state,
         .presets = (struct bj_service_preset *)settings->presets,
         .preset_count = settings->preset_count,
@@ -95,15 +76,9 @@ static int run_keeper(const struct bj_service_settings *settings, const struct b
         .max_timeout_us = settings->max_timeout_seconds * 1000000,
         .netns_pool = (uint32_t)settings->netns_pool,
     };
-    int result = beside("launcher", &launcher, err);
 
     (void)log;
-    if (result == 0)
-        result = beside("files", &files, err);
-    if (result < 0)
-        return result;
-    options.launcher = launcher;
-    options.files_program = files;
+    (void)err;
     return bj_keeper_main(&options);
 }
 
@@ -114,6 +89,30 @@ static int (*const runs[BJ_ROLE_COUNT])(const struct bj_service_settings *, cons
     [BJ_ROLE_FRONT] = bj_front_run,
 };
 
+/* Says whether a front could begin; the supervisor ends this process when it has heard. */
+static int run_trial(int argc, char **argv)
+{
+    struct bj_service_settings settings = {0};
+    struct bj_error error = {0};
+    struct bj_buf out;
+    struct bj_log log;
+    int result = bj_service_settings_load(&settings, argc - 1, argv + 1, BJ_ROLE_CONFIG, &error);
+
+    if (result == 0)
+        result = bj_service_settings_log(&settings, &log, &error);
+    if (result == 0)
+        result = bj_front_try(&settings, &log, &error);
+    bj_buf_init(&out, BJ_MESSAGE_MAX);
+    bj_message_begin(&out, result == 0 ? BJ_MESSAGE_READY : BJ_MESSAGE_REFUSED, 0);
+    if (result < 0)
+        bj_message_put_error(&out, &error);
+    if (bj_message_end(&out))
+        bj_socket_send(BJ_ROLE_CONTROL, out.data, out.length, NULL);
+    bj_buf_release(&out);
+    bj_service_settings_release(&settings);
+    return result < 0 ? bj_code_exit_status(error.code) : 0;
+}
+
 /* argv[1] is "@ROLE"; the service's own arguments are behind it. */
 static int run_role(int argc, char **argv)
 {
@@ -122,15 +121,19 @@ static int run_role(int argc, char **argv)
     struct bj_log log;
     int role = 0, result;
 
+    bool trial = bj_streq(argv[1] + 1, BJ_ROLE_TRIAL);
+
     while (role < BJ_ROLE_COUNT && !bj_streq(argv[1] + 1, bj_role_name((enum bj_role)role)))
         role++;
-    if (role == BJ_ROLE_COUNT || fcntl(BJ_ROLE_CONTROL, F_GETFD) < 0) {
+    if ((role == BJ_ROLE_COUNT && !trial) || fcntl(BJ_ROLE_CONTROL, F_GETFD) < 0) {
         fprintf(stderr, "belljar serve: %s is not for the command line\n", argv[1]);
         return bj_code_exit_status(BJ_E_INVALID);
     }
     for (int fd = BJ_ROLE_CONTROL; fcntl(fd, F_GETFD) >= 0; fd++)
         fcntl(fd, F_SETFD, FD_CLOEXEC);
     prctl(PR_SET_NAME, argv[1] + 1);
+    if (trial)
+        return run_trial(argc, argv);
     result = bj_service_settings_load(&settings, argc - 1, argv + 1, BJ_ROLE_CONFIG, &error);
     if (result == 0)
         result = bj_service_settings_log(&settings, &log, &error);

@@ -3,11 +3,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -83,7 +86,8 @@ static int lift_child(int fd)
     return fd < 0 ? open("/dev/null", O_RDWR | O_CLOEXEC) : fcntl(fd, F_DUPFD_CLOEXEC, ABOVE);
 }
 
-static void place_child(const struct bj_child_start *start, int control)
+/* Closes all others but the program, which is close-on-exec. */
+static void place_child(const struct bj_child_start *start, int control, int program)
 {
     int lifted[3 + BJ_LISTENERS_MAX], count = 0;
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -91,19 +95,23 @@ static void place_child(const struct bj_child_start *start, int control)
     lifted[count++] = lift_child(control);
     lifted[count++] = lift_child(start->config);
     lifted[count++] = lift_child(start->lock);
-    for (size_t i = 0; i < start->listener_count; i++)
-        lifted[count++] = lift_child(start->listeners[i]);
+    for (size_t i = 0; i < start->more_count; i++)
+        lifted[count++] = lift_child(start->more[i]);
     dup2(null, STDIN_FILENO);
     dup2(STDERR_FILENO, STDOUT_FILENO);
     for (int i = 0; i < count; i++) {
         if (lifted[i] < 0 || dup2(lifted[i], BJ_ROLE_CONTROL + i) < 0)
             _exit(EXIT_NO_PROGRAM);
     }
-    bj_process_close_from(BJ_ROLE_CONTROL + count);
+    if (program < 0)
+        _exit(EXIT_NO_PROGRAM);
+    if (program > BJ_ROLE_CONTROL + count)
+        bj_process_close_range((unsigned)(BJ_ROLE_CONTROL + count), (unsigned)program - 1);
+    bj_process_close_from(program + 1);
 }
 
-int bj_child_start(const struct bj_child_start *start, pid_t *ret_pid, int *ret_control,
-                   struct bj_error *err)
+static int start_as(const struct bj_child_start *start, const char *what, pid_t *ret_pid,
+                    int *ret_control, struct bj_error *err)
 {
     BJ_CLEANUP_FREE char **argv = NULL, **env = NULL;
     char role_word[16] = "@";
@@ -111,7 +119,7 @@ int bj_child_start(const struct bj_child_start *start, pid_t *ret_pid, int *ret_
     pid_t pid;
     int result;
 
-    strncat(role_word, bj_role_name(start->role), sizeof role_word - 2);
+    strncat(role_word, what, sizeof role_word - 2);
     result = make_vectors(start, role_word, &argv, &env, err);
     if (result < 0)
         return result;
@@ -119,22 +127,79 @@ int bj_child_start(const struct bj_child_start *start, pid_t *ret_pid, int *ret_
         return bj_fail_errno(err, "start", "cannot make a socket pair");
     pid = fork();
     if (pid == 0) {
+        int program = lift_child(start->program);
+
         setsid();
-        place_child(start, ends[1]);
+        place_child(start, ends[1], program);
         bj_process_reset_signals();
-        execve(start->program, argv, env);
+        execveat(program, "", argv, env, AT_EMPTY_PATH);
         _exit(EXIT_NO_PROGRAM);
     }
     close(ends[1]);
     if (pid < 0) {
         close(ends[0]);
-        return bj_fail_errno(err, "start", "cannot start the %s process",
-                             bj_role_name(start->role));
+        return bj_fail_errno(err, "start", "cannot start the %s process", what);
     }
     fcntl(ends[0], F_SETFL, O_NONBLOCK);
     *ret_pid = pid;
     *ret_control = ends[0];
     return 0;
+}
+
+int bj_child_start(const struct bj_child_start *start, pid_t *ret_pid, int *ret_control,
+                   struct bj_error *err)
+{
+    return start_as(start, bj_role_name(start->role), ret_pid, ret_control, err);
+}
+
+/* ---- trying ---- */
+
+#define TRIAL_US 10000000
+
+/* What the trial said; an end without a word is what a program says that knows of no trials. */
+static int take_trial(int control, struct bj_error *err)
+{
+    char packet[sizeof(struct bj_message_head) + 4096];
+    struct bj_fds fds = {.count = 0};
+    struct bj_message message;
+    struct bj_error why = {0};
+    ssize_t size = bj_socket_receive(control, packet, sizeof packet, &fds, 0);
+
+    bj_fds_close(&fds);
+    if (size > 0 && bj_message_get(packet, (size_t)size, &message, NULL) == 0) {
+        if (message.head.type == BJ_MESSAGE_READY)
+            return 0;
+        if (message.head.type == BJ_MESSAGE_REFUSED &&
+            bj_message_get_error(&message, &why, NULL) == 0)
+            return bj_fail(err, why.code, why.step, "%s", why.message);
+    }
+    return bj_fail(err, BJ_E_UNSUPPORTED, "start",
+                   "the program is of another version, which does not work with the processes that "
+                   "run; restart the service to go over to it (its sandboxes end)");
+}
+
+int bj_child_try(const struct bj_child_start *start, struct bj_error *err)
+{
+    int64_t until = bj_clock_us() + TRIAL_US, left = TRIAL_US;
+    struct pollfd waited = {.events = POLLIN};
+    int control, ready = 0, result;
+    pid_t pid;
+
+    result = start_as(start, BJ_ROLE_TRIAL, &pid, &control, err);
+    if (result < 0)
+        return result;
+    for (waited.fd = control; ready <= 0 && left > 0; left = until - bj_clock_us())
+        ready = poll(&waited, 1, (int)(left / 1000) + 1);
+    if (ready > 0)
+        result = take_trial(control, err);
+    else
+        result = bj_fail(err, BJ_E_TIMEOUT, "start", "a new front does not begin within %d s",
+                         TRIAL_US / 1000000);
+    close(control);
+    kill(pid, SIGKILL);
+    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+        continue;
+    return result;
 }
 
 /* ---- talking ---- */

@@ -15,11 +15,11 @@
 /* What a process is started with. Borrowed, all of it. */
 struct bj_child_start {
     enum bj_role role;
-    const char *program;    /* path of belljar-serve */
+    int program;            /* belljar-serve, open: a file put in its place makes no difference */
     char *const *arguments; /* the service's own, without the program's name; NULL-terminated */
     int config, lock;       /* descriptors; -1 = none */
-    const int *listeners;
-    size_t listener_count;
+    const int *more;        /* those from BJ_ROLE_LISTEN on */
+    size_t more_count;
 };
 
 /*
@@ -28,6 +28,14 @@ struct bj_child_start {
  */
 int bj_child_start(const struct bj_child_start *start, pid_t *ret_pid, int *ret_control,
                    struct bj_error *err);
+
+/*
+ * Would a front begin, from this program and this configuration, and do both sides speak of the
+ * same? Waits for an answer, some seconds at most. BJ_E_UNSUPPORTED: the program is of a version
+ * whose processes do not understand this one's; any other error is the one that a front would end
+ * with.
+ */
+int bj_child_try(const struct bj_child_start *start, struct bj_error *err);
 
 /* Send over a control socket, never waiting. BJ_E_BUSY when the process does not take messages:
  * then it is not well. `number`: how many of `who` there have been, this one included. `peer`

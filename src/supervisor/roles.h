@@ -25,11 +25,20 @@ const char *bj_role_name(enum bj_role role);
 /* What a PEER with the file of keys says instead of a role. */
 #define BJ_ROLE_KEYS "keys"
 
+/*
+ * In the place of a role: one that is to read all that a front reads, and to say over the control
+ * socket whether a front could begin with it: READY, or REFUSED and why. It does nothing else.
+ */
+#define BJ_ROLE_TRIAL "trial"
+
 /* Descriptors at fixed numbers; everything else is closed. */
 #define BJ_ROLE_CONTROL 3 /* the supervisor's socket: PEER and STOP come in, READY goes out */
 #define BJ_ROLE_CONFIG  4 /* the configuration file as the supervisor read it; may be empty */
 #define BJ_ROLE_LOCK    5 /* of the state directory: held until the last process is gone */
 #define BJ_ROLE_LISTEN  6 /* front only: this one and those behind it are listening sockets */
+/* Keeper only: the programs that were installed with the supervisor's own, open as paths. */
+#define BJ_ROLE_LAUNCHER 6
+#define BJ_ROLE_FILES    7
 
 #define BJ_LISTENERS_MAX 16 /* of one service */
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/limits.h"
 #include "base/mem.h"
 #include "supervisor/keyfile.h"
 #include "supervisor/listen.h"
@@ -121,9 +122,33 @@ static int open_all(struct service *service, int *ret_lock, int *ret_config, str
     return result;
 }
 
+/* The programs of this version, by whatever name others take their places. */
+static int open_programs(const char *program, int *ret_self, int *ret_launcher, int *ret_files,
+                         struct bj_error *err)
+{
+    const char *const names[] = {"belljar-launcher", "belljar-files"};
+    int *const ret[] = {ret_launcher, ret_files};
+    char path[BJ_PATH_MAX];
+
+    *ret_self = open("/proc/self/exe", O_PATH | O_CLOEXEC);
+    if (*ret_self < 0)
+        return bj_fail_errno(err, "program", "cannot open %s", program);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        int directory = (int)(strrchr(program, '/') - program);
+
+        if (snprintf(path, sizeof path, "%.*s/%s", directory, program, names[i]) >=
+            (int)sizeof path)
+            return bj_fail(err, BJ_E_LIMIT, "program", "the program's path is too long");
+        *ret[i] = open(path, O_PATH | O_CLOEXEC);
+        if (*ret[i] < 0)
+            return bj_fail_errno(err, "program", "cannot open %s", path);
+    }
+    return 0;
+}
+
 static int run(struct service *service, const char *program, struct bj_error *err)
 {
-    BJ_CLEANUP_CLOSE int lock = -1;
+    BJ_CLEANUP_CLOSE int lock = -1, self = -1, launcher = -1, files = -1;
     struct bj_supervisor_options options = {.program = program,
                                             .arguments = service->argv + 1,
                                             .listeners = &service->listeners,
@@ -133,9 +158,14 @@ static int run(struct service *service, const char *program, struct bj_error *er
                                             .open_keys = open_keys,
                                             .ready = ready,
                                             .context = service};
-    int result = open_all(service, &lock, &options.config, err);
+    int result = open_programs(program, &self, &launcher, &files, err);
 
+    if (result == 0)
+        result = open_all(service, &lock, &options.config, err);
     options.lock = lock;
+    options.self = self;
+    options.launcher = launcher;
+    options.files = files;
     if (result == 0)
         result = bj_supervisor_run(&options);
     else

@@ -2,6 +2,7 @@
 #include "supervisor/supervisor.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -61,6 +62,7 @@ struct supervisor {
     uv_timer_t tick;
     struct child children[BJ_ROLE_COUNT];
     int config;
+    int front; /* the program of fronts; -1 = the supervisor's own */
     bool stopping, was_ready;
     int status; /* exit status */
     uint64_t watchdog_us;
@@ -288,24 +290,40 @@ static void start_timer(uv_timer_t *timer)
     start_child(timer->data);
 }
 
+/* What a process of the role is started with; borrows `more`. */
+static void describe_start(const struct supervisor *supervisor, enum bj_role role,
+                           int more[BJ_LISTENERS_MAX], struct bj_child_start *ret)
+{
+    const struct bj_supervisor_options *options = supervisor->options;
+
+    *ret = (struct bj_child_start){.role = role,
+                                   .program = options->self,
+                                   .arguments = options->arguments,
+                                   .config = supervisor->config,
+                                   .lock = options->lock,
+                                   .more = more};
+    if (role == BJ_ROLE_KEEPER) {
+        more[ret->more_count++] = options->launcher;
+        more[ret->more_count++] = options->files;
+    }
+    if (role != BJ_ROLE_FRONT)
+        return;
+    for (size_t i = 0; i < options->listeners->count; i++)
+        more[ret->more_count++] = options->listeners->entry[i].fd;
+    if (supervisor->front >= 0)
+        ret->program = supervisor->front;
+}
+
 static void start_child(struct child *child)
 {
     struct supervisor *supervisor = child->supervisor;
-    const struct bj_listeners *listeners = supervisor->options->listeners;
-    int fds[BJ_LISTENERS_MAX], control = -1;
-    struct bj_child_start start = {.role = child->role,
-                                   .program = supervisor->options->program,
-                                   .arguments = supervisor->options->arguments,
-                                   .config = supervisor->config,
-                                   .lock = supervisor->options->lock,
-                                   .listeners = fds};
+    struct bj_child_start start;
     struct bj_error error;
-    int result;
+    int more[BJ_LISTENERS_MAX], control = -1, result;
 
     if (supervisor->stopping)
         return;
-    for (size_t i = 0; child->role == BJ_ROLE_FRONT && i < listeners->count; i++)
-        fds[start.listener_count++] = listeners->entry[i].fd;
+    describe_start(supervisor, child->role, more, &start);
     child->started_us = bj_clock_us();
     child->starts++;
     child->said_us = child->kill_us = 0;
@@ -433,21 +451,41 @@ static void replace_front(struct supervisor *supervisor)
         kill(front->pid, SIGKILL);
 }
 
-static void reload(struct supervisor *supervisor)
+static int try_front(const struct supervisor *supervisor, int program, int config,
+                     struct bj_error *err)
 {
-    struct bj_error error;
-    int config = -1;
+    int more[BJ_LISTENERS_MAX];
+    struct bj_child_start start;
 
-    sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%lld", (long long)bj_clock_us());
-    if (supervisor->options->reload(supervisor->options->context, &config, &error) < 0) {
-        BJ_LOG(supervisor->log, SERVER, ERROR, "the configuration stays as it was: %s",
-               error.message);
-        sd_notify(0, "READY=1");
-        return;
+    describe_start(supervisor, BJ_ROLE_FRONT, more, &start);
+    start.program = program;
+    start.config = config;
+    start.lock = -1;
+    start.more_count = 0;
+    return bj_child_try(&start, err);
+}
+
+/* The program of the next front: what is installed now, unless the others could not talk to it. */
+static int choose_front(struct supervisor *supervisor, int config, int *ret_program,
+                        struct bj_error *err)
+{
+    const char *path = supervisor->options->program;
+    BJ_CLEANUP_CLOSE int installed = open(path, O_PATH | O_CLOEXEC);
+    int now = supervisor->front >= 0 ? supervisor->front : supervisor->options->self;
+    int result = installed < 0 ? bj_fail_errno(err, "start", "cannot open it")
+                               : try_front(supervisor, installed, config, err);
+
+    if (installed < 0 || result == -BJ_E_UNSUPPORTED) {
+        BJ_LOG(supervisor->log, SERVER, ERROR,
+               "the front stays of the program that runs, not of %s: %s", path, err->message);
+        result = try_front(supervisor, now, config, err);
+        if (result == 0 && (*ret_program = fcntl(now, F_DUPFD_CLOEXEC, 0)) < 0)
+            result = bj_fail_errno(err, "start", "cannot keep the program open");
+        return result;
     }
-    bj_fd_close(&supervisor->config);
-    supervisor->config = config;
-    replace_front(supervisor);
+    if (result == 0)
+        *ret_program = bj_fd_take(&installed);
+    return result;
 }
 
 static void renew_keys(struct supervisor *supervisor)
@@ -464,6 +502,30 @@ static void renew_keys(struct supervisor *supervisor)
         result = bj_child_send_keys(front->control->fd, fd, &error);
     if (result < 0)
         BJ_LOG(supervisor->log, SERVER, ERROR, "the keys stay as they were: %s", error.message);
+}
+
+static void reload(struct supervisor *supervisor)
+{
+    struct bj_error error;
+    int config = -1, program = -1, result;
+
+    sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%lld", (long long)bj_clock_us());
+    result = supervisor->options->reload(supervisor->options->context, &config, &error);
+    if (result == 0)
+        result = choose_front(supervisor, config, &program, &error);
+    if (result < 0) {
+        BJ_LOG(supervisor->log, SERVER, ERROR, "the configuration stays as it was: %s",
+               error.message);
+        sd_notify(0, "READY=1");
+        bj_fd_close(&config);
+        renew_keys(supervisor); /* one that was removed ends in any case */
+        return;
+    }
+    bj_fd_close(&supervisor->config);
+    bj_fd_close(&supervisor->front);
+    supervisor->config = config;
+    supervisor->front = program;
+    replace_front(supervisor);
 }
 
 /* ---- signals and time ---- */
@@ -555,7 +617,7 @@ static void begin(struct supervisor *supervisor)
 int bj_supervisor_run(const struct bj_supervisor_options *options)
 {
     struct supervisor supervisor = {
-        .options = options, .log = options->log, .config = options->config};
+        .options = options, .log = options->log, .config = options->config, .front = -1};
 
     sd_watchdog_enabled(0, &supervisor.watchdog_us);
     if (uv_loop_init(&supervisor.loop) < 0) {
@@ -566,5 +628,6 @@ int bj_supervisor_run(const struct bj_supervisor_options *options)
     uv_run(&supervisor.loop, UV_RUN_DEFAULT);
     uv_loop_close(&supervisor.loop);
     bj_fd_close(&supervisor.config);
+    bj_fd_close(&supervisor.front);
     return supervisor.status;
 }

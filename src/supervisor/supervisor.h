@@ -11,6 +11,13 @@
  * connections wait in the listening sockets meanwhile, which are the supervisor's. SIGUSR1 gives
  * the front the keys again, for keys that were added.
  *
+ * Versions. Processes are started from programs that were opened when the service began, so that
+ * one that is started again fits to those that live whatever has been installed meanwhile. SIGHUP
+ * alone looks for a newer front: it is tried before the one that serves is ended, with the
+ * configuration, keys and certificate as they are now. A program with which the others could not
+ * talk is left alone (its trial does not answer, or with another BJ_MESSAGE_MAGIC), and the front
+ * is one of the old program again; where none could begin, everything stays as it is.
+ *
  * Its children notice its death by the end of their control sockets and end by themselves.
  */
 #ifndef BJ_SUPERVISOR_SUPERVISOR_H
@@ -20,7 +27,9 @@
 #include "supervisor/listen.h"
 
 struct bj_supervisor_options {
-    const char *program;    /* path of belljar-serve */
+    const char *program;    /* path of belljar-serve, for fronts of a newer one */
+    int self;               /* the program that runs, open */
+    int launcher, files;    /* the programs beside it, likewise; for the keeper */
     char *const *arguments; /* the service's own; NULL-terminated */
     const struct bj_listeners *listeners;
     const struct bj_log *log;

@@ -2,11 +2,13 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import stat
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 from program import AS_ROOT, BELLJAR, ROOT, wait_until
@@ -292,6 +294,124 @@ def test_hangup_with_a_wrong_configuration_changes_nothing(make_service, tmp_pat
     wait_until(lambda: service.roles().get("front") not in (None, before))
     assert service.get("/health", headers={"Host": "two.example"}).status == 200
     assert service.get("/health", headers={"Host": "one.example"}).status in (400, 403, 421)
+
+
+def test_hangup_with_wrong_keys_or_certificate_changes_nothing(make_service, certificate, tmp_path):
+    for number, path in enumerate(certificate):
+        shutil.copy(path, tmp_path / f"{number}.pem")
+    service = make_service("--tls-cert", tmp_path / "0.pem", "--tls-key", tmp_path / "1.pem")
+    service.scheme = "https"
+    service.start()
+    file, before = service.state / "keys.json", service.roles()
+    keys(service, "add", "one")
+    good = {each: each.read_text() for each in (tmp_path / "0.pem", tmp_path / "1.pem", file)}
+    other = subprocess.run(["openssl", "genpkey", "-algorithm", "ec", "-pkeyopt",
+                            "ec_paramgen_curve:prime256v1"], check=True, capture_output=True,
+                           text=True).stdout
+    for path, wrong, word in ((tmp_path / "0.pem", "none", "certificate"),
+                              (tmp_path / "1.pem", other, "key"), (file, "{", "keys.json")):
+        said = len(service.errors())
+        path.write_text(wrong)
+        service.process.send_signal(signal.SIGHUP)
+        assert wait_until(lambda: "stays as it was" in service.errors()[said:])
+        assert word in service.errors()[said:]
+        path.write_text(good[path])
+        assert service.get("/health", unix=True).status == 200
+        assert service.roles() == before
+    service.process.send_signal(signal.SIGHUP)
+    assert wait_until(lambda: service.roles().get("front") not in (None, before["front"]))
+    assert service.get("/health", unix=True).status == 200
+
+
+def test_a_removed_key_ends_though_nothing_else_can_be_read(make_service, tmp_path):
+    config = tmp_path / "service.json"
+    config.write_text("{}")
+    service = make_service("--config", config).start()
+    key = keys(service, "add", "one")
+    assert wait_until(lambda: service.get("/v1/sandboxes", key=key).status == 200)
+    config.write_text("{")
+    keys(service, "remove", "one")
+    assert wait_until(lambda: service.get("/v1/sandboxes", key=key).status == 401)
+
+
+# ---- upgrades ----
+
+
+@pytest.fixture
+def installed(make_service, tmp_path):
+    """A service of programs in a directory of its own, where others can take their place."""
+    place = tmp_path / "bin"
+    place.mkdir()
+    for path in Path(BELLJAR).parent.glob("belljar*"):
+        if path.is_file() and os.access(path, os.X_OK):
+            shutil.copy(path, place / path.name)
+    service = make_service(program=place / "belljar").start()
+    service.place = place
+    return service
+
+
+def put(service, name, content):
+    """As a package does it: a new file in the place of the old one."""
+    new = service.place / "new"
+    new.write_bytes(content)
+    new.chmod(0o755)
+    new.rename(service.place / name)
+
+
+def runs(service, role, inode):
+    """Is it that file? Of the front only root can tell: True to anybody else."""
+    if role == "front" and not AS_ROOT:
+        return True
+    return os.stat(f"/proc/{service.roles()[role]}/exe").st_ino == inode
+
+
+def test_hangup_takes_a_newer_front(installed):
+    before = installed.roles()
+    installed.bash("echo kept >file")
+    put(installed, "belljar-serve", (installed.place / "belljar-serve").read_bytes() + b"newer")
+    inode = (installed.place / "belljar-serve").stat().st_ino
+    installed.process.send_signal(signal.SIGHUP)
+    assert wait_until(lambda: installed.roles().get("front") not in (None, before["front"]))
+    assert installed.bash("cat file")["output"] == "kept\n"
+    assert runs(installed, "front", inode)
+    # Whoever ends by himself comes back of the version that the others are of.
+    for role, same in (("keeper", False), ("audit", False), ("front", True)):
+        pid = installed.roles()[role]
+        os.kill(pid, signal.SIGKILL)
+        assert wait_until(lambda: installed.roles().get(role) not in (None, pid))
+        assert wait_until(lambda: installed.post("/bash", {"command": "true"}).status == 200)
+        assert runs(installed, role, inode) == same, role
+
+
+OTHER_MAGIC = "other magic"
+MAGIC = b"BLJ2"  # of messages, as src/wire/keeper.h has it
+
+
+@pytest.mark.parametrize("other", [b"#!/bin/sh\nexit 3\n", OTHER_MAGIC, None])
+def test_hangup_leaves_a_front_of_another_version_alone(installed, other):
+    """A program that knows nothing of trials, one whose messages are others, and none at all."""
+    before = installed.roles()
+    installed.bash("echo kept >file")
+    if other == OTHER_MAGIC:
+        program = (installed.place / "belljar-serve").read_bytes()
+        assert MAGIC in program
+        other = program.replace(MAGIC, b"BLJ\x01")
+    if other is None:
+        (installed.place / "belljar-serve").unlink()
+    else:
+        put(installed, "belljar-serve", other)
+    for name in ("belljar-launcher", "belljar-files"):
+        put(installed, name, b"#!/bin/sh\nexit 3\n")
+    installed.process.send_signal(signal.SIGHUP)
+    assert wait_until(lambda: "the front stays of the program that runs" in installed.errors())
+    if other is not None:
+        assert "restart the service" in installed.errors()
+    assert wait_until(lambda: installed.roles().get("front") not in (None, before["front"]))
+    assert installed.bash("cat file")["output"] == "kept\n"
+    os.kill(before["keeper"], signal.SIGKILL)
+    assert wait_until(lambda: installed.roles().get("keeper") not in (None, before["keeper"]))
+    assert wait_until(lambda: installed.post("/v1/sandboxes", {}).status == 201)
+    assert installed.bash("echo x")["output"] == "x\n"
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
