@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <openssl/err.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -20,9 +21,10 @@
 #include "server/transfer.h"
 #include "server/websocket.h"
 
-#define KEEP_OUT  (16 << 10) /* bytes of an empty buffer that a connection keeps */
-#define LINGER_MS 2000
-#define SEND_NOW  (64 << 10) /* waiting bytes that go with those of a large answer */
+#define KEEP_OUT         (16 << 10) /* bytes of an empty buffer that a connection keeps */
+#define LINGER_MS        2000
+#define KEEPALIVE_PROBES 4
+#define SEND_NOW         (64 << 10) /* waiting bytes that go with those of a large answer */
 
 static void on_poll(uv_poll_t *poll, int status, int events);
 
@@ -40,6 +42,20 @@ static void learn_peer(struct bj_connection *connection)
         connection->peer_identity = NULL;
 }
 
+/* A client whose machine has gone says nothing more, and a request that waits, or a port that
+ * nothing comes from, would wait with it for ever. */
+static void set_up_tcp(const struct bj_connection *connection)
+{
+    int one = 1, idle = (int)connection->server->options.keepalive_s;
+    int between = (idle + KEEPALIVE_PROBES - 1) / KEEPALIVE_PROBES, probes = KEEPALIVE_PROBES;
+
+    setsockopt(connection->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    setsockopt(connection->fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
+    setsockopt(connection->fd, IPPROTO_TCP, TCP_KEEPINTVL, &between, sizeof between);
+    setsockopt(connection->fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
+    setsockopt(connection->fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one);
+}
+
 static void link_connection(struct bj_server *server, struct bj_connection *connection)
 {
     connection->next = server->connections;
@@ -53,7 +69,6 @@ int bj_connection_new(struct bj_server *server, int fd, const struct bj_server_s
                       struct bj_connection **ret)
 {
     struct bj_connection *connection = bj_alloc(sizeof *connection);
-    int one = 1;
 
     if (connection == NULL)
         return -BJ_E_NO_MEMORY;
@@ -75,7 +90,7 @@ int bj_connection_new(struct bj_server *server, int fd, const struct bj_server_s
     if (connection->is_unix)
         learn_peer(connection);
     else
-        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+        set_up_tcp(connection);
     bj_buf_init(&connection->out, BJ_HTTP_PENDING_MAX);
     bj_buf_init(&connection->set_headers, BJ_HTTP_HEADER_TEXT_MAX);
     bj_buf_init(&connection->body, BJ_REQUEST_MAX);
@@ -531,6 +546,19 @@ static bool is_slow_reader(struct bj_connection *connection, uint64_t now)
     return now >= connection->sent_deadline;
 }
 
+/*
+ * Broken, as nobody has been told: where neither side of a connection gets on, as with a port whose
+ * program reads no more, it is not watched, since an end of input that has to wait would be told of
+ * again and again.
+ */
+static bool broke_unseen(const struct bj_connection *connection)
+{
+    struct pollfd now = {.fd = connection->fd};
+
+    return connection->events == 0 && connection->handle_open &&
+           connection->phase != BJ_PHASE_CLOSED && poll(&now, 1, 0) > 0 && now.revents & POLLERR;
+}
+
 static void time_out_request(struct bj_connection *connection)
 {
     bj_refuse(connection, BJ_E_TIMEOUT, 0, NULL, "the request did not come in time");
@@ -541,6 +569,10 @@ void bj_connection_check(struct bj_connection *connection, uint64_t now)
 {
     const struct bj_server_options *options = &connection->server->options;
 
+    if (broke_unseen(connection)) {
+        bj_connection_close(connection);
+        return;
+    }
     if (is_slow_reader(connection, now)) {
         connection->server->counts.timed_out++;
         bj_connection_close(connection);

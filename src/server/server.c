@@ -365,6 +365,7 @@ int bj_server_new(uv_loop_t *loop, const struct bj_server_options *options, stru
     own->progress_ms = or_default(own->progress_ms, 30000);
     own->abandon_ms = or_default(own->abandon_ms, 60000);
     own->progress_bytes = or_default(own->progress_bytes, 16384);
+    own->keepalive_s = or_default(own->keepalive_s, 60);
     if (gethostname(server->own_name, sizeof server->own_name - 1) < 0)
         server->own_name[0] = '\0';
     /* OpenSSL writes with write(2), which would end the process when a client has gone. */

@@ -55,6 +55,8 @@ struct bj_server_options {
     uint32_t progress_ms;     /* 30000: within which a body or a response must get on by */
     uint32_t progress_bytes;  /* 16384 bytes, or to its end */
     uint32_t abandon_ms;      /* 60000: within which a handler whose client is gone must end */
+    uint32_t keepalive_s; /* 60: of silence, before a client's machine is asked whether it lives;
+                         four unanswered questions end the connection */
 };
 
 /* What went on so far, and what is. */

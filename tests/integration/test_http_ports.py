@@ -8,7 +8,9 @@ import time
 
 import pytest
 from http_host import Wire, serve  # noqa: F401  (a fixture)
-from program import wait_until
+from program import AS_ROOT, wait_until
+
+TCP_REPAIR = 19  # linux/tcp.h
 
 
 class Program:
@@ -257,6 +259,44 @@ def test_nothing_listens(serve):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     assert serve().ask(head(port)).status == 502
+
+
+def counted(server):
+    """Connections, without the one that asks."""
+    return server.counts["connections"] - 1
+
+
+def test_a_client_that_breaks_off_while_its_program_does_not_read(serve, program):
+    server = serve()
+    behind = program(b"", until=None, then=lambda wire: time.sleep(30))
+    wire = server.wire().send(f"GET /raw/{behind.port} HTTP/1.1\r\nHost: localhost\r\n"
+                              "Connection: Upgrade\r\nUpgrade: raw\r\n\r\n".encode())
+    assert wire.answer().status == 101
+    wire.socket.settimeout(0.5)
+    with pytest.raises(TimeoutError):
+        while True:
+            wire.socket.send(b"x" * 65536)
+    assert counted(server) == 1
+    wire.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+    wire.close()
+    assert wait_until(lambda: counted(server) == 0)
+
+
+@pytest.mark.skipif(not AS_ROOT, reason="this host lets nobody but root end a connection unsaid")
+def test_a_client_whose_machine_is_gone(serve, program):
+    """TCP_REPAIR lets a socket go without a word; whoever asks for it later is told that there is
+    none. Without a question nobody would ever learn of it."""
+    server = serve("--tcp", "--keepalive-s", 1)
+    silent = program(b"", then=lambda wire: time.sleep(30))
+    wires = [server.wire().send(head(silent.port)),
+             server.wire().send(f"GET /raw/{silent.port} HTTP/1.1\r\nHost: localhost\r\n"
+                                "Connection: Upgrade\r\nUpgrade: raw\r\n\r\n".encode())]
+    assert wires[1].answer().status == 101
+    assert wait_until(lambda: counted(server) == 2)
+    for wire in wires:
+        wire.socket.setsockopt(socket.IPPROTO_TCP, TCP_REPAIR, 1)
+        wire.close()
+    assert wait_until(lambda: counted(server) == 0)
 
 
 def test_nothing_is_left(serve, program):

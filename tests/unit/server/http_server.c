@@ -657,6 +657,7 @@ static bool number_option(struct bj_server_options *options, const char *name, c
         {"--progress-ms", &options->progress_ms},
         {"--abandon-ms", &options->abandon_ms},
         {"--progress-bytes", &options->progress_bytes},
+        {"--keepalive-s", &options->keepalive_s},
     };
     int64_t number;
 
