@@ -32,7 +32,8 @@ struct bj_keeper_options {
     uint32_t preset_count;
     uint32_t max_sandboxes;
     int64_t max_memory_mb,
-        max_disk_mb; /* what clients may ask for, one sandbox; 0 = the preset's */
+        max_disk_mb;           /* what clients may ask for, one sandbox; 0 = the preset's */
+    int64_t max_total_disk_mb; /* of all workspaces that lie on the disk; 0 = no limit */
     double max_cpu_cores;
     int64_t max_processes;
     int64_t max_timeout_us; /* of a sandbox; 0 = no limit */

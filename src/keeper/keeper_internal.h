@@ -209,7 +209,8 @@ struct bj_sandbox {
     int64_t paused_at;
     char cgroups[BJ_CONTROLLER_COUNT][320]; /* directories; "" = it has none of this kind */
     char freezer[320];
-    int disk_fd; /* of its workspace, for figures; -1 = it has no file system of its own */
+    int64_t disk_mb; /* promised to its workspace, of the host's disk */
+    int disk_fd;     /* of its workspace, for figures; -1 = it has no file system of its own */
     struct bj_deadline deadline;
     int64_t began;
     int64_t ends_at; /* 0 = never */
@@ -413,6 +414,7 @@ struct bj_workspaces {
     bool on_disk;
     struct bj_error why_not; /* where they are not */
     int directory_fd;
+    int64_t promised_mb; /* to sandboxes that are, those of the pool among them */
     struct bj_workspace_template templates[BJ_WORKSPACE_TEMPLATES];
     uint64_t uses;
     struct bj_deadline deadline; /* when a spare one is made */
@@ -423,8 +425,11 @@ void bj_workspaces_init(struct bj_keeper *keeper);
 /* Formats one for each preset's size, so that the first sandbox is as fast as others. */
 void bj_workspaces_warm(struct bj_keeper *keeper);
 void bj_workspaces_release(struct bj_keeper *keeper);
-/* A file system for one sandbox; -1 where workspaces lie in memory. BJ_E_FULL: no room. */
-int bj_workspace_make(struct bj_keeper *keeper, int64_t disk_mb, int *ret_fd, struct bj_error *err);
+/* A file system for the sandbox, as disk_fd; none where workspaces lie in memory. BJ_E_FULL: no
+ * room. */
+int bj_workspace_make(struct bj_sandbox *sandbox, int64_t disk_mb, struct bj_error *err);
+/* The sandbox is gone, and so is what its workspace had. */
+void bj_workspace_release(struct bj_sandbox *sandbox);
 
 /* ---- sweep.c: what an earlier keeper has left ---- */
 

@@ -98,7 +98,7 @@ static void free_sandbox(struct bj_sandbox *sandbox)
     bj_strv_free(sandbox->environment);
     bj_strv_free(sandbox->degraded);
     bj_fd_close(&sandbox->pidfd);
-    bj_fd_close(&sandbox->disk_fd);
+    bj_workspace_release(sandbox);
     bj_free(sandbox);
 }
 
@@ -464,7 +464,7 @@ static int make(struct bj_sandbox *sandbox, const char *const *options, struct b
     int result = bj_plans_configure(keeper, sandbox->preset, options, &config, err);
 
     if (result == 0 && config.isolation == BJ_ISOLATION_NAMESPACES)
-        result = bj_workspace_make(keeper, config.disk_mb, &sandbox->disk_fd, err);
+        result = bj_workspace_make(sandbox, config.disk_mb, err);
     if (result == 0)
         result =
             bj_plans_make(keeper, sandbox->preset, &config, sandbox->disk_fd >= 0, &degraded, err);

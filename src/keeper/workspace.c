@@ -149,19 +149,47 @@ void bj_workspaces_release(struct bj_keeper *keeper)
     bj_fd_close(&keeper->workspaces.directory_fd);
 }
 
-int bj_workspace_make(struct bj_keeper *keeper, int64_t disk_mb, int *ret_fd, struct bj_error *err)
+/* Files are sparse, so what is promised can be more than there is; an operator can bound it. */
+static int promise(struct bj_keeper *keeper, int64_t megabytes, struct bj_error *err)
 {
+    int64_t most = keeper->options->max_total_disk_mb, promised = keeper->workspaces.promised_mb;
+
+    if (most == 0 || megabytes <= most - promised)
+        return 0;
+    return bj_fail(err, BJ_E_FULL, "sandbox",
+                   "sandboxes have %lld of the %lld MiB of disk that all of them may have "
+                   "(limits.total_disk_mb): no %lld are left; end some, or ask for a smaller "
+                   "resource_limits.disk_mb",
+                   (long long)promised, (long long)most, (long long)megabytes);
+}
+
+int bj_workspace_make(struct bj_sandbox *sandbox, int64_t disk_mb, struct bj_error *err)
+{
+    struct bj_keeper *keeper = sandbox->keeper;
     struct bj_workspaces *all = &keeper->workspaces;
     struct bj_workspace_template *from;
+    int result = 0;
 
-    *ret_fd = -1;
     if (!all->on_disk)
         return 0;
     disk_mb = size_of(disk_mb);
+    result = promise(keeper, disk_mb, err);
+    if (result < 0)
+        return result;
     from = find_template(all, disk_mb);
     bj_deadline_set(&keeper->deadlines, &all->deadline, bj_clock_us() + QUIET_US);
-    if (from->spare_fd < 0)
-        return make(all, from, disk_mb, ret_fd, err);
-    *ret_fd = bj_fd_take(&from->spare_fd);
-    return 0;
+    if (from->spare_fd >= 0)
+        sandbox->disk_fd = bj_fd_take(&from->spare_fd);
+    else
+        result = make(all, from, disk_mb, &sandbox->disk_fd, err);
+    if (result == 0)
+        all->promised_mb += sandbox->disk_mb = disk_mb;
+    return result;
+}
+
+void bj_workspace_release(struct bj_sandbox *sandbox)
+{
+    bj_fd_close(&sandbox->disk_fd);
+    sandbox->keeper->workspaces.promised_mb -= sandbox->disk_mb;
+    sandbox->disk_mb = 0;
 }

@@ -134,6 +134,28 @@ static void everything_goes_with_it(void **state)
     service_start(&service, (struct bj_keeper_options){.state = state_directory});
 }
 
+/* What is promised to all is bounded, whatever of it is used, and comes back with each end. */
+static void the_total_has_its_limit(void **state)
+{
+    (void)state;
+    assert_int_equal(create_with("one", "50", "128"), 0);
+    if (!on_disk("one"))
+        skip();
+    assert_int_equal(service_stop(&service), 0);
+    service_start(&service,
+                  (struct bj_keeper_options){.state = state_directory, .max_total_disk_mb = 120});
+    assert_int_equal(create_with("one", "50", "128"), 0);
+    assert_int_equal(create_with("two", "71", "128"), -BJ_E_FULL);
+    assert_int_equal(create_with("two", "50", "128"), 0);
+    assert_int_equal(create_with("three", "30", "128"), -BJ_E_FULL);
+    assert_int_equal(create_with("three", "20", "128"), 0);
+    assert_int_equal(create_with("four", "2", "128"), -BJ_E_FULL);
+    assert_int_equal(destroy(&service, "two"), 0);
+    assert_int_equal(create_with("four", "50", "128"), 0);
+    assert_int_equal(service_stop(&service), 0);
+    service_start(&service, (struct bj_keeper_options){.state = state_directory});
+}
+
 /* Also when the keeper is killed, and nobody is left to clean up. */
 static void nothing_is_left_of_a_killed_keeper(void **state)
 {
@@ -153,6 +175,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_workspace_has_its_limits),
         TEST(everything_goes_with_it),
+        TEST(the_total_has_its_limit),
         TEST(nothing_is_left_of_a_killed_keeper),
     };
 
