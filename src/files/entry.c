@@ -129,15 +129,27 @@ static void put_xattrs(struct bj_buf *out, int dir_fd, const char *name, const c
     put_attributes(out, fd, names, length > 0 ? (size_t)length : 0, prefix);
 }
 
+/* Without the "/." of who wants what a link leads to. */
+static size_t path_length(const char *path)
+{
+    size_t length = strlen(path);
+
+    while (length > 2 && path[length - 1] == '.' && path[length - 2] == '/')
+        length -= 2;
+    return length;
+}
+
 void bj_files_put_entry(struct bj_files *files, struct bj_buf *out, int dir_fd, const char *name,
                         const char *path, const struct stat *status)
 {
-    const char *last = bj_files_name(path);
+    size_t length = path_length(path);
+    const char *slash = memrchr(path, '/', length);
+    const char *last = slash != NULL && slash + 1 < path + length ? slash + 1 : path;
     char permissions[11];
 
     bj_files_permissions(status->st_mode, permissions);
-    bj_files_put_bytes(out, "path", path, strlen(path));
-    bj_files_put_bytes(out, "name", last, strlen(last));
+    bj_files_put_bytes(out, "path", path, length);
+    bj_files_put_bytes(out, "name", last, (size_t)(path + length - last));
     bj_files_put_text(out, "type", bj_files_type_name(status->st_mode));
     bj_files_put_int(out, "size", status->st_size);
     bj_files_put_int(out, "allocated", (int64_t)status->st_blocks * 512);

@@ -194,8 +194,10 @@ int bj_file_open(struct bj_service *service, const struct bj_caller *caller,
     result = bj_identity_copy(caller->who, &opening->who, err);
     if (result == 0)
         result = bj_path_inside(sandbox, request->path, opening->path, err);
-    if (result == 0)
+    if (result == 0) {
+        bj_path_keep_end(opening->path, request->path);
         result = send_open(opening, caller, err);
+    }
     if (result < 0)
         bj_free(opening);
     return result;

@@ -226,12 +226,14 @@ int bj_files_stat(struct bj_service *service, const struct bj_caller *caller, co
     const char *words[] = {"stat", "--", whole, NULL};
     int result = find_path(service, caller, path, whole, err);
 
-    return result < 0
-               ? result
-               : run_entries(service, caller,
-                             &(struct bj_helper_request){
-                                 .operation = BJ_OPERATION_STAT, .path = whole, .words = words},
-                             &(struct listing){done, context, NULL}, err);
+    if (result < 0)
+        return result;
+    if (path != NULL)
+        bj_path_keep_end(whole, path);
+    return run_entries(
+        service, caller,
+        &(struct bj_helper_request){.operation = BJ_OPERATION_STAT, .path = whole, .words = words},
+        &(struct listing){done, context, NULL}, err);
 }
 
 int bj_files_glob(struct bj_service *service, const struct bj_caller *caller,

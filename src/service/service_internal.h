@@ -241,9 +241,14 @@ struct process *bj_launch_answer(struct bj_service *service, const char *sandbox
                                  struct bj_answer *base, const struct bj_keeper_answer *answer,
                                  struct sandbox **ret_sandbox);
 
-/* Absolute, without dots, below the workspace if it is relative. BJ_E_INVALID. */
+/* Absolute, below the workspace if it is relative, and tidy. BJ_E_INVALID. */
 int bj_path_inside(const struct sandbox *sandbox, const char *path, char ret[BJ_PATH_MAX],
                    struct bj_error *err);
+/* Drops from an absolute path what means nothing: empty names, ".", and ".." of the root. */
+void bj_path_tidy(char *path);
+/* Where `given` ends in a slash or in "/.", so does the path it became: then it is a directory, or
+ * the one that a link leads to, or an error. */
+void bj_path_keep_end(char path[BJ_PATH_MAX], const char *given);
 
 /* ---- later ---- */
 

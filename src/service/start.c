@@ -15,6 +15,36 @@ static int no_memory(struct bj_error *err)
     return bj_fail(err, BJ_E_NO_MEMORY, "service", "out of memory");
 }
 
+void bj_path_tidy(char *path)
+{
+    char *to = path;
+
+    for (const char *from = path + strspn(path, "/"); *from != '\0'; from += strspn(from, "/")) {
+        size_t length = strcspn(from, "/");
+
+        if (!(length == 1 && from[0] == '.') &&
+            !(length == 2 && from[0] == '.' && from[1] == '.' && to == path)) {
+            *to++ = '/';
+            memmove(to, from, length);
+            to += length;
+        }
+        from += length;
+    }
+    if (to == path)
+        *to++ = '/';
+    *to = '\0';
+}
+
+void bj_path_keep_end(char path[BJ_PATH_MAX], const char *given)
+{
+    size_t length = strlen(path), last = strlen(given);
+
+    if (length < 2 || length + 3 > BJ_PATH_MAX || last == 0 ||
+        !(given[last - 1] == '/' || (last > 1 && bj_streq(given + last - 2, "/."))))
+        return;
+    memcpy(path + length, "/.", 3);
+}
+
 int bj_path_inside(const struct sandbox *sandbox, const char *path, char ret[BJ_PATH_MAX],
                    struct bj_error *err)
 {
@@ -33,8 +63,8 @@ int bj_path_inside(const struct sandbox *sandbox, const char *path, char ret[BJ_
         snprintf(joined, sizeof joined, "%.4000s/%s", sandbox->workspace, path);
     if (joined[0] != '/' || strlen(joined) >= BJ_PATH_MAX)
         return bj_fail(err, BJ_E_INVALID, "files", "the path is too long");
-    /* Not normalised: what ".." leads to is for the sandbox's kernel to say, who knows the links.
-     */
+    /* What ".." leads to is for the sandbox's kernel to say, who knows the links. */
+    bj_path_tidy(joined);
     bj_str_copy(ret, BJ_PATH_MAX, joined);
     return 0;
 }
