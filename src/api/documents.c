@@ -12,7 +12,10 @@ const char bj_api_introduction[] =
     "`X-API-Key: KEY` or `Authorization: Bearer KEY`; on the Unix socket the peer's credentials "
     "count. Bodies are JSON unless said otherwise. An error has a status of 400 or more and always "
     "the same shape: `{\"error\": {\"code\", \"message\", \"advice\", \"request_id\", "
-    "\"details\"}}`. An identifier that belongs to somebody else is answered as one that does not "
+    "\"details\"}}`. No part of a path can hold a slash, so an encoded one (`%2F`) there is an "
+    "error "
+    "(400); in a query's values it is data. An identifier that belongs to somebody else is "
+    "answered as one that does not "
     "exist. Everything that acts is judged by the policy and recorded before it is done.";
 
 static const struct bj_path_parameter path_parameters[] = {

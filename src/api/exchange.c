@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "api/advice.h"
 #include "api/text.h"
 #include "base/limits.h"
 #include "wire/json.h"
@@ -61,7 +62,7 @@ void bj_exchange_fail_with(struct bj_exchange *exchange, const struct bj_error *
     put_member(&text,
                "{\"error\":{\"code\":", more->code != NULL ? more->code : bj_code_name(code));
     put_member(&text, ",\"message\":", err->message[0] != '\0' ? err->message : bj_code_text(code));
-    put_member(&text, ",\"advice\":", more->advice != NULL ? more->advice : bj_code_advice(code));
+    put_member(&text, ",\"advice\":", more->advice != NULL ? more->advice : bj_error_advice(err));
     put_member(&text, ",\"request_id\":", exchange->id);
     if (more->details != NULL) {
         bj_buf_puts(&text, ",\"details\":");

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/str.h"
 #include "wire/json.h"
 #include "wire/verdict_json.h"
 
@@ -44,11 +45,19 @@ static void put_text_or_null(struct bj_buf *out, const char *name, const char *t
     put_text(out, name, text, text != NULL ? strlen(text) : 0);
 }
 
+/* What a shell would say by 126 and 127. */
+static bool not_executed(const struct bj_answer *answer)
+{
+    return answer->result < 0 && bj_streq(answer->error.step, "execute") &&
+           (answer->error.code == BJ_E_NOT_FOUND || answer->error.code == BJ_E_NOT_EXECUTABLE);
+}
+
 static void put_ending(struct bj_buf *out, const struct bj_tool_result *result)
 {
     const struct bj_ending *ending = result->ending;
 
-    put_number(out, "exit_code", ending != NULL, ending != NULL ? ending->exit_code : 0);
+    put_number(out, "exit_code", ending != NULL || not_executed(result->answer),
+               ending != NULL ? ending->exit_code : bj_code_exit_status(result->answer->result));
     put_number(out, "signal", ending != NULL && ending->signal != 0,
                ending != NULL ? ending->signal : 0);
     put_bool(out, "timed_out", ending != NULL && ending->timed_out);

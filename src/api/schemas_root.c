@@ -4,7 +4,8 @@
 static const struct bj_field failure_fields[] = {
     BJ_TEXT("code", 0, BJ_NEEDED, BJ_SAYS "One word for programs."),
     BJ_TEXT("message", 0, BJ_NEEDED, BJ_SAYS "What went wrong, for people."),
-    BJ_TEXT("advice", 0, BJ_NEEDED, BJ_SAYS "What to do about it."),
+    BJ_TEXT("advice", 0, BJ_NEEDED,
+            BJ_SAYS "What to do about it; empty where the message says all."),
     BJ_TEXT("request_id", 0, BJ_NEEDED, BJ_SAYS "Of this request, as in the service's log."),
     BJ_ANY("details", BJ_SAYS "More of it: of a refusal, the verdict."),
     BJ_END};

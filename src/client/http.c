@@ -125,6 +125,12 @@ static enum bj_code code_of(const char *name, long status)
     return by_hundred[status >= 500];
 }
 
+/* Who typed a command line sees no request to be corrected. */
+static bool says_more(const char *advice)
+{
+    return advice != NULL && *advice != '\0' && !bj_streq(advice, bj_code_advice(BJ_E_INVALID));
+}
+
 int bj_client_refused(const struct bj_client *client, long status, const char *body, size_t length,
                       struct bj_error *err)
 {
@@ -143,8 +149,8 @@ int bj_client_refused(const struct bj_client *client, long status, const char *b
             "%s: put the key into BELLJAR_API_KEY (the service said where it is when it started)",
             message);
     else
-        bj_fail(err, code, "service", "%s%s%s", message, advice != NULL ? ": " : "",
-                advice != NULL ? advice : "");
+        bj_fail(err, code, "service", "%s%s%s", message, says_more(advice) ? "; " : "",
+                says_more(advice) ? advice : "");
     json_decref(answer);
     return -(int)code;
 }

@@ -342,8 +342,7 @@ static int explain(const struct child *child, struct bj_error *err)
         result =
             bj_fail(err, BJ_E_NOT_FOUND, "execute", "%s: command not found in the sandbox", name);
         if (strchr(name, '/') != NULL)
-            bj_error_append(err, " (the file, or its interpreter, is not visible inside; -v shows "
-                                 "a directory of the host)");
+            bj_error_append(err, " (the file, or its interpreter, is not visible inside)");
         return result;
     }
     if (child->failed == E2BIG)

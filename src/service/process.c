@@ -21,7 +21,7 @@ int bj_process_resolve(const struct bj_service *service, const struct bj_caller 
     *ret = bj_registry_process(*ret_sandbox, id);
     if (*ret != NULL && json_object_get((*ret)->label, "helper") == NULL)
         return 0;
-    return bj_fail(err, BJ_E_NOT_FOUND, "service", "no such process: %u", id);
+    return bj_fail(err, BJ_E_NOT_FOUND, "process", "no such process: %u", id);
 }
 
 /* ---- start ---- */

@@ -469,7 +469,7 @@ static int prepare(struct creation *creation, const struct bj_identity *who,
     if (result == 0)
         result = check_idempotency(request->idempotency_key, err);
     if (result == 0 && preset == NULL)
-        result = bj_fail(err, BJ_E_NOT_FOUND, "service", "no such preset: %.64s", name);
+        result = bj_fail(err, BJ_E_NOT_FOUND, "preset", "no such preset: %.64s", name);
     if (result == 0)
         result = bj_client_options_read(&creation->options, request->config, err);
     if (result == 0)

@@ -106,10 +106,40 @@ def test_exec_is_the_command(client, sandbox):
     assert client.says("exec", sandbox, "echo", "-n", "--json", "-x") == "--json -x"
     assert client.says("exec", sandbox, "--", "echo", "--", "x") == "-- x\n"
     assert client.run("exec", sandbox, "--").status == 125
-    missing = client.run("exec", sandbox, "no-such-command")
-    assert missing.status == 127 and "no-such-command" in missing.err
     whole = client.json("exec", sandbox, "echo", "hi")
     assert whole["output"] == "hi\n" and whole["exit_code"] == 0
+
+
+def test_exec_says_why_it_cannot(client, sandbox):
+    client.says("exec", sandbox, "sh", "-c", "echo x > f; chmod 644 f")
+    for words, status, text in (
+            (["no-such"], 127, "no-such: command not found in the sandbox; check the command's name"),
+            (["/no/such"], 127, "/no/such: command not found in the sandbox"),
+            (["./f"], 126, "./f: cannot be executed: Permission denied"),
+            (["-w", "/no-such"], 125, "cannot enter the working directory /no-such: No such file"),
+            (["-w", "f"], 125, "cannot enter the working directory /workspace/f: Not a directory")):
+        command = [*words, sandbox, "true"] if words[0] == "-w" else [sandbox, *words]
+        for way in ([], ["-d"]):
+            done = client.run("exec", *way, *command)
+            assert done.status == status and done.out == b"", done
+            assert done.err.startswith(f"belljar exec: {text}") and done.err.count("\n") == 1
+    assert client.run("exec", "--json", sandbox, "no-such").status == 127
+    assert client.run("exec", "--json", sandbox, "./f").status == 126
+
+
+def test_errors_give_advice_that_fits(client, sandbox):
+    about_keys = "belongs to this key"
+    for words, advised in ((["exec", "nosuch", "true"], about_keys), (["cat", sandbox, "no"], "check the path"),
+                           (["ls", sandbox, "no"], "check the path"),
+                           (["create", "--preset", "no"], "check the preset's name"),
+                           (["logs", sandbox, "99"], "list the sandbox's processes")):
+        err = client.run(*words).err
+        assert err.endswith("\n") and advised in err.rpartition("; ")[2] or advised in err, err
+        assert (about_keys in err) == (advised == about_keys)
+    assert client.run("cat", sandbox, "/").err == "belljar cat: / is a directory, not a file\n"
+    if client.run("pause", sandbox).status == 0:
+        assert client.run("exec", sandbox, "true").err == \
+            "belljar exec: the sandbox is paused; resume it first\n"
 
 
 def test_exec_with_input(client, sandbox):
@@ -379,6 +409,33 @@ def test_names_that_act_on_a_terminal_do_not(client, sandbox):
     listed = client.says("ls", sandbox)
     assert "\x1b" not in listed and "\u202e" not in listed and len(listed.splitlines()) == 3
     assert "\x1b" not in client.says("ps", "-a", sandbox)
+
+
+def test_paths_are_tidy(client, sandbox):
+    """Dots that mean nothing are not shown; what ".." leads to is for the kernel to say."""
+    service = client.service
+    at = f"/v1/sandboxes/{sandbox}/files"
+    put = lambda path: service.request("PUT", f"{at}/content?path={path}", b"x").json
+    client.says("exec", sandbox, "sh", "-c", "mkdir -p d/sub; ln -s d/sub l")
+    assert put("./test.txt")["path"] == "/workspace/test.txt"
+    assert put("/workspace//./d/./t")["path"] == "/workspace/d/t"
+    assert put("/../tmp/../tmp/t")["path"] == "/tmp/../tmp/t"
+    assert put("/../../tmp/u")["path"] == "/tmp/u"
+    put("l/../v")  # d/v, not v
+    assert client.says("cat", sandbox, "d/v") == "x"
+    assert put("d/")["error"]["code"] == put("d/.")["error"]["code"] == "CONFLICT"
+    stat = lambda path: service.get(f"{at}/stat?path={path}").json
+    assert (stat("l")["type"], stat("l/.")["type"]) == ("link", "directory")
+    assert (stat("l/.")["path"], stat("l/.")["name"]) == ("/workspace/l", "l")
+    assert stat(".")["path"] == "/workspace" and stat("/..")["path"] == "/"
+    for path in (".", "./", "/./workspace/"):
+        files = service.get(f"{at}?path={path}").json["files"]
+        assert [file["path"] for file in files] == \
+            ["/workspace/d", "/workspace/l", "/workspace/test.txt"]
+    # The sandbox's own words on an encoded slash: data in a query, an error in a path.
+    assert service.get(f"{at}/stat?path=d%2Ft").json["path"] == "/workspace/d/t"
+    refused = service.get("/v1/sandboxes/a%2Fb")
+    assert refused.status == 400 and "encoded slash" in refused.json["error"]["message"]
 
 
 # ---- figures, events, ports ----
