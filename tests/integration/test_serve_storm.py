@@ -519,3 +519,38 @@ def test_a_storm(make_service, tmp_path):
     assert traces.files() <= files | {"keeper.cgroups"}, traces.files()
     assert not service.socket.exists()
     check_record(service, clients)
+
+
+def test_what_a_killed_service_left_is_swept_and_no_other_one_is(make_service):
+    become_subreaper()
+    killed, other = make_service(name="killed").start(), make_service(name="other").start()
+    kept = other.bash("echo kept > kept")["sandbox"]
+    mark = f"{random.randrange(10**6, 10**7)}.{os.getpid()}"
+    for _ in range(3):
+        made = killed.post("/v1/sandboxes", {}).json["id"]
+        assert killed.post(f"/v1/sandboxes/{made}/processes",
+                           {"argv": ["/bin/sleep", mark]}).status == 201
+    assert wait_until(lambda: len(with_word(mark)) == 3)
+    traces = Traces(killed)
+    traces.note()
+    family = [killed.process.pid, *descendants(killed.process.pid)]
+    for number in (signal.SIGSTOP, signal.SIGKILL):  # so that none sees another one's end
+        for pid in family:
+            try:
+                os.kill(pid, number)
+            except ProcessLookupError:
+                pass
+    killed.process.wait()
+    assert wait_until(lambda: not with_word(mark), 20)
+    killed.start()
+    assert works(killed)
+    fresh = Traces(killed)
+    fresh.note()
+    traces.prefixes -= fresh.prefixes
+    assert wait_until(lambda: not traces.cgroups(), 10), traces.cgroups()
+    assert not traces.mounts()
+    assert killed.get("/v1/sandboxes?state=running").json["sandboxes"][1:] == []
+    assert other.bash("cat kept")["output"] == "kept\n" and other.bash("true")["sandbox"] == kept
+    assert killed.stop() == 0
+    assert wait_until(lambda: not traces.all() and not fresh.all(), 20), (traces.all(), fresh.all())
+    assert other.bash("cat kept")["output"] == "kept\n"
