@@ -12,6 +12,7 @@
 #include "keeper/link.h"
 #include "keeper/log.h"
 #include "keeper/watch.h"
+#include "linux/image.h"
 #include "model/host.h"
 #include "model/programs.h"
 #include "plan/plan.h"
@@ -209,8 +210,11 @@ struct bj_sandbox {
     int64_t paused_at;
     char cgroups[BJ_CONTROLLER_COUNT][320]; /* directories; "" = it has none of this kind */
     char freezer[320];
-    int64_t disk_mb; /* promised to its workspace, of the host's disk */
-    int disk_fd;     /* of its workspace, for figures; -1 = it has no file system of its own */
+    bool waits;                      /* for its workspace, and then goes on with `config` */
+    struct bj_config config;         /* what it is made from, while it waits */
+    struct bj_sandbox *next_waiting; /* for the same */
+    int64_t disk_mb;                 /* promised to its workspace, of the host's disk */
+    int disk_fd; /* of its workspace, for figures; -1 = it has no file system of its own */
     struct bj_deadline deadline;
     int64_t began;
     int64_t ends_at; /* 0 = never */
@@ -245,6 +249,8 @@ void bj_sandbox_use(struct bj_sandbox *sandbox);
 void bj_sandbox_create(struct bj_keeper *keeper, struct bj_task *task, const struct bj_act *act);
 /* Begins one for the pool; NULL when that cannot be. */
 struct bj_sandbox *bj_sandbox_park(struct bj_keeper *keeper, uint32_t preset, struct bj_error *err);
+/* There is one now, or there will be none. */
+void bj_sandbox_workspace_ready(struct bj_sandbox *sandbox, const struct bj_error *failed);
 /* Ends it; `reason` is static. What follows happens when the launcher says that it has ended. */
 void bj_sandbox_end(struct bj_sandbox *sandbox, const char *reason);
 /* Sets the deadline anew after ends_at, idle_us or used_at changed. */
@@ -407,6 +413,12 @@ struct bj_workspace_template {
     uint64_t used; /* the last time */
     int fd;        /* -1 = none */
     int spare_fd;  /* a copy that is mounted already; -1 = none */
+    /* While it is being formatted: mke2fs, and the sandboxes that wait for it. */
+    struct bj_keeper *keeper;
+    struct bj_image_maker maker; /* pid 0 = it is not */
+    struct bj_watch *watch;
+    struct bj_deadline deadline;
+    struct bj_sandbox *waiting; /* by next_waiting */
 };
 #define BJ_WORKSPACE_TEMPLATES 16
 
@@ -426,7 +438,8 @@ void bj_workspaces_init(struct bj_keeper *keeper);
 void bj_workspaces_warm(struct bj_keeper *keeper);
 void bj_workspaces_release(struct bj_keeper *keeper);
 /* A file system for the sandbox, as disk_fd; none where workspaces lie in memory. BJ_E_FULL: no
- * room. */
+ * room. Where its size is yet to be formatted sandbox->waits becomes true, and
+ * bj_sandbox_workspace_ready() goes on with it. */
 int bj_workspace_make(struct bj_sandbox *sandbox, int64_t disk_mb, struct bj_error *err);
 /* The sandbox is gone, and so is what its workspace had. */
 void bj_workspace_release(struct bj_sandbox *sandbox);

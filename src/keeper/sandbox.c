@@ -456,24 +456,57 @@ static void launched(void *context, const struct bj_launcher_answer *answer, str
         bj_sandbox_end(sandbox, "failed");
 }
 
-static int make(struct bj_sandbox *sandbox, const char *const *options, struct bj_error *err)
+/* Everything else, once there is a workspace. */
+static int make_rest(struct bj_sandbox *sandbox, const struct bj_config *config,
+                     struct bj_error *err)
 {
     struct bj_keeper *keeper = sandbox->keeper;
     struct bj_degradations degraded = {0};
+    int result =
+        bj_plans_make(keeper, sandbox->preset, config, sandbox->disk_fd >= 0, &degraded, err);
+
+    if (result == 0)
+        result = keep_facts(sandbox, config, &degraded, err);
+    if (result == 0)
+        result = bj_starter_launch(keeper, &sandbox->start, sandbox->disk_fd, err);
+    return result;
+}
+
+static int make(struct bj_sandbox *sandbox, const char *const *options, struct bj_error *err)
+{
     struct bj_config config = {0};
-    int result = bj_plans_configure(keeper, sandbox->preset, options, &config, err);
+    int result = bj_plans_configure(sandbox->keeper, sandbox->preset, options, &config, err);
 
     if (result == 0 && config.isolation == BJ_ISOLATION_NAMESPACES)
         result = bj_workspace_make(sandbox, config.disk_mb, err);
+    if (result == 0 && sandbox->waits) {
+        sandbox->config = config;
+        return 0;
+    }
     if (result == 0)
-        result =
-            bj_plans_make(keeper, sandbox->preset, &config, sandbox->disk_fd >= 0, &degraded, err);
-    if (result == 0)
-        result = keep_facts(sandbox, &config, &degraded, err);
-    if (result == 0)
-        result = bj_starter_launch(keeper, &sandbox->start, sandbox->disk_fd, err);
+        result = make_rest(sandbox, &config, err);
     bj_config_release(&config);
     return result;
+}
+
+void bj_sandbox_workspace_ready(struct bj_sandbox *sandbox, const struct bj_error *failed)
+{
+    int result = 0;
+
+    sandbox->waits = false;
+    if (sandbox->stage == BJ_STAGE_ENDING)
+        result = bj_fail(&sandbox->failure, BJ_E_ENDED, "sandbox", "it was ended");
+    else if (failed != NULL)
+        result = bj_fail(&sandbox->failure, failed->code, failed->step, "%s", failed->message);
+    else
+        result = make_rest(sandbox, &sandbox->config, &sandbox->failure);
+    bj_config_release(&sandbox->config);
+    if (result == 0)
+        return;
+    if (sandbox->stage != BJ_STAGE_ENDING)
+        sandbox->reason = "failed";
+    sandbox->stage = BJ_STAGE_ENDING;
+    give_up(sandbox);
 }
 
 /* What whoever asks for it says of it. */

@@ -29,37 +29,45 @@
 #define QUIET_US      5000 /* without an act, before a spare one is made */
 #define PROBE_MB      16
 
+/* That of the size, or a place for it; NULL: all of them are being made. */
 static struct bj_workspace_template *find_template(struct bj_workspaces *all, int64_t megabytes)
 {
-    struct bj_workspace_template *oldest = &all->templates[0];
+    struct bj_workspace_template *oldest = NULL;
 
     for (size_t i = 0; i < BJ_WORKSPACE_TEMPLATES; i++) {
         struct bj_workspace_template *at = &all->templates[i];
 
-        if (at->fd >= 0 && at->megabytes == megabytes) {
+        if ((at->fd >= 0 || at->maker.pid != 0) && at->megabytes == megabytes) {
             at->used = ++all->uses;
             return at;
         }
-        if (at->fd < 0 || (oldest->fd >= 0 && at->used < oldest->used))
+        if (at->maker.pid == 0 &&
+            (oldest == NULL || at->fd < 0 || (oldest->fd >= 0 && at->used < oldest->used)))
             oldest = at;
     }
+    if (oldest == NULL)
+        return NULL;
     bj_fd_close(&oldest->fd);
     bj_fd_close(&oldest->spare_fd);
     return oldest;
 }
 
-/* Formats one of the size unless there is one. */
-static int format(struct bj_workspaces *all, struct bj_workspace_template *ret, int64_t megabytes,
-                  struct bj_error *err)
+static int64_t inodes_of(int64_t megabytes)
 {
     int64_t inodes = megabytes * INODES_PER_MB;
 
+    return inodes < INODES_MIN ? INODES_MIN : inodes;
+}
+
+/* Formats one of the size unless there is one. It waits, so this is for the start. */
+static int format(struct bj_workspaces *all, struct bj_workspace_template *ret, int64_t megabytes,
+                  struct bj_error *err)
+{
     if (ret->fd >= 0)
         return 0;
     ret->megabytes = megabytes;
     ret->used = ++all->uses;
-    return bj_image_format(megabytes * MIB, inodes < INODES_MIN ? INODES_MIN : inodes, &ret->fd,
-                           err);
+    return bj_image_format(megabytes * MIB, inodes_of(megabytes), &ret->fd, err);
 }
 
 static int make(struct bj_workspaces *all, struct bj_workspace_template *from, int64_t megabytes,
@@ -69,6 +77,68 @@ static int make(struct bj_workspaces *all, struct bj_workspace_template *from, i
 
     return result < 0 ? result : bj_image_mount(all->directory_fd, from->fd, ret_fd, err);
 }
+
+/* ---- formatting one while the loop turns ---- */
+
+/* It has ended, or its time is over: those that wait go on, each with a copy or an error. */
+static void formatted(struct bj_workspace_template *from)
+{
+    struct bj_workspaces *all = &from->keeper->workspaces;
+    struct bj_sandbox *waiting = from->waiting;
+    struct bj_error error = {0};
+    int result;
+
+    bj_deadline_clear(&from->keeper->deadlines, &from->deadline);
+    bj_watch_free(from->watch);
+    from->watch = NULL;
+    from->waiting = NULL;
+    result = bj_image_format_end(&from->maker, &from->fd, &error);
+    while (waiting != NULL) {
+        struct bj_sandbox *sandbox = waiting;
+        int copied = result;
+
+        waiting = sandbox->next_waiting;
+        sandbox->next_waiting = NULL;
+        if (result == 0 && sandbox->stage != BJ_STAGE_ENDING)
+            copied = bj_image_mount(all->directory_fd, from->fd, &sandbox->disk_fd, &error);
+        bj_sandbox_workspace_ready(sandbox, copied < 0 ? &error : NULL);
+    }
+}
+
+static void maker_ended(void *context, int events)
+{
+    (void)events;
+    formatted(context);
+}
+
+static void maker_is_late(struct bj_deadline *deadline)
+{
+    formatted((void *)((char *)deadline - offsetof(struct bj_workspace_template, deadline)));
+}
+
+static int format_later(struct bj_keeper *keeper, struct bj_workspace_template *ret,
+                        int64_t megabytes, struct bj_error *err)
+{
+    int result = bj_image_format_begin(megabytes * MIB, inodes_of(megabytes), &ret->maker, err);
+
+    if (result < 0)
+        return result;
+    ret->keeper = keeper;
+    ret->megabytes = megabytes;
+    ret->used = ++keeper->workspaces.uses;
+    ret->deadline.passed = maker_is_late;
+    result = bj_watch_new(&keeper->loop, ret->maker.pidfd, maker_ended, ret, &ret->watch, err);
+    if (result < 0) {
+        bj_image_format_end(&ret->maker, &ret->fd, NULL);
+        bj_fd_close(&ret->fd);
+        return result;
+    }
+    bj_watch_for(ret->watch, UV_READABLE);
+    bj_deadline_set(&keeper->deadlines, &ret->deadline, bj_clock_us() + BJ_IMAGE_FORMAT_US);
+    return 0;
+}
+
+/* ---- spare ones ---- */
 
 /* One spare, then the next a little later. Failing only makes the next sandbox slower. */
 static void make_spare(struct bj_deadline *deadline)
@@ -143,8 +213,12 @@ void bj_workspaces_warm(struct bj_keeper *keeper)
 void bj_workspaces_release(struct bj_keeper *keeper)
 {
     for (size_t i = 0; i < BJ_WORKSPACE_TEMPLATES; i++) {
-        bj_fd_close(&keeper->workspaces.templates[i].fd);
-        bj_fd_close(&keeper->workspaces.templates[i].spare_fd);
+        struct bj_workspace_template *at = &keeper->workspaces.templates[i];
+
+        if (at->maker.pid != 0)
+            formatted(at); /* nobody waits any more */
+        bj_fd_close(&at->fd);
+        bj_fd_close(&at->spare_fd);
     }
     bj_fd_close(&keeper->workspaces.directory_fd);
 }
@@ -177,11 +251,20 @@ int bj_workspace_make(struct bj_sandbox *sandbox, int64_t disk_mb, struct bj_err
     if (result < 0)
         return result;
     from = find_template(all, disk_mb);
+    if (from == NULL)
+        return bj_fail(err, BJ_E_BUSY, "sandbox", "too many sizes of workspaces are asked for");
     bj_deadline_set(&keeper->deadlines, &all->deadline, bj_clock_us() + QUIET_US);
-    if (from->spare_fd >= 0)
+    if (from->fd < 0 && from->maker.pid == 0)
+        result = format_later(keeper, from, disk_mb, err);
+    if (result == 0 && from->fd < 0) {
+        sandbox->waits = true;
+        sandbox->next_waiting = from->waiting;
+        from->waiting = sandbox;
+    } else if (result == 0 && from->spare_fd >= 0) {
         sandbox->disk_fd = bj_fd_take(&from->spare_fd);
-    else
-        result = make(all, from, disk_mb, &sandbox->disk_fd, err);
+    } else if (result == 0) {
+        result = bj_image_mount(all->directory_fd, from->fd, &sandbox->disk_fd, err);
+    }
     if (result == 0)
         all->promised_mb += sandbox->disk_mb = disk_mb;
     return result;

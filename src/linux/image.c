@@ -4,15 +4,19 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/loop.h>
+#include <poll.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fault.h"
 #include "base/fd.h"
 #include "base/str.h"
@@ -20,29 +24,18 @@
 
 #define BLOCK      4096
 #define LOOP_TRIES 16 /* somebody else can take the free device first */
+#define DYING_MS   100
 
 static const char *const makers[] = {"/usr/sbin/mke2fs", "/sbin/mke2fs", "/usr/bin/mke2fs", NULL};
 
 /* ---- the template ---- */
 
-static int wait_for(pid_t pid, struct bj_error *err)
-{
-    int status;
-
-    while (waitpid(pid, &status, 0) < 0) {
-        if (errno != EINTR)
-            return bj_fail_errno(err, "mke2fs", "cannot wait for mke2fs");
-    }
-    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-        return bj_fail(err, BJ_E_SYSTEM, "mke2fs", "mke2fs has failed (status %d)", status);
-    return 0;
-}
-
 /*
  * Without a journal, since nothing in it outlives a crash; without room for growth; and with its
  * tables left to be filled in when they are used, so that the file stays sparse.
  */
-static int run_mke2fs(const char *path, int fd, int64_t inodes, struct bj_error *err)
+static int run_mke2fs(const char *path, int fd, int64_t inodes, pid_t *ret_pid,
+                      struct bj_error *err)
 {
     char count[32], *const env[] = {NULL};
     const char *const argv[] = {"mke2fs",
@@ -63,7 +56,6 @@ static int run_mke2fs(const char *path, int fd, int64_t inodes, struct bj_error 
                                 "/proc/self/fd/3",
                                 NULL};
     posix_spawn_file_actions_t actions;
-    pid_t pid;
     int failed;
 
     snprintf(count, sizeof count, "%lld", (long long)inodes);
@@ -76,19 +68,21 @@ static int run_mke2fs(const char *path, int fd, int64_t inodes, struct bj_error 
     if (failed == 0)
         failed = posix_spawn_file_actions_adddup2(&actions, fd, 3);
     if (failed == 0)
-        failed = posix_spawn(&pid, path, &actions, NULL, (char *const *)argv, env);
+        failed = posix_spawn(ret_pid, path, &actions, NULL, (char *const *)argv, env);
     posix_spawn_file_actions_destroy(&actions);
     if (failed != 0) {
         errno = failed;
         return bj_fail_errno(err, "mke2fs", "cannot run %s", path);
     }
-    return wait_for(pid, err);
+    return 0;
 }
 
-int bj_image_format(int64_t bytes, int64_t inodes, int *ret_fd, struct bj_error *err)
+int bj_image_format_begin(int64_t bytes, int64_t inodes, struct bj_image_maker *ret,
+                          struct bj_error *err)
 {
     BJ_CLEANUP_CLOSE int low = BJ_SYS(memfd_create("belljar-image", MFD_CLOEXEC)), fd = -1;
     const char *path = NULL;
+    pid_t pid = 0;
     int result;
 
     for (size_t i = 0; makers[i] != NULL && path == NULL; i++)
@@ -100,10 +94,58 @@ int bj_image_format(int64_t bytes, int64_t inodes, int *ret_fd, struct bj_error 
     fd = low >= 0 ? fcntl(low, F_DUPFD_CLOEXEC, 10) : -1;
     if (fd < 0 || BJ_SYS(ftruncate(fd, bytes)) < 0)
         return bj_fail_errno(err, "image", "cannot make a file of %lld bytes", (long long)bytes);
-    result = run_mke2fs(path, fd, inodes, err);
-    if (result == 0)
-        *ret_fd = bj_fd_take(&fd);
-    return result;
+    result = run_mke2fs(path, fd, inodes, &pid, err);
+    if (result < 0)
+        return result;
+    *ret = (struct bj_image_maker){.pid = pid, .pidfd = (int)syscall(SYS_pidfd_open, pid, 0)};
+    if (ret->pidfd < 0) {
+        result = bj_fail_errno(err, "mke2fs", "cannot watch mke2fs");
+        ret->fd = -1;
+        bj_image_format_end(ret, &ret->fd, NULL);
+        return result;
+    }
+    ret->fd = bj_fd_take(&fd);
+    return 0;
+}
+
+int bj_image_format_end(struct bj_image_maker *maker, int *ret_fd, struct bj_error *err)
+{
+    BJ_CLEANUP_CLOSE int fd = bj_fd_take(&maker->fd);
+    int status = 0;
+    pid_t pid = waitpid(maker->pid, &status, WNOHANG);
+
+    if (pid == 0) { /* one that the kernel does not let go of is not waited for for long */
+        struct pollfd watched = {.fd = maker->pidfd, .events = POLLIN};
+
+        kill(maker->pid, SIGKILL);
+        poll(&watched, 1, DYING_MS);
+        waitpid(maker->pid, NULL, WNOHANG);
+    }
+    bj_fd_close(&maker->pidfd);
+    maker->pid = 0;
+    if (pid == 0)
+        return bj_fail(err, BJ_E_TIMEOUT, "mke2fs", "mke2fs has not ended in time");
+    if (pid < 0 || !WIFEXITED(status) || WEXITSTATUS(status) != 0)
+        return bj_fail(err, BJ_E_SYSTEM, "mke2fs", "mke2fs has failed (status %d)", status);
+    *ret_fd = bj_fd_take(&fd);
+    return 0;
+}
+
+int bj_image_format(int64_t bytes, int64_t inodes, int *ret_fd, struct bj_error *err)
+{
+    int64_t until = bj_clock_us() + BJ_IMAGE_FORMAT_US;
+    struct pollfd watched = {.events = POLLIN};
+    struct bj_image_maker maker;
+    int result = bj_image_format_begin(bytes, inodes, &maker, err);
+
+    if (result < 0)
+        return result;
+    watched.fd = maker.pidfd;
+    for (int64_t left = BJ_IMAGE_FORMAT_US; left > 0; left = until - bj_clock_us()) {
+        if (poll(&watched, 1, (int)(left / 1000) + 1) > 0)
+            break;
+    }
+    return bj_image_format_end(&maker, ret_fd, err);
 }
 
 /* ---- a copy of it ---- */

@@ -12,11 +12,24 @@
 
 #include "base/error.h"
 
+#define BJ_IMAGE_FORMAT_US 5000000 /* the time that formatting may take; usual are milliseconds */
+
 /*
  * Makes an empty file system of `bytes` with room for `inodes` files, as a file in memory to be
  * copied from; runs mke2fs(8). A descriptor in *ret_fd.
  */
 int bj_image_format(int64_t bytes, int64_t inodes, int *ret_fd, struct bj_error *err);
+
+/* The same for whoever has more to do than to wait. */
+struct bj_image_maker {
+    int fd;    /* the file */
+    int pidfd; /* readable when mke2fs has ended */
+    int pid;
+};
+int bj_image_format_begin(int64_t bytes, int64_t inodes, struct bj_image_maker *ret,
+                          struct bj_error *err);
+/* Afterwards, or to give it up: what has not ended is killed, BJ_E_TIMEOUT. */
+int bj_image_format_end(struct bj_image_maker *maker, int *ret_fd, struct bj_error *err);
 
 /*
  * Mounts a copy of such a file, which lies in a directory: without devices and without set-id

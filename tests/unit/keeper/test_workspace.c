@@ -2,8 +2,14 @@
 #include "service.h"
 
 #include <dirent.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "base/clock.h"
+#include "linux/image.h"
 
 static struct service service;
 static struct output output;
@@ -169,6 +175,52 @@ static void nothing_is_left_of_a_killed_keeper(void **state)
     service_start(&service, (struct bj_keeper_options){.state = state_directory});
 }
 
+/* Where mke2fs does not end, who asked for a new size is told so, and nobody else waits. */
+static void a_formatter_that_hangs_holds_nobody_up(void **state)
+{
+    static const char slow[] = "#!/bin/sh\nexec sleep 1000\n";
+    const char *maker = access("/usr/sbin/mke2fs", X_OK) == 0 ? "/usr/sbin/mke2fs" : "/sbin/mke2fs";
+    const char *const options[] = {"resource_limits.disk_mb", "77", NULL};
+    const struct bj_act create = {
+        .kind = BJ_ACT_CREATE, .sandbox = "slow", .preset = "standard", .options = options};
+    static struct heard heard;
+    struct bj_error failed = {0};
+    int64_t begun;
+    uint64_t id;
+    char path[128];
+    int fd;
+
+    (void)state;
+    assert_int_equal(create_with("one", "50", "128"), 0);
+    if (!on_disk("one"))
+        skip();
+    assert_int_equal(service_stop(&service), 0);
+    assert_int_equal(unshare(CLONE_NEWNS), 0);
+    assert_int_equal(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+    service_start(&service, (struct bj_keeper_options){.state = state_directory});
+    assert_int_equal(create_with("one", "50", "128"), 0);
+    snprintf(path, sizeof path, "%s/slow", state_directory);
+    fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0700);
+    assert_int_equal(write(fd, slow, sizeof slow - 1), sizeof slow - 1);
+    close(fd);
+    assert_int_equal(mount(path, maker, NULL, MS_BIND, NULL), 0);
+    begun = bj_clock_us();
+    id = act(&service, &create);
+    for (int i = 0; i < 3; i++)
+        assert_string_equal(says("one", "echo goes on"), "goes on\n");
+    assert_int_equal(create_with("two", "50", "128"), 0);
+    assert_true(bj_clock_us() - begun < BJ_IMAGE_FORMAT_US / 2);
+    assert_int_equal(answer(&service, id, &heard, &failed), -BJ_E_TIMEOUT);
+    assert_true(bj_clock_us() - begun >= BJ_IMAGE_FORMAT_US);
+    /* One that is ended while it waits, and the service's end meanwhile. */
+    id = act(&service, &create);
+    assert_int_equal(umount2(maker, MNT_DETACH), 0);
+    unlink(path);
+    assert_int_equal(service_stop(&service), 0);
+    service_start(&service, (struct bj_keeper_options){.state = state_directory});
+    assert_int_equal(create_with("slow", "77", "128"), 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -177,6 +229,7 @@ int main(void)
         TEST(everything_goes_with_it),
         TEST(the_total_has_its_limit),
         TEST(nothing_is_left_of_a_killed_keeper),
+        TEST(a_formatter_that_hangs_holds_nobody_up),
     };
 
     return cmocka_run_group_tests_name("workspace", tests, NULL, NULL);
