@@ -147,7 +147,10 @@ class Service:
         found = {"": self.process.pid}
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
         for pid in map(int, children.read_text().split()):
-            words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+            try:
+                words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+            except (FileNotFoundError, ProcessLookupError):
+                continue  # one that was tried, or has just ended
             if len(words) > 1 and words[1].startswith(b"@"):
                 found[words[1][1:].decode()] = pid
         return found
