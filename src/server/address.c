@@ -35,7 +35,7 @@ static ssize_t decode(const char *text, size_t length, bool plus_is_blank, char 
 
         if (c == '%') {
             int high = i + 2 < length ? digit_of(text[i + 1]) : -1;
-            int low = i + 2 < length + 0 ? digit_of(text[i + 2]) : -1;
+            int low = i + 2 < length ? digit_of(text[i + 2]) : -1;
 
             if (high < 0 || low < 0)
                 return -1;

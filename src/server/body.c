@@ -6,10 +6,9 @@
 #include "model/json_read.h"
 #include "server/transfer.h"
 
-bool bj_body_begin(struct bj_connection *connection)
+void bj_body_begin(struct bj_connection *connection)
 {
     connection->body.length = 0;
-    return true;
 }
 
 bool bj_body_add(struct bj_connection *connection, const char *data, size_t length)
@@ -39,8 +38,8 @@ bool bj_body_add(struct bj_connection *connection, const char *data, size_t leng
     return true;
 }
 
-/* A value costs many times the bytes that it takes in the text: there may be so many. Those inside
- * of strings are counted too where they look like values, which only large texts can notice. */
+/* A value costs many times the bytes that it takes in the text: there may be so many. What stands
+ * in strings is passed over; a text shorter than the limit cannot have too many. */
 static bool has_too_many_values(const char *text, size_t length)
 {
     size_t count = 0;

@@ -84,7 +84,8 @@ static int on_head(llhttp_t *parser)
         return 0;
     if (connection->is_port || connection->exchange.route->body == BJ_BODY_RAW)
         return HPE_PAUSED;
-    return bj_body_begin(connection) ? 0 : -1;
+    bj_body_begin(connection);
+    return 0;
 }
 
 static int on_body(llhttp_t *parser, const char *at, size_t length)

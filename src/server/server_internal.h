@@ -290,7 +290,7 @@ void bj_response_tell_gone(struct bj_connection *connection);
 void bj_response_drained(struct bj_connection *connection);
 
 /* ---- body.c ---- */
-bool bj_body_begin(struct bj_connection *connection);
+void bj_body_begin(struct bj_connection *connection);
 bool bj_body_add(struct bj_connection *connection, const char *data, size_t length);
 /* The whole body is there: parsed and checked. */
 bool bj_body_finish(struct bj_connection *connection);
