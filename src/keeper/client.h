@@ -67,8 +67,6 @@ void bj_keeper_detach(struct bj_keeper_client *client, uint64_t attach);
 
 int bj_keeper_usage(struct bj_keeper_client *client, const char *sandbox, bj_keeper_fn done,
                     void *context, struct bj_error *err);
-int bj_keeper_list(struct bj_keeper_client *client, const char *sandbox, bj_keeper_fn done,
-                   void *context, struct bj_error *err);
 
 /* Asks for audit records; `message` in the answer is NULL, fds has the memfd. */
 int bj_keeper_question(struct bj_keeper_client *client, const struct bj_audit_question *question,

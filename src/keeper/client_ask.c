@@ -94,38 +94,54 @@ int bj_keeper_act(struct bj_keeper_client *client, const struct bj_entry *entry,
 
 /* ---- questions to the keeper ---- */
 
-/* Ends a packed message and sends it to the keeper as a call, which it takes over. */
-static int ask(struct bj_keeper_client *client, struct bj_asked *call, struct bj_buf *packet,
-               uint64_t *ret_id, struct bj_error *err)
+struct question {
+    struct bj_asked *call;
+    struct bj_buf packet;
+};
+
+/* A call and the head of its message, whose body is packed next; ask() sends it. */
+static int begin(struct bj_keeper_client *client, enum bj_message_type type, bj_keeper_fn done,
+                 void *context, struct question *ret, struct bj_error *err)
 {
+    int result = bj_asked_new(client, done, context, &ret->call, err);
+
+    if (result < 0)
+        return result;
+    bj_buf_init(&ret->packet, BJ_MESSAGE_MAX);
+    bj_message_begin(&ret->packet, type, ret->call->id);
+    return 0;
+}
+
+/* Ends a packed message and sends it to the keeper as a call, which it takes over. */
+static int ask(struct bj_keeper_client *client, struct question *question, uint64_t *ret_id,
+               struct bj_error *err)
+{
+    struct bj_buf *packet = &question->packet;
     int result = bj_message_end(packet) ? 0 : packing_failed(packet, err);
 
     if (result == 0)
         result = bj_port_send(client->keeper, packet->data, packet->length, NULL, err);
     bj_buf_release(packet);
     if (result < 0) {
-        bj_asked_free(call);
+        bj_asked_free(question->call);
         return result;
     }
     if (ret_id != NULL)
-        *ret_id = call->id;
-    bj_asked_insert(client, call);
+        *ret_id = question->call->id;
+    bj_asked_insert(client, question->call);
     return 0;
 }
 
 int bj_keeper_read(struct bj_keeper_client *client, const struct bj_read *read, bj_keeper_fn done,
                    void *context, uint64_t *ret_id, struct bj_error *err)
 {
-    struct bj_asked *call;
-    struct bj_buf packet;
-    int result = bj_asked_new(client, done, context, &call, err);
+    struct question question;
+    int result = begin(client, BJ_MESSAGE_READ, done, context, &question, err);
 
     if (result < 0)
         return result;
-    bj_buf_init(&packet, BJ_MESSAGE_MAX);
-    bj_message_begin(&packet, BJ_MESSAGE_READ, call->id);
-    bj_read_put(&packet, read);
-    return ask(client, call, &packet, ret_id, err);
+    bj_read_put(&question.packet, read);
+    return ask(client, &question, ret_id, err);
 }
 
 int bj_keeper_input(struct bj_keeper_client *client, uint64_t attach, const struct bj_act *act,
@@ -133,52 +149,33 @@ int bj_keeper_input(struct bj_keeper_client *client, uint64_t attach, const stru
 {
     enum bj_message_type type = act->kind == BJ_ACT_RESIZE ? BJ_MESSAGE_SIZE : BJ_MESSAGE_INPUT;
     struct bj_message_head *head;
-    struct bj_asked *call;
-    struct bj_buf packet;
+    struct question question;
     int result;
 
     if (act->kind != BJ_ACT_INPUT && act->kind != BJ_ACT_RESIZE)
         return bj_fail(err, BJ_E_INVALID, "input", "only input and sizes go under an attachment");
     if (bj_asked_find(client, attach) != NULL)
         return bj_fail(err, BJ_E_CONFLICT, "input", "not attached yet");
-    result = bj_asked_new(client, done, context, &call, err);
+    result = begin(client, type, done, context, &question, err);
     if (result < 0)
         return result;
-    bj_buf_init(&packet, BJ_MESSAGE_MAX);
-    bj_message_begin(&packet, type, call->id);
-    head = bj_message_head(&packet);
+    head = bj_message_head(&question.packet);
     if (head != NULL)
         head->number = (int64_t)attach;
-    bj_act_put(&packet, act);
-    return ask(client, call, &packet, NULL, err);
-}
-
-/* USAGE and LIST, about a sandbox. */
-static int ask_about(struct bj_keeper_client *client, enum bj_message_type type,
-                     const char *sandbox, bj_keeper_fn done, void *context, struct bj_error *err)
-{
-    struct bj_asked *call;
-    struct bj_buf packet;
-    int result = bj_asked_new(client, done, context, &call, err);
-
-    if (result < 0)
-        return result;
-    bj_buf_init(&packet, BJ_MESSAGE_MAX);
-    bj_message_begin(&packet, type, call->id);
-    bj_pack_text(&packet, sandbox);
-    return ask(client, call, &packet, NULL, err);
+    bj_act_put(&question.packet, act);
+    return ask(client, &question, NULL, err);
 }
 
 int bj_keeper_usage(struct bj_keeper_client *client, const char *sandbox, bj_keeper_fn done,
                     void *context, struct bj_error *err)
 {
-    return ask_about(client, BJ_MESSAGE_USAGE, sandbox, done, context, err);
-}
+    struct question question;
+    int result = begin(client, BJ_MESSAGE_USAGE, done, context, &question, err);
 
-int bj_keeper_list(struct bj_keeper_client *client, const char *sandbox, bj_keeper_fn done,
-                   void *context, struct bj_error *err)
-{
-    return ask_about(client, BJ_MESSAGE_LIST, sandbox, done, context, err);
+    if (result < 0)
+        return result;
+    bj_pack_text(&question.packet, sandbox);
+    return ask(client, &question, NULL, err);
 }
 
 /* There is no answer to it. What finds no room or no memory is lost with no harm but that the

@@ -1,6 +1,6 @@
 /*
- * Acts that init does in one go: OPEN, CONNECT, SIGNAL, and LIST, which is no act. What comes back
- * from inside is checked for its form; a descriptor is handed on as it is.
+ * Acts that init does in one go: OPEN, CONNECT, SIGNAL. What comes back from inside is checked for
+ * its form; a descriptor is handed on as it is.
  */
 #include <errno.h>
 #include <signal.h>
@@ -296,51 +296,4 @@ void bj_signal_act(struct bj_sandbox *sandbox, struct bj_task *task, const struc
         bj_fail(&waiting->failed, BJ_E_NOT_FOUND, "signal", "process %u does not run",
                 act->process);
     signalled(waiting, &(struct bj_init_reply){0});
-}
-
-/* ---- LIST ---- */
-
-static void listed(void *context, const struct bj_init_reply *reply)
-{
-    struct waiting *waiting = context;
-    struct bj_buf out;
-
-    if (reply->failed != NULL) {
-        finish(waiting, reply->failed);
-        return;
-    }
-    bj_task_answer_begin(&waiting->task, &out);
-    bj_buf_append(&out, reply->body,
-                  reply->length - reply->length % sizeof(struct bj_process_entry));
-    bj_task_answer_send(waiting->sandbox->keeper, &waiting->task, &out, NULL);
-    finish(waiting, NULL);
-}
-
-static int ask_to_list(struct bj_sandbox *sandbox, uint64_t id, struct bj_error *err)
-{
-    struct bj_frame_head head = {.type = BJ_FRAME_LIST, .id = bj_init_next_id(sandbox)};
-    struct waiting *waiting = bj_alloc(sizeof *waiting);
-    struct bj_buf packet;
-    int result;
-
-    if (waiting == NULL)
-        return bj_fail(err, BJ_E_NO_MEMORY, "list", "out of memory");
-    waiting->sandbox = sandbox;
-    waiting->task.id = id;
-    bj_buf_init(&packet, BJ_FRAME_MAX);
-    bj_frame_put(&packet, head, NULL);
-    result = bj_init_ask(sandbox, &packet, NULL, listed, waiting, err);
-    if (result < 0)
-        bj_free(waiting);
-    return result;
-}
-
-void bj_list_ask(struct bj_keeper *keeper, uint64_t id, const char *name)
-{
-    struct bj_sandbox *sandbox;
-    struct bj_error failed = {0};
-
-    if (bj_sandbox_find(keeper, name, &sandbox, &failed) < 0 ||
-        bj_pause_check(sandbox, &failed) < 0 || ask_to_list(sandbox, id, &failed) < 0)
-        bj_answer_error(keeper, id, 0, &failed);
 }

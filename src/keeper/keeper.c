@@ -191,8 +191,8 @@ static int answer_usage(struct bj_keeper *keeper, uint64_t id, const char *name,
     return 0;
 }
 
-/* USAGE and LIST: the body is a sandbox's identifier. */
-static void ask_about(struct bj_keeper *keeper, const struct bj_message *message)
+/* The body is a sandbox's identifier. */
+static void ask_usage(struct bj_keeper *keeper, const struct bj_message *message)
 {
     struct bj_unpack body = bj_message_body(message);
     const char *name = bj_unpack_string(&body);
@@ -200,8 +200,6 @@ static void ask_about(struct bj_keeper *keeper, const struct bj_message *message
 
     if (!bj_unpack_end(&body))
         bj_keeper_drop_front(keeper);
-    else if (message->head.type == BJ_MESSAGE_LIST)
-        bj_list_ask(keeper, message->head.id, name);
     else if (answer_usage(keeper, message->head.id, name, &failed) < 0)
         bj_answer_error(keeper, message->head.id, 0, &failed);
 }
@@ -236,8 +234,7 @@ static void from_front(void *context, const char *packet, size_t length, struct 
             bj_read_unhold(keeper, message.head.id);
         break;
     case BJ_MESSAGE_USAGE:
-    case BJ_MESSAGE_LIST:
-        ask_about(keeper, &message);
+        ask_usage(keeper, &message);
         break;
     default:
         bj_keeper_drop_front(keeper);

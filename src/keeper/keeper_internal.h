@@ -387,11 +387,10 @@ void bj_resize_act(struct bj_sandbox *sandbox, struct bj_task *task, const struc
 
 void bj_act_do(struct bj_keeper *keeper, const struct bj_message *message);
 
-/* descriptor.c: OPEN, CONNECT, SIGNAL, LIST: what init is asked on behalf of one act. */
+/* descriptor.c: OPEN, CONNECT, SIGNAL: what init is asked on behalf of one act. */
 void bj_open_act(struct bj_sandbox *sandbox, struct bj_task *task, const struct bj_act *act);
 void bj_connect_act(struct bj_sandbox *sandbox, struct bj_task *task, const struct bj_act *act);
 void bj_signal_act(struct bj_sandbox *sandbox, struct bj_task *task, const struct bj_act *act);
-void bj_list_ask(struct bj_keeper *keeper, uint64_t id, const char *sandbox);
 
 /* ---- seams for what grows beside this: pool, freezer, figures, disk ---- */
 

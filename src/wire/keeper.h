@@ -65,7 +65,6 @@
     X(SIZE)  /* front → keeper: a RESIZE act, likewise */                                        \
     X(DETACH)  /* front → keeper: nothing, no ANSWER; id = the ATTACH's entry, or a READ's */    \
     X(USAGE)   /* front → keeper: text, the sandbox; "" = the whole service */                   \
-    X(LIST)    /* front → keeper: text, the sandbox: its processes as init sees them */          \
     X(ANSWER)  /* keeper → front: by what was asked; `result` 0, or -code and struct bj_error */ \
     X(SANDBOX) /* keeper → front: bj_sandbox_state */                                            \
     X(PROCESS) /* keeper → front: bj_process_state */                                            \
@@ -255,9 +254,6 @@ struct bj_process_state {
 void bj_process_state_put(struct bj_buf *out, const struct bj_process_state *state);
 int bj_process_state_get(const struct bj_message *message, struct bj_process_state *ret,
                          struct bj_error *err);
-
-/* The ANSWER to LIST is struct bj_process_entry (wire/frame.h), one after the other; what a
- * workload says its name is stands in it. */
 
 /* The ANSWER to USAGE. Of a sandbox, or of all of them and the service's own. */
 struct bj_usage_answer {

@@ -396,7 +396,7 @@ static void test_keeper_lost(void **state)
         reading(&answers[2 * i + 1]);
     }
     assert_int_equal(bj_keeper_usage(client, "", on_answer, &answers[100], NULL), 0);
-    assert_int_equal(bj_keeper_list(client, "abc", on_answer, &answers[101], NULL), 0);
+    assert_int_equal(bj_keeper_usage(client, "abc", on_answer, &answers[101], NULL), 0);
     bj_fd_close(&keeper_end);
     assert_int_equal(answers[0].times, 0);
     turn();
