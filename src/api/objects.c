@@ -64,21 +64,6 @@ json_t *bj_object_seconds(int64_t time_us)
     return time_us < 0 ? json_null() : json_real((double)time_us / 1e6);
 }
 
-json_t *bj_object_verdict(const struct bj_verdict *verdict)
-{
-    struct bj_buf text;
-    json_t *value = NULL;
-
-    if (verdict == NULL)
-        return json_null();
-    bj_buf_init(&text, BJ_RESPONSE_MAX);
-    bj_verdict_put_json(verdict, &text);
-    if (!text.failed)
-        value = json_loadb(bj_buf_text(&text), text.length, 0, NULL);
-    bj_buf_release(&text);
-    return value;
-}
-
 static json_t *texts(const char *const *list)
 {
     json_t *array = json_array();

@@ -14,7 +14,6 @@ json_t *bj_object_bytes(const char *data, size_t length);
 json_t *bj_object_time(int64_t time_ms);
 /* Seconds; null where there is none (below 0). */
 json_t *bj_object_seconds(int64_t time_us);
-json_t *bj_object_verdict(const struct bj_verdict *verdict);
 
 json_t *bj_object_sandbox(const struct bj_sandbox_view *view);
 json_t *bj_object_usage(const struct bj_usage_report *report);

@@ -282,8 +282,3 @@ bool bj_port_try(struct bj_port *port, const void *packet, size_t length)
     watch(port);
     return false;
 }
-
-size_t bj_port_waiting(const struct bj_port *port)
-{
-    return port->waiting;
-}

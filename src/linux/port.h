@@ -46,7 +46,4 @@ int bj_port_send(struct bj_port *port, const void *packet, size_t length, struct
  */
 bool bj_port_try(struct bj_port *port, const void *packet, size_t length);
 
-/* Bytes that wait. */
-size_t bj_port_waiting(const struct bj_port *port);
-
 #endif

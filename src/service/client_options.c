@@ -31,15 +31,6 @@ static const struct row {
 };
 #define ROWS (sizeof rows / sizeof *rows)
 
-const char *const *bj_service_client_options(void)
-{
-    static const char *keys[ROWS + 1];
-
-    for (size_t i = 0; i < ROWS; i++)
-        keys[i] = bj_option_get(rows[i].id)->key;
-    return keys;
-}
-
 static const struct row *find(const char *key)
 {
     for (size_t i = 0; i < ROWS; i++) {

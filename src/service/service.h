@@ -119,7 +119,7 @@ struct bj_sandbox_view {
 struct bj_sandbox_request {
     const char *preset;          /* NULL = the service's default */
     const json_t *config;        /* object as in a configuration file, of what clients may set
-                                    (bj_service_client_options()); NULL */
+                                    (client_options.c); NULL */
     const json_t *metadata;      /* object of texts; NULL */
     const json_t *environment;   /* object NAME: text; NULL */
     int64_t timeout_us, idle_us; /* 0 = never, where the service permits it; -1 = the preset's */
@@ -701,9 +701,5 @@ void bj_service_figures(const struct bj_service *service, struct bj_service_figu
 
 /* The presets that sandboxes can be made of (/v1/templates): a list of objects. Likewise. */
 json_t *bj_service_presets(struct bj_service *service);
-
-/* The keys of a configuration that clients may set: "resource_limits.memory_mb" …; ends with NULL.
- */
-const char *const *bj_service_client_options(void);
 
 #endif
