@@ -36,6 +36,7 @@
 #define BJ_AUDIT_RECORD_MAX (4 << 20)   /* bytes of one audit record */
 #define BJ_AUDIT_ARGS_MAX   (1 << 20)   /* bytes of a tool's arguments that are taken apart */
 #define BJ_AUDIT_LIST_MAX   256         /* entries kept of one list in an audit record; cut */
+#define BJ_AUDIT_SHOWN_MAX  (16 << 20)  /* bytes of one record as it is listed */
 #define BJ_SECRETS_MAX      1024        /* values that are masked wherever they show */
 
 /* The service (wire/keeper.h and what uses it). */
@@ -59,20 +60,28 @@
 #define BJ_INIT_REQUESTS      1024        /* that wait for the init of one sandbox */
 #define BJ_PROCESS_ATTACHES   64          /* ATTACHes to one process */
 #define BJ_INPUT_QUEUE_MAX    (256 << 10) /* bytes that wait to be read by one process */
-#define BJ_QUESTION_RECORDS   1000        /* calls in one answer about records */
-#define BJ_QUESTION_USUAL     100         /* where a question says nothing */
-#define BJ_QUESTION_SECONDS   10          /* that answering one may take */
-#define BJ_ANSWER_TEXT        (16 << 20)  /* bytes of one answer, and one call more */
-#define BJ_SANDBOX_OPTIONS    64          /* options that a client sets for one */
-#define BJ_CALLS_MAX          65536       /* that wait for the keeper's answer */
+/* Bytes on their way there before the client should wait: below what the keeper takes by as much as
+ * one message may go beyond it. */
+#define BJ_INPUT_WAITING_MAX  (BJ_INPUT_QUEUE_MAX / 2)
+#define BJ_QUESTION_RECORDS   1000       /* calls in one answer about records */
+#define BJ_QUESTION_USUAL     100        /* where a question says nothing */
+#define BJ_QUESTION_SECONDS   10         /* that answering one may take */
+#define BJ_ANSWER_TEXT        (16 << 20) /* bytes of one answer, and one call more */
+#define BJ_SANDBOX_OPTIONS    64         /* options that a client sets for one */
+#define BJ_CALLS_MAX          65536      /* that wait for the keeper's answer */
 #define BJ_ENTRIES_MAX        (32 << 20) /* bytes of those that the audit process may not have yet */
 #define BJ_ASKS_MAX           (16 << 20) /* bytes that wait to be sent to one process */
-#define BJ_STATE_STRINGS      128        /* pointers in a sandbox's state */
-#define BJ_SCREEN_ROWS_MAX    200        /* of a terminal whose screen is kept */
+#define BJ_FRONT_QUEUE_MAX    (32 << 20) /* bytes that wait for the front before it is given up */
+#define BJ_AUDIT_QUEUE_MAX    (32 << 20) /* and for the audit process */
+#define BJ_PLANS_QUEUE_MAX    (64 << 20) /* bytes of plans that wait for the launcher */
+#define BJ_OUTCOMES_MAX       65536 /* that wait to be recorded; more, and somebody must look at it */
+#define BJ_STATE_STRINGS      128   /* pointers in a sandbox's state */
+#define BJ_SCREEN_ROWS_MAX    200   /* of a terminal whose screen is kept */
 #define BJ_SCREEN_COLUMNS_MAX 400
 #define BJ_SCREEN_HISTORY_MAX (256 << 10) /* bytes of lines that scrolled off it */
 #define BJ_SCREEN_PENDING     4096        /* bytes of one control sequence; more is left out */
 #define BJ_SCREEN_TITLE       512         /* bytes of its title; cut */
+#define BJ_SCREEN_PAINT_MAX   (8 << 20)   /* bytes that paint it */
 
 /* HTTP (server/). */
 #define BJ_HTTP_HEAD_MAX        (16 << 10)  /* bytes of a request's head */
@@ -114,19 +123,20 @@
 
 /* The analysis of shell text (policy/shell*.c). What is beyond is said, never taken for harmless.
  */
-#define BJ_SHELL_TEXT_MAX     (64 << 10) /* bytes of a text, here-documents and all */
-#define BJ_SHELL_COMMANDS_MAX 2048       /* simple commands listed of one text */
-#define BJ_SHELL_LISTED_MAX   32768      /* words of all commands listed of one text */
-#define BJ_SHELL_DEPTH_MAX    48         /* nesting of substitutions, groups, texts in texts */
-#define BJ_SHELL_STEPS_MAX    200000     /* tokens read and statements walked */
-#define BJ_SHELL_WORDS_MAX    8192       /* words of one command */
-#define BJ_SHELL_PARSE_MAX    4096       /* tokens of one statement, with all that is in it */
-#define BJ_SHELL_BRACED_MAX   2048       /* bytes of a word with braces */
-#define BJ_SHELL_BRACES_MAX   256        /* words that braces make of one */
-#define BJ_SHELL_VALUES_MAX   16         /* things that one variable may be */
-#define BJ_SHELL_CHOICES_MAX  8          /* variables of one command that may be several things */
-#define BJ_SHELL_READINGS_MAX 24         /* readings of one command */
-#define BJ_SHELL_STRING_MAX   (64 << 10) /* bytes of one variable or output */
+#define BJ_SHELL_TEXT_MAX      (64 << 10) /* bytes of a text, here-documents and all */
+#define BJ_SHELL_COMMANDS_MAX  2048       /* simple commands listed of one text */
+#define BJ_SHELL_LISTED_MAX    32768      /* words of all commands listed of one text */
+#define BJ_SHELL_DEPTH_MAX     48         /* nesting of substitutions, groups, texts in texts */
+#define BJ_SHELL_STEPS_MAX     200000     /* tokens read and statements walked */
+#define BJ_SHELL_WORDS_MAX     8192       /* words of one command */
+#define BJ_SHELL_DOCUMENTS_MAX 16         /* here-documents that begin on one line */
+#define BJ_SHELL_PARSE_MAX     4096       /* tokens of one statement, with all that is in it */
+#define BJ_SHELL_BRACED_MAX    2048       /* bytes of a word with braces */
+#define BJ_SHELL_BRACES_MAX    256        /* words that braces make of one */
+#define BJ_SHELL_VALUES_MAX    16         /* things that one variable may be */
+#define BJ_SHELL_CHOICES_MAX   8          /* variables of one command that may be several things */
+#define BJ_SHELL_READINGS_MAX  24         /* readings of one command */
+#define BJ_SHELL_STRING_MAX    (64 << 10) /* bytes of one variable or output */
 
 /* Judging commands. */
 #define BJ_PATTERN_STEPS_MAX   10000 /* of PCRE2 for one attempt at a match */
@@ -142,7 +152,6 @@
 
 /* What the front knows (service/). */
 #define BJ_METADATA_MAX      64          /* pairs of metadata of one sandbox */
-#define BJ_IDEMPOTENCY_MAX   255         /* bytes of an idempotency key */
 #define BJ_TAG_MAX           128         /* bytes of a process's tag */
 #define BJ_COMMAND_SHOWN     1024        /* bytes of a command kept to be shown; cut */
 #define BJ_SHELLS_MAX        32          /* shell sessions of one sandbox */
@@ -152,6 +161,10 @@
 #define BJ_RUN_OUTPUT        (4 << 20)   /* bytes kept per stream of a run, unless said */
 #define BJ_LISTING_MAX       (32 << 20)  /* bytes that the helper for files may answer */
 #define BJ_LISTING_RECORDS   100000      /* records of it */
+#define BJ_LISTING_USUAL     10000       /* names, where a request says nothing */
+#define BJ_SEARCH_USUAL      1000        /* and places found */
+#define BJ_STREAM_RECORD_MAX (1 << 20)   /* bytes of one record of a helper that runs on */
+#define BJ_TOOL_ANSWER_MAX   (32 << 20)  /* bytes of an answer in words */
 #define BJ_OWNERS_MAX        65536       /* owners that a service knows of at once */
 #define BJ_EVENTS_KEPT       4096        /* events to resume from */
 

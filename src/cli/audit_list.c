@@ -6,11 +6,11 @@
 #include <unistd.h>
 
 #include "base/escape.h"
+#include "base/limits.h"
 #include "base/str.h"
 #include "cli/audit.h"
 
-#define LINE_MAX_BYTES (16 << 20)
-#define POLL_NS        250000000
+#define POLL_NS 250000000
 
 struct listing {
     const struct bj_audit_command *command;
@@ -45,7 +45,7 @@ static void put_cell(struct bj_buf *out, const char *text, int width, bool fill)
     size_t at = 0, cut = 0;
     int used = 0;
 
-    bj_buf_init(&safe, LINE_MAX_BYTES);
+    bj_buf_init(&safe, BJ_AUDIT_SHOWN_MAX);
     bj_put_escaped(&safe, text, strlen(text));
     while (at < safe.length) {
         uint32_t point = 0;
@@ -136,7 +136,7 @@ static void put_row(struct listing *listing, const struct bj_audit_record *verdi
     put_cell(out, bj_risk_name(verdict->risk), 9, true);
     put_cell(out, ended, 5, true);
     put_duration(out, outcome);
-    bj_buf_init(&what, LINE_MAX_BYTES);
+    bj_buf_init(&what, BJ_AUDIT_SHOWN_MAX);
     put_rule(&what, verdict, body);
     bj_audit_put_what(body, &what);
     if (listing->width == 0 || left > 0)
@@ -208,7 +208,7 @@ int bj_audit_do_list(struct bj_audit *audit, const struct bj_audit_command *comm
     struct bj_error err = {0};
     int result = 0;
 
-    bj_buf_init(&listing.out, LINE_MAX_BYTES);
+    bj_buf_init(&listing.out, BJ_AUDIT_SHOWN_MAX);
     if (!command->json)
         put_heading(&listing);
     /* Before the first look, so that nothing falls between it and following. */

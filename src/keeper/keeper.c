@@ -18,9 +18,7 @@
 #include "base/str.h"
 #include "keeper/keeper_internal.h"
 
-#define FRONT_QUEUE_MAX (32 << 20) /* bytes that wait for the front before it is given up */
-#define AUDIT_QUEUE_MAX (32 << 20)
-#define FLUSH_MS        2000 /* at the end, for outcomes to go out */
+#define FLUSH_MS 2000 /* at the end, for outcomes to go out */
 
 /* Who sends what it must not is cut off, and replaced by the supervisor. */
 static void say_fault(struct bj_keeper *keeper, const char *whose)
@@ -162,7 +160,7 @@ static void new_audit(struct bj_keeper *keeper, int fd, int64_t number)
     bj_link_close(&keeper->audit);
     if (bj_link_open(&keeper->audit, &keeper->loop, fd, &audit_calls, keeper, NULL) < 0)
         return;
-    keeper->audit.maximum = AUDIT_QUEUE_MAX;
+    keeper->audit.maximum = BJ_AUDIT_QUEUE_MAX;
     keeper->audit_number = number;
     say_begun(keeper);
     bj_keeper_say_gap(keeper);
@@ -289,7 +287,7 @@ static void new_front(struct bj_keeper *keeper, int fd)
     keeper->hello = NULL;
     keeper->saying_hello = false;
     if (bj_link_open(&keeper->front, &keeper->loop, fd, &front_calls, keeper, NULL) == 0)
-        keeper->front.maximum = FRONT_QUEUE_MAX;
+        keeper->front.maximum = BJ_FRONT_QUEUE_MAX;
 }
 
 /* ---- the supervisor ---- */

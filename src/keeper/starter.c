@@ -9,8 +9,6 @@
 #include "base/log.h"
 #include "keeper/keeper_internal.h"
 
-#define QUEUE_MAX (64 << 20) /* bytes of plans that wait for the launcher */
-
 static void received(void *context, const char *packet, size_t length, struct bj_fds *fds)
 {
     struct bj_keeper *keeper = context;
@@ -62,7 +60,7 @@ int bj_starter_init(struct bj_keeper *keeper, struct bj_error *err)
     if (result == 0)
         result = bj_link_open(&starter->link, &keeper->loop,
                               bj_fd_take(&starter->launcher.socket_fd), &calls, keeper, err);
-    starter->link.maximum = QUEUE_MAX;
+    starter->link.maximum = BJ_PLANS_QUEUE_MAX;
     return result;
 }
 

@@ -141,7 +141,7 @@ static uint32_t scan_backticks(struct scan *scan, uint32_t at, bool quoted)
 uint32_t bj_scan_substitution(struct scan *scan, uint32_t at, enum extent_kind kind, bool quoted)
 {
     uint32_t from = at, extent = add_extent(scan, kind, at, quoted);
-    struct pending outer[PENDING_MAX];
+    struct pending outer[BJ_SHELL_DOCUMENTS_MAX];
     uint32_t outer_count = scan->pending_count;
 
     if (!bj_scan_enter(scan, at))

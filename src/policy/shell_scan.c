@@ -164,7 +164,7 @@ static uint32_t scan_redirect(struct scan *scan, uint32_t at)
         struct pending pending = {.token = token, .strip = scan->bytes[end - 1] == '-'};
 
         pending.delimiter = unquoted(scan, target, at, &pending.quoted);
-        if (scan->pending_count < PENDING_MAX)
+        if (scan->pending_count < BJ_SHELL_DOCUMENTS_MAX)
             scan->pending[scan->pending_count++] = pending;
         else
             bj_scan_broken(scan, from);

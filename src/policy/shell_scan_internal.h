@@ -10,15 +10,13 @@ struct pending {
     bool quoted, strip;
 };
 
-#define PENDING_MAX 16
-
 struct scan {
     struct walk *walk;
     struct source *source;
     const char *bytes;
     uint32_t length;
     uint32_t depth;
-    struct pending pending[PENDING_MAX];
+    struct pending pending[BJ_SHELL_DOCUMENTS_MAX];
     uint32_t pending_count;
     uint32_t
         *joints; /* continued lines to be joined before anything is believed; see shell_join.c */

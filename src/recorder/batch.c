@@ -16,8 +16,6 @@
 #define ROUNDS 8 /* commits before others have their turn */
 #define HELD_US                                                                                    \
     5000000 /* that an entry waits for the next keeper, who was introduced to the front */
-#define PENDING_MAX                                                                                \
-    65536 /* outcomes that wait to be recorded; more, and somebody must look at it */
 
 struct bj_batch *bj_batch_new(void)
 {
@@ -419,7 +417,7 @@ static void keep_outcome(struct bj_recorder *recorder, const struct bj_message *
     bj_outcome_note_get(message, &note, NULL);
     length = note.reason != NULL ? strlen(note.reason) + 1 : 0;
     pending = bj_alloc(sizeof *pending + length);
-    if (pending == NULL || recorder->pending == PENDING_MAX) {
+    if (pending == NULL || recorder->pending == BJ_OUTCOMES_MAX) {
         bj_free(pending);
         bj_recorder_end(recorder, 1); /* the keeper still has them */
         return;
