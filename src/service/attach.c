@@ -16,11 +16,7 @@
 #include "service/reading.h"
 #include "service/screen.h"
 
-/* Bytes of input that wait before the client should: below what the keeper takes by as much as one
- * message may go beyond it. */
-#define INPUT_WAITING (BJ_INPUT_QUEUE_MAX / 2)
-#define FEED_US       2000      /* that the emulator may take at one turn */
-#define PAINT_MAX     (8 << 20) /* bytes that paint a screen */
+#define FEED_US 2000 /* that the emulator may take at one turn */
 
 struct bj_attach {
     struct bj_service *service;
@@ -41,11 +37,6 @@ struct bj_attach {
     char *rest;                /* what it has not taken yet; owned */
     size_t rest_length;
 };
-
-static int no_memory(struct bj_error *err)
-{
-    return bj_fail(err, BJ_E_NO_MEMORY, "service", "out of memory");
-}
 
 static struct bj_attach *of(struct reading *reading)
 {
@@ -90,7 +81,7 @@ static void paint(struct bj_attach *attach)
 {
     struct bj_buf bytes;
 
-    bj_buf_init(&bytes, PAINT_MAX);
+    bj_buf_init(&bytes, BJ_SCREEN_PAINT_MAX);
     bj_screen_paint(attach->screen, &bytes);
     bj_screen_free(attach->screen);
     attach->screen = NULL;
@@ -341,7 +332,8 @@ static void on_written(void *context, const struct bj_keeper_answer *answer)
 
         fail_by(attach, &err);
     }
-    if (attach->full && attach->waiting < INPUT_WAITING / 2 && !attach->closed && !attach->ended) {
+    if (attach->full && attach->waiting < BJ_INPUT_WAITING_MAX / 2 && !attach->closed &&
+        !attach->ended) {
         attach->full = false;
         if (attach->events->drain != NULL)
             attach->events->drain(attach->context);
@@ -403,7 +395,7 @@ int bj_attach_input(struct bj_attach *attach, const void *data, size_t length, b
         length -= part;
         close = close && !last;
     }
-    if (result == 0 && attach->waiting >= INPUT_WAITING) {
+    if (result == 0 && attach->waiting >= BJ_INPUT_WAITING_MAX) {
         attach->full = true;
         if (ret_wait != NULL)
             *ret_wait = true;

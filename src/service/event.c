@@ -5,8 +5,8 @@
  * so once.
  */
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "service/service_internal.h"
@@ -45,22 +45,14 @@ struct bj_event_feed {
     void *context;
 };
 
-static int64_t wall_us(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
-
 int bj_events_begin(struct bj_service *service, struct bj_error *err)
 {
     struct events *events = &service->events;
 
     events->ring = bj_alloc(BJ_EVENTS_KEPT * sizeof *events->ring);
     if (events->ring == NULL)
-        return bj_fail(err, BJ_E_NO_MEMORY, "service", "out of memory");
-    events->first = events->next = wall_us();
+        return no_memory(err);
+    events->first = events->next = bj_clock_wall_us();
     return 0;
 }
 
@@ -135,7 +127,7 @@ static bool tell_missed(struct bj_event_feed *feed)
     const struct events *events = &feed->service->events;
     struct bj_event lost = {.id = events->first - 1,
                             .kind = BJ_EVENT_LOST,
-                            .time_ms = wall_us() / 1000,
+                            .time_ms = bj_clock_wall_us() / 1000,
                             .owner = feed->owner != NULL ? feed->owner : ""};
 
     feed->after = events->first - 1;
@@ -183,7 +175,7 @@ void bj_event_add(struct bj_service *service, enum bj_event_kind kind, const cha
     empty(kept);
     *kept = (struct kept){.id = events->next,
                           .kind = kind,
-                          .time_ms = wall_us() / 1000,
+                          .time_ms = bj_clock_wall_us() / 1000,
                           .process = process,
                           .owner = bj_strdup(owner),
                           .sandbox = sandbox != NULL ? bj_strdup(sandbox) : NULL,
@@ -233,7 +225,7 @@ int bj_event_open(struct bj_service *service, const struct bj_identity *who,
         feed->owner = bj_strdup(who->owner);
     if (feed == NULL || (!request->everyone && feed->owner == NULL)) {
         bj_free(feed);
-        return bj_fail(err, BJ_E_NO_MEMORY, "service", "out of memory");
+        return no_memory(err);
     }
     if (request->sandbox != NULL)
         bj_str_copy(feed->sandbox, sizeof feed->sandbox, request->sandbox);

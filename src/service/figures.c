@@ -191,7 +191,7 @@ int bj_service_audit(struct bj_service *service, const struct bj_identity *who,
     }
     asking = bj_alloc(sizeof *asking);
     if (asking == NULL)
-        return bj_fail(err, BJ_E_NO_MEMORY, "service", "out of memory");
+        return no_memory(err);
     *asking = (struct asking){done, context};
     result = bj_keeper_question(service->keeper, &asked, on_records, asking, err);
     if (result < 0)

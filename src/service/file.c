@@ -15,11 +15,6 @@
 #include "service/helper.h"
 #include "service/service_internal.h"
 
-static int no_memory(struct bj_error *err)
-{
-    return bj_fail(err, BJ_E_NO_MEMORY, "service", "out of memory");
-}
-
 /* ---- open ---- */
 
 struct opening {

@@ -12,14 +12,6 @@
 #include "base/str.h"
 #include "service/helper.h"
 
-#define LIST_LIMIT   10000
-#define SEARCH_LIMIT 1000
-
-static int no_memory(struct bj_error *err)
-{
-    return bj_fail(err, BJ_E_NO_MEMORY, "service", "out of memory");
-}
-
 static const char *text(const json_t *record, const char *name)
 {
     return json_string_value(json_object_get(record, name));
@@ -140,10 +132,8 @@ static int find_path(const struct bj_service *service, const struct bj_caller *c
                      const char *path, char ret[BJ_PATH_MAX], struct bj_error *err)
 {
     struct sandbox *sandbox;
-    int result = bj_registry_resolve(service, caller, false, &sandbox, err);
 
-    return result < 0 ? result
-                      : bj_path_inside(sandbox, path != NULL ? path : sandbox->workspace, ret, err);
+    return bj_path_find(service, caller, path, &sandbox, ret, err);
 }
 
 /* Options of numbers and patterns, one beside the other. */
@@ -208,7 +198,7 @@ int bj_files_list(struct bj_service *service, const struct bj_caller *caller,
 
     put(&words, "list");
     put_number(&words, "--depth", request->depth != 0 ? request->depth : 1);
-    put_number(&words, "--limit", request->limit != 0 ? request->limit : LIST_LIMIT);
+    put_number(&words, "--limit", request->limit != 0 ? request->limit : BJ_LISTING_USUAL);
     put(&words, "--");
     put(&words, path);
     return result < 0
@@ -249,7 +239,7 @@ int bj_files_glob(struct bj_service *service, const struct bj_caller *caller,
     if (result < 0)
         return result;
     put(&words, "glob");
-    put_number(&words, "--limit", request->limit != 0 ? request->limit : LIST_LIMIT);
+    put_number(&words, "--limit", request->limit != 0 ? request->limit : BJ_LISTING_USUAL);
     put(&words, "--order=name");
     put(&words, "--");
     put(&words, request->pattern);
@@ -498,7 +488,7 @@ static void put_search(struct words *words, const struct bj_files_search_request
 {
     put(words, "search");
     put(words, "--show=content");
-    put_number(words, "--limit", request->limit != 0 ? request->limit : SEARCH_LIMIT);
+    put_number(words, "--limit", request->limit != 0 ? request->limit : BJ_SEARCH_USUAL);
     if (request->before != 0)
         put_number(words, "--before", request->before);
     if (request->after != 0)

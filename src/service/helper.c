@@ -31,11 +31,6 @@ struct helper {
     void *context;
 };
 
-static int no_memory(struct bj_error *err)
-{
-    return bj_fail(err, BJ_E_NO_MEMORY, "service", "out of memory");
-}
-
 static struct helper *of(struct reading *reading)
 {
     return (struct helper *)((char *)reading - offsetof(struct helper, reading));

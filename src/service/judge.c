@@ -42,7 +42,7 @@ int bj_judge_presets(struct bj_service *service, struct bj_error *err)
         return bj_fail(err, BJ_E_CONFIG, "service", "there is no preset to make sandboxes of");
     service->presets = bj_alloc(count * sizeof *service->presets);
     if (service->presets == NULL)
-        return bj_fail(err, BJ_E_NO_MEMORY, "service", "out of memory");
+        return no_memory(err);
     for (uint32_t i = 0; i < count && result == 0; i++) {
         struct preset *preset = &service->presets[i];
         struct bj_config config = service->options.presets[i].config; /* borrowed, not owned */
@@ -107,7 +107,7 @@ static int make_rules(const char *text, struct rules **ret, struct bj_error *err
         rules->text = bj_strdup(text);
     if (rules == NULL || rules->text == NULL) {
         bj_free(rules);
-        return bj_fail(err, BJ_E_NO_MEMORY, "service", "out of memory");
+        return no_memory(err);
     }
     result = load_rules(text, &config, err);
     if (result == 0) {

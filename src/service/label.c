@@ -122,7 +122,7 @@ int bj_label_write(const json_t *label, struct bj_buf *out, struct bj_error *err
     if (label == NULL || json_dump_callback(label, append, out, JSON_COMPACT) < 0 ||
         out->no_memory) {
         bj_buf_release(out);
-        return bj_fail(err, BJ_E_NO_MEMORY, "service", "out of memory");
+        return no_memory(err);
     }
     if (out->failed) {
         bj_buf_release(out);

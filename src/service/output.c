@@ -80,7 +80,7 @@ int bj_output_open(struct bj_service *service, const struct bj_caller *caller,
         return result;
     output = bj_alloc(sizeof *output);
     if (output == NULL)
-        return bj_fail(err, BJ_E_NO_MEMORY, "service", "out of memory");
+        return no_memory(err);
     output->events = request->events;
     output->context = request->context;
     output->reading = (struct reading){.service = service,

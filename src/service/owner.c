@@ -123,7 +123,7 @@ int bj_service_count_request(struct bj_service *service, const struct bj_identit
         return 0;
     owner = bj_owner_get(service, who->owner);
     if (owner == NULL)
-        return bj_fail(err, BJ_E_NO_MEMORY, "service", "out of memory");
+        return no_memory(err);
     result = prepare_rate(owner, quota, err);
     if (result == 0)
         result = bj_rate_check(owner->requests, "", 0, bj_clock_us(), &answer, err);

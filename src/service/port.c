@@ -1,19 +1,14 @@
 /* Ports of a sandbox, and how much it uses. */
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "service/service_internal.h"
 
 #include <errno.h>
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
-
-static int no_memory(struct bj_error *err)
-{
-    return bj_fail(err, BJ_E_NO_MEMORY, "service", "out of memory");
-}
 
 /* ---- ports ---- */
 
@@ -84,18 +79,11 @@ struct measuring {
     void *context;
 };
 
-static int64_t wall_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_REALTIME, &now); /* to be shown; nothing is measured with it */
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static void on_usage(void *context, const struct bj_keeper_answer *answer)
 {
     struct measuring *measuring = context;
-    struct bj_usage_report report = {.base = {.result = answer->result}, .at_ms = wall_ms()};
+    struct bj_usage_report report = {.base = {.result = answer->result},
+                                     .at_ms = bj_clock_wall_ms()};
     const struct sandbox *sandbox = measuring->sandbox[0] != '\0'
                                         ? bj_registry_find(measuring->service, measuring->sandbox)
                                         : NULL;

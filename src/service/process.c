@@ -5,11 +5,6 @@
 #include "base/str.h"
 #include "service/service_internal.h"
 
-static int no_memory(struct bj_error *err)
-{
-    return bj_fail(err, BJ_E_NO_MEMORY, "service", "out of memory");
-}
-
 int bj_process_resolve(const struct bj_service *service, const struct bj_caller *caller,
                        uint32_t id, struct sandbox **ret_sandbox, struct process **ret,
                        struct bj_error *err)

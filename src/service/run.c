@@ -13,11 +13,6 @@
 #include "base/mem.h"
 #include "base/str.h"
 
-static int no_memory(struct bj_error *err)
-{
-    return bj_fail(err, BJ_E_NO_MEMORY, "service", "out of memory");
-}
-
 void bj_run_free(struct bj_run *run)
 {
     if (run == NULL)

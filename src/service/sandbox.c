@@ -9,8 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/fault.h"
 #include "base/mem.h"
 #include "base/siphash.h"
@@ -19,8 +19,6 @@
 #include "service/service_internal.h"
 #include "service/shell_internal.h"
 #include "service/variables.h"
-
-#define STATE_STRINGS 256 /* of a sandbox's state: its degraded layers */
 
 /* Somebody who waits for a sandbox. */
 struct asker {
@@ -43,19 +41,6 @@ struct creation {
     struct bj_buf label_text;
     int64_t timeout_us, idle_us;
 };
-
-static int64_t wall_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_REALTIME, &now); /* to be shown; nothing is measured with it */
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-static int no_memory(struct bj_error *err)
-{
-    return bj_fail(err, BJ_E_NO_MEMORY, "service", "out of memory");
-}
 
 /* 20 letters and digits: 103 bits. */
 static int choose_id(char ret[BJ_SANDBOX_ID_MAX], struct bj_error *err)
@@ -151,13 +136,13 @@ static void on_created(void *context, struct bj_answer *base,
 {
     struct creation *creation = context;
     struct bj_sandbox_answer answer = {.base = *base};
-    const char *strings[STATE_STRINGS];
+    const char *strings[BJ_STATE_STRINGS];
     struct bj_sandbox_state state;
     struct bj_sandbox_view view;
     struct sandbox *sandbox = NULL;
 
     if (base->result == 0 && keepers != NULL && keepers->message != NULL &&
-        bj_sandbox_state_get(keepers->message, strings, STATE_STRINGS, &state,
+        bj_sandbox_state_get(keepers->message, strings, BJ_STATE_STRINGS, &state,
                              &answer.base.error) == 0 &&
         bj_streq(state.id, creation->id))
         sandbox = bj_registry_learn(creation->service, &state);
@@ -392,7 +377,7 @@ static int put_fingerprint(struct creation *creation, const char *preset, struct
              (unsigned long long)bj_siphash(secret, text.data, text.length));
     bj_buf_release(&text);
     if (set(creation->label, "request", json_string(creation->fingerprint)) &&
-        set(creation->label, "created_ms", json_integer(wall_ms())))
+        set(creation->label, "created_ms", json_integer(bj_clock_wall_ms())))
         return bj_label_write(creation->label, &creation->label_text, err);
     return no_memory(err);
 }
@@ -585,12 +570,12 @@ static void on_changed(void *context, struct bj_answer *base,
     struct bj_sandbox_answer answer = {.base = *base};
     struct sandbox *sandbox = bj_registry_find(change->service, change->id);
     struct bj_sandbox_view view = {.id = change->id, .phase = BJ_SANDBOX_ENDED};
-    const char *strings[STATE_STRINGS];
+    const char *strings[BJ_STATE_STRINGS];
     struct bj_sandbox_state state;
 
     if (base->result == 0 && keepers != NULL && keepers->message != NULL &&
         keepers->message->head.length > 0 &&
-        bj_sandbox_state_get(keepers->message, strings, STATE_STRINGS, &state, NULL) == 0 &&
+        bj_sandbox_state_get(keepers->message, strings, BJ_STATE_STRINGS, &state, NULL) == 0 &&
         bj_streq(state.id, change->id) && sandbox != NULL)
         sandbox = bj_registry_learn(change->service, &state);
     if (change->updates && sandbox != NULL && --sandbox->labels_waiting == 0) {

@@ -36,7 +36,7 @@ int bj_later(struct bj_service *service, void (*fn)(void *context), void *contex
     struct later *later = bj_alloc(sizeof *later);
 
     if (later == NULL)
-        return bj_fail(err, BJ_E_NO_MEMORY, "service", "out of memory");
+        return no_memory(err);
     *later = (struct later){.fn = fn, .context = context};
     *service->later_last = later;
     service->later_last = &later->next;
@@ -115,7 +115,7 @@ int bj_service_new(uv_loop_t *loop, const struct bj_service_options *options,
     int result;
 
     if (service == NULL)
-        return bj_fail(err, BJ_E_NO_MEMORY, "service", "out of memory");
+        return no_memory(err);
     service->loop = loop;
     service->options = *options;
     service->bash = access("/bin/bash", X_OK) == 0 ? "/bin/bash" : "/bin/sh";
@@ -124,7 +124,7 @@ int bj_service_new(uv_loop_t *loop, const struct bj_service_options *options,
     service->idle = bj_alloc(sizeof *service->idle);
     if (service->idle == NULL) {
         bj_free(service);
-        return bj_fail(err, BJ_E_NO_MEMORY, "service", "out of memory");
+        return no_memory(err);
     }
     uv_idle_init(loop, service->idle);
     service->idle->data = service;

@@ -12,6 +12,11 @@
 #define BJ_SANDBOX_BUCKETS 1024 /* powers of two */
 #define BJ_OWNER_BUCKETS   256
 
+static inline int no_memory(struct bj_error *err)
+{
+    return bj_fail(err, BJ_E_NO_MEMORY, "service", "out of memory");
+}
+
 /* ---- who owns it ---- */
 
 /* An owner of sandboxes. Lives as long as it has any, waits for any, or has made requests of late.
@@ -249,6 +254,9 @@ void bj_path_tidy(char *path);
 /* Where `given` ends in a slash or in "/.", so does the path it became: then it is a directory, or
  * the one that a link leads to, or an error. */
 void bj_path_keep_end(char path[BJ_PATH_MAX], const char *given);
+/* The caller's sandbox, and a path in it; NULL is the workspace. */
+int bj_path_find(const struct bj_service *service, const struct bj_caller *caller, const char *path,
+                 struct sandbox **ret_sandbox, char ret[BJ_PATH_MAX], struct bj_error *err);
 
 /* ---- later ---- */
 

@@ -45,11 +45,6 @@ struct shell {
     uint32_t process; /* the latest */
 };
 
-static int no_memory(struct bj_error *err)
-{
-    return bj_fail(err, BJ_E_NO_MEMORY, "service", "out of memory");
-}
-
 /* ---- sessions ---- */
 
 static void turn_free(struct turn *turn)

@@ -2,18 +2,13 @@
  * shown it. */
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/escape.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "service/service_internal.h"
 #include "service/variables.h"
-
-static int no_memory(struct bj_error *err)
-{
-    return bj_fail(err, BJ_E_NO_MEMORY, "service", "out of memory");
-}
 
 void bj_path_tidy(char *path)
 {
@@ -67,6 +62,16 @@ int bj_path_inside(const struct sandbox *sandbox, const char *path, char ret[BJ_
     bj_path_tidy(joined);
     bj_str_copy(ret, BJ_PATH_MAX, joined);
     return 0;
+}
+
+int bj_path_find(const struct bj_service *service, const struct bj_caller *caller, const char *path,
+                 struct sandbox **ret_sandbox, char ret[BJ_PATH_MAX], struct bj_error *err)
+{
+    int result = bj_registry_resolve(service, caller, false, ret_sandbox, err);
+
+    if (result < 0)
+        return result;
+    return bj_path_inside(*ret_sandbox, path != NULL ? path : (*ret_sandbox)->workspace, ret, err);
 }
 
 /* ---- the caller's words ---- */
@@ -147,14 +152,6 @@ static int put_judged(struct launch *launch, const json_t *sandboxes, const json
 
 /* ---- the label ---- */
 
-static int64_t wall_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_REALTIME, &now); /* to be shown; nothing is measured with it */
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static int put_label(struct launch *launch, const struct bj_caller *caller,
                      const struct bj_process_request *request, json_t *more, struct bj_error *err)
 {
@@ -167,7 +164,7 @@ static int put_label(struct launch *launch, const struct bj_caller *caller,
         right = json_object_set(label, "command", command) == 0;
     json_decref(command);
     right = right && json_object_set_new(label, "key", json_string(caller->who->key)) == 0 &&
-            json_object_set_new(label, "started_ms", json_integer(wall_ms())) == 0;
+            json_object_set_new(label, "started_ms", json_integer(bj_clock_wall_ms())) == 0;
     if (right && request->tag != NULL)
         right = json_object_set_new(label, "tag", json_string(request->tag)) == 0;
     if (right)

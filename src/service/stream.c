@@ -16,13 +16,6 @@
 #include "model/json_read.h"
 #include "service/helper.h"
 
-#define LINE_MAX_BYTES (1 << 20) /* of one record */
-
-static int no_memory(struct bj_error *err)
-{
-    return bj_fail(err, BJ_E_NO_MEMORY, "service", "out of memory");
-}
-
 /* ---- what both have ---- */
 
 /* A helper that runs on. */
@@ -54,8 +47,8 @@ static bool split(struct stream *stream, const void *data, size_t length,
             break;
         at = newline + 1;
         if (stream->line.failed ||
-            bj_json_parse_within(bj_buf_text(&stream->line), stream->line.length, LINE_MAX_BYTES,
-                                 &record, NULL) < 0 ||
+            bj_json_parse_within(bj_buf_text(&stream->line), stream->line.length,
+                                 BJ_STREAM_RECORD_MAX, &record, NULL) < 0 ||
             !json_is_object(record)) {
             stream->bad = true;
         } else if (json_object_get(record, "end") != NULL ||
@@ -77,7 +70,7 @@ static void stream_init(struct stream *stream, struct bj_service *service,
                         const struct sandbox *sandbox)
 {
     stream->service = service;
-    bj_buf_init(&stream->line, LINE_MAX_BYTES);
+    bj_buf_init(&stream->line, BJ_STREAM_RECORD_MAX);
     bj_str_copy(stream->sandbox, sizeof stream->sandbox, sandbox->id);
 }
 
@@ -86,6 +79,20 @@ static void stream_release(struct stream *stream)
     bj_reading_stop(&stream->reading);
     bj_buf_release(&stream->line);
     json_decref(stream->end);
+}
+
+/* It has no time-out: it ends with whoever asked for it. */
+static int stream_start(struct stream *stream, const struct bj_caller *caller,
+                        struct submission *submission, bj_submit_fn started, void *context,
+                        struct bj_error *err)
+{
+    int result = bj_identity_copy(caller->who, &stream->who, err);
+
+    if (result < 0)
+        return result;
+    submission->act.timeout_us = 0;
+    stream->process = submission->act.process;
+    return bj_submit(stream->service, submission, started, context, NULL, err);
 }
 
 static int stream_read(struct stream *stream,
@@ -260,11 +267,8 @@ int bj_watch_open(struct bj_service *service, const struct bj_caller *caller,
     struct submission submission;
     struct sandbox *sandbox;
     struct bj_watch *watch;
-    int result = bj_registry_resolve(service, caller, false, &sandbox, err);
+    int result = bj_path_find(service, caller, request->path, &sandbox, path, err);
 
-    if (result == 0)
-        result = bj_path_inside(sandbox, request->path != NULL ? request->path : sandbox->workspace,
-                                path, err);
     if (result < 0)
         return result;
     if (request->recursive) {
@@ -281,11 +285,7 @@ int bj_watch_open(struct bj_service *service, const struct bj_caller *caller,
         sandbox, caller,
         &(struct bj_helper_request){.operation = BJ_OPERATION_WATCH, .path = path, .words = given},
         words, &submission);
-    submission.act.timeout_us = 0;
-    watch->stream.process = submission.act.process;
-    result = bj_identity_copy(caller->who, &watch->stream.who, err);
-    if (result == 0)
-        result = bj_submit(service, &submission, on_watch_started, watch, NULL, err);
+    result = stream_start(&watch->stream, caller, &submission, on_watch_started, watch, err);
     if (result < 0) {
         stream_release(&watch->stream);
         bj_free(watch);
@@ -381,7 +381,8 @@ static void read_records(struct archive *archive)
 
     if (fcntl(archive->records_fd, F_SETFL, O_NONBLOCK) < 0)
         return;
-    while (all < LINE_MAX_BYTES && (count = read(archive->records_fd, bytes, sizeof bytes)) > 0) {
+    while (all < BJ_STREAM_RECORD_MAX &&
+           (count = read(archive->records_fd, bytes, sizeof bytes)) > 0) {
         split(&archive->stream, bytes, (size_t)count, take_nothing);
         all += (size_t)count;
     }
@@ -479,11 +480,8 @@ int bj_files_tar(struct bj_service *service, const struct bj_caller *caller,
     struct sandbox *sandbox;
     struct archive *archive;
     size_t count = 0;
-    int result = bj_registry_resolve(service, caller, false, &sandbox, err);
+    int result = bj_path_find(service, caller, request->path, &sandbox, path, err);
 
-    if (result == 0)
-        result = bj_path_inside(sandbox, request->path != NULL ? request->path : sandbox->workspace,
-                                path, err);
     if (result < 0)
         return result;
     archive = bj_alloc(sizeof *archive);
@@ -508,11 +506,7 @@ int bj_files_tar(struct bj_service *service, const struct bj_caller *caller,
                              .words = given},
                          words, &submission);
     submission.act.flags |= BJ_START_PIPES;
-    submission.act.timeout_us = 0;
-    archive->stream.process = submission.act.process;
-    result = bj_identity_copy(caller->who, &archive->stream.who, err);
-    if (result == 0)
-        result = bj_submit(service, &submission, on_archive_started, archive, NULL, err);
+    result = stream_start(&archive->stream, caller, &submission, on_archive_started, archive, err);
     if (result < 0) {
         stream_release(&archive->stream);
         bj_free(archive);

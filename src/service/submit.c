@@ -148,7 +148,7 @@ static int keep_verdict(struct pending *pending, struct bj_verdict *verdict, str
 {
     pending->verdict = bj_alloc(sizeof *pending->verdict);
     if (pending->verdict == NULL)
-        return bj_fail(err, BJ_E_NO_MEMORY, "service", "out of memory");
+        return no_memory(err);
     *pending->verdict = *verdict;
     bj_verdict_init(verdict);
     return 0;
@@ -201,12 +201,12 @@ int bj_submit(struct bj_service *service, const struct submission *given, bj_sub
     int result;
 
     if (pending == NULL)
-        return bj_fail(err, BJ_E_NO_MEMORY, "service", "out of memory");
+        return no_memory(err);
     *pending = (struct pending){.service = service, .done = done, .context = context};
     pending->owner = bj_owner_get(service, submission.who->owner);
     if (pending->owner == NULL) {
         bj_free(pending);
-        return bj_fail(err, BJ_E_NO_MEMORY, "service", "out of memory");
+        return no_memory(err);
     }
     fill_request(&submission);
     bj_verdict_init(&verdict);

@@ -14,8 +14,6 @@
 #include "model/tool.h"
 #include "service/helper.h"
 
-#define OUTPUT_MAX (32 << 20) /* bytes of an answer in words */
-
 struct tool_call {
     struct bj_service *service;
     struct bj_request_json json; /* the arguments as they were checked */
@@ -27,11 +25,6 @@ struct tool_call {
     bj_tool_fn done;
     void *context;
 };
-
-static int no_memory(struct bj_error *err)
-{
-    return bj_fail(err, BJ_E_NO_MEMORY, "service", "out of memory");
-}
 
 /* ---- arguments ---- */
 
@@ -465,7 +458,7 @@ int bj_tool_execute(struct bj_service *service, const struct bj_caller *caller, 
     call->begun_us = bj_clock_us();
     call->done = done;
     call->context = context;
-    bj_buf_init(&call->out, OUTPUT_MAX);
+    bj_buf_init(&call->out, BJ_TOOL_ANSWER_MAX);
     result = bj_registry_resolve(service, caller, false, &sandbox, err);
     if (result == 0)
         result = bj_request_json_parse(&call->json, tool, dumped, strlen(dumped), err);

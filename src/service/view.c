@@ -220,7 +220,7 @@ int bj_sandbox_list(struct bj_service *service, const struct bj_identity *who,
         return result;
     found = bj_alloc((service->sandbox_count + 1) * sizeof *found);
     if (found == NULL)
-        return bj_fail(err, BJ_E_NO_MEMORY, "service", "out of memory");
+        return no_memory(err);
     for (struct sandbox *sandbox = service->oldest;
          sandbox != NULL && count < service->sandbox_count; sandbox = sandbox->newer) {
         if (matches(sandbox, who, list))
