@@ -248,12 +248,11 @@ def test_a_terminal(client, sandbox):
         terminal.expect(b"done")
         termios.tcsetwinsize(terminal.slave, (40, 120))
         os.killpg(terminal.process.pid, signal.SIGWINCH)
-        time.sleep(0.3)
-        terminal.send(b"stty size\r")
-        terminal.expect(b"40 120")
-        terminal.send(b"sleep 100\r")
-        terminal.expect(b"sleep 100")
-        time.sleep(0.3)
+        # It looks again until it is told, and says what it sees on a line of the size itself.
+        terminal.send(b"until stty size | grep -x '40 120'; do sleep .05; done\r")
+        terminal.expect(b"\n40 120")
+        terminal.send(b"(echo sl''eeping; exec sleep 100)\r")
+        terminal.expect(b"sleeping")
         terminal.send(b"\x03")  # ctrl-c is the command's, not the client's
         terminal.send(b"exit 5\r")
         assert terminal.wait() == 5 and terminal.restored()
@@ -455,13 +454,12 @@ def test_stats_and_events(client, sandbox):
 def test_events_while_they_happen(client, sandbox):
     process = client.start("events", "--json", sandbox)
     try:
-        time.sleep(0.5)
-        assert client.run("exec", sandbox, "sh", "-c", "exit 9").status == 9
         os.set_blocking(process.stdout.fileno(), False)
         seen = b""
 
-        def ended():
+        def ended():  # again and again: nobody says when the client has subscribed
             nonlocal seen
+            assert client.run("exec", sandbox, "sh", "-c", "exit 9").status == 9
             seen += process.stdout.read() or b""
             return b"process.ended" in seen and b'"exit_code":9' in seen
 
@@ -477,9 +475,11 @@ def test_pause_and_resume(client, sandbox):
     if done.status != 0 and "cannot be paused here" in done.err:
         pytest.skip("this host lacks a way to freeze processes")
     assert client.json("ps")[0]["state"] == "paused"
-    written = lambda: len(client.run("logs", sandbox).out)
+    written = lambda which=sandbox: len(client.run("logs", which).out)
     before = written()
-    time.sleep(0.5)
+    other = client.says("create").strip()
+    client.says("exec", "-d", other, "sh", "-c", "while :; do echo x; sleep .05; done")
+    assert wait_until(lambda: written(other) >= 20)  # ten rounds of what stands still here
     assert written() == before
     client.says("resume", sandbox)
     assert wait_until(lambda: written() > before)

@@ -169,7 +169,7 @@ def test_request_lines(serve, name):
 def test_paths(serve, path):
     server = serve()
     answer = server.get(path.replace(" ", "%20"))
-    assert answer.status in (400, 404), answer.body
+    assert answer.status == 400, answer.body
     assert answer.json["error"]["message"]
 
 
@@ -336,7 +336,7 @@ def test_preflights_get_no_permission(serve):
     answer = server.ask(b"OPTIONS /value HTTP/1.1\r\nHost: localhost\r\nOrigin: http://evil.example\r\n"
                         b"Access-Control-Request-Method: POST\r\n"
                         b"Access-Control-Request-Headers: x-api-key, content-type\r\n\r\n")
-    assert answer.status in (403, 405)
+    assert answer.status == 403
     assert not any(name.startswith("access-control") for name in answer.headers)
 
 
