@@ -14,6 +14,7 @@ struct output_call {
     struct bj_output *output;
     struct bj_sse *sse; /* NULL: bytes alone */
     int only;           /* this stream; 0 = both */
+    bool whole;         /* no byte may be missing from here on: the client cannot see where */
 };
 
 static void finish(struct output_call *wanted, bool whole)
@@ -66,6 +67,7 @@ static bool chunk(void *context, int stream, int64_t offset, const void *data, s
     if (wanted->sse != NULL)
         return bj_sse_send(wanted->sse, "output", offset + (int64_t)length,
                            chunk_object(stream, offset, data, length));
+    wanted->whole = true;
     return bj_exchange_write(wanted->call.exchange, data, length);
 }
 
@@ -76,6 +78,8 @@ static void lost(void *context, int64_t from, int64_t next)
     if (wanted->sse != NULL)
         bj_sse_send(wanted->sse, "lost", next,
                     json_pack("{s:I, s:I}", "from", (json_int_t)from, "next", (json_int_t)next));
+    else if (wanted->whole)
+        finish(wanted, false); /* bytes cannot say that some are missing; a broken answer does */
 }
 
 static void end(void *context, const struct bj_process_answer *answer)
@@ -131,6 +135,8 @@ static int read_range(struct output_call *wanted, struct bj_output_request *requ
     if (!bj_sse_last(exchange, &last))
         return bj_fail(err, BJ_E_INVALID, "request", "header Last-Event-ID must be an offset");
     request->offset = sse && last >= 0 ? last : bj_field_whole(exchange->query, "offset", 0);
+    /* Who names no offset wants what is kept; who names one goes on from there. */
+    wanted->whole = json_object_get(exchange->query, "offset") != NULL && request->offset >= 0;
     request->hold = bj_field_true(exchange->query, "hold");
     /* What would follow on HEAD may not end. */
     request->now =

@@ -253,12 +253,12 @@ const struct bj_route bj_routes[] = {
         ROUTE("GET", PROCESS "/output", "read_output", bj_get_process_output),
         .group = "Processes",
         .summary = "Output of a process, from an offset on.",
-        .help = "Output of a process, from an offset on: the bytes alone; or with `Accept: "
-                "text/event-stream` events: `output` with `stream`, `offset` and `text`, or "
-                "`base64` where it is no text; `lost` where bytes are not kept any more; `end` "
-                "with the process, or `now` where it goes on and is not followed. The id of an "
-                "event is the offset behind it, so a client that "
-                "comes back with `Last-Event-ID` misses nothing.",
+        .help = "Output of a process, from an offset on: the bytes alone, in an answer that breaks "
+                "off where some are not kept any more; or with `Accept: text/event-stream` "
+                "events: `output` with `stream`, `offset` and `text`, or `base64` where it is no "
+                "text; `lost` where bytes are not kept any more; `end` with the process, or `now` "
+                "where it goes on and is not followed. The id of an event is the offset behind "
+                "it, so a client that comes back with `Last-Event-ID` misses nothing.",
         NEEDS(READ),
         QUERY(bj_output_query_schema),
         HEEDS(bj_last_event_schema),

@@ -75,7 +75,8 @@ const struct bj_schema bj_processes_schema = {"Processes", "Processes.", process
 
 static const struct bj_field output_query_fields[] = {
     BJ_WHOLE("offset", -1, 9007199254740991.0,
-             BJ_SAYS "Of the first byte, over both streams; -1 = only what comes; 0 if not said."),
+             BJ_SAYS "Of the first byte, over both streams; -1 = only what comes. If not said, the "
+                     "oldest that is kept."),
     BJ_SWITCH("follow", BJ_SAYS
               "To the end of the process, not only what there is; so by itself for events."),
     BJ_TEXT("stream", 0, .choices = streams, BJ_SAYS "Only this one."),

@@ -1,6 +1,7 @@
 """What goes on for long: output and events that are followed, terminals, content of any size, ports."""
 
 import base64
+import http.client
 import io
 import json
 import os
@@ -12,7 +13,7 @@ import time
 
 import pytest
 from api_calls import PORT, Things, ask_raw
-from program import PATIENCE
+from program import PATIENCE, wait_until
 
 BASE = "/v1/sandboxes/default"
 
@@ -91,6 +92,41 @@ def test_only_what_comes_from_now_on(service):
     assert service.post(f"{process}/stdin", {"data": "x\n", "close": True}).status == 204
     reader.join(PATIENCE)
     assert got == [b"after"]
+
+
+def test_what_is_lost_breaks_the_answer(service):
+    """More than is kept: bytes alone cannot say that some are missing."""
+    size = 4 << 20
+    process = start(service, command=f"head -c {size} /dev/zero | tr '\\0' x")
+    assert wait_until(lambda: service.get(process).json["end"], PATIENCE)
+    figures = service.get(process).json
+    lost = figures["dropped_bytes"]
+    assert figures["output_bytes"] == size and 0 < lost < size
+    assert service.get(f"{process}/output").body == b"x" * (size - lost)
+    assert service.get(f"{process}/output?offset={lost}").body == b"x" * (size - lost)
+    with pytest.raises((http.client.HTTPException, OSError)):
+        service.get(f"{process}/output?offset=0")
+
+
+def test_who_falls_behind_without_holding_is_broken_off(service):
+    size = 16 << 20
+    process = start(service, command=f"read x; head -c {size} /dev/zero | tr '\\0' x", stdin=True)
+    with socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.settimeout(PATIENCE)
+        client.connect(("127.0.0.1", service.port))
+        client.sendall((f"GET {process}/output?follow=true HTTP/1.1\r\nHost: localhost\r\n"
+                        f"X-API-Key: {service.key}\r\nConnection: close\r\n\r\n").encode())
+        assert client.recv(64).startswith(b"HTTP/1.1 200")
+        assert service.post(f"{process}/stdin", {"data": "x\n"}).status == 204
+        assert wait_until(lambda: service.get(process).json["end"], PATIENCE)
+        received = b""
+        try:
+            while more := client.recv(1 << 20):
+                received += more
+        except ConnectionResetError:
+            pass
+    assert len(received) < size and not received.endswith(b"0\r\n\r\n")
 
 
 def test_nothing_is_lost_to_who_holds(service):
