@@ -238,7 +238,13 @@ static void next_turn(struct shell *shell)
         if (base.result < 0) {
             run->ended = NULL;
             run->after = NULL;
+            shell->busy = true; /* who is told may remove it: it is let go of here */
             bj_run_fail(run, &base);
+            shell->busy = false;
+        }
+        if (shell->removed && !shell->busy) {
+            shell_free(shell);
+            return;
         }
     }
 }
@@ -570,9 +576,7 @@ int bj_shell_remove(struct bj_service *service, const struct bj_caller *caller, 
 /* The report of a session's last command, out of the keeper's log. */
 struct recalling {
     struct reading reading;
-    struct bj_service *service;
-    char sandbox[BJ_SANDBOX_ID_MAX];
-    char name[BJ_SHELL_NAME_MAX + 1];
+    struct shell *shell; /* busy as long as this goes on, so that it stays */
     struct bj_buf report;
 };
 
@@ -594,25 +598,22 @@ static void on_recall_end(struct reading *reading, const struct bj_ending *endin
                           const struct bj_error *err)
 {
     struct recalling *recalling = of(reading);
-    struct sandbox *sandbox = bj_registry_find(recalling->service, recalling->sandbox);
-    struct shell *shell = sandbox != NULL ? find(sandbox, recalling->name) : NULL;
+    struct shell *shell = recalling->shell;
+    const struct sandbox *sandbox = bj_registry_find(shell->service, shell->sandbox);
 
     (void)err;
-    if (shell != NULL) {
-        /* Of the sandbox's own variables only those are known that a client gave it: the others
-         * are the session's from now on. */
-        if (shell->state.base == NULL)
-            shell->state.base = json_copy(json_object_get(sandbox->label, "environment"));
-        if (shell->state.base == NULL)
-            shell->state.base = json_object();
-        if (ending != NULL)
-            bj_shell_state_take(&shell->state, &recalling->report);
-        shell->busy = false;
-        next_turn(shell);
-    }
+    /* Of the sandbox's own variables only those are known that a client gave it: the others are
+     * the session's from now on. */
+    if (shell->state.base == NULL && sandbox != NULL)
+        shell->state.base = json_copy(json_object_get(sandbox->label, "environment"));
+    if (shell->state.base == NULL)
+        shell->state.base = json_object();
+    if (ending != NULL)
+        bj_shell_state_take(&shell->state, &recalling->report);
     bj_reading_stop(&recalling->reading);
     bj_buf_release(&recalling->report);
     bj_free(recalling);
+    after_turn(shell);
 }
 
 /* Until it is known where it stands it is busy. */
@@ -622,9 +623,7 @@ static void recall(struct bj_service *service, struct shell *shell, const struct
 
     if (recalling == NULL)
         return;
-    recalling->service = service;
-    bj_str_copy(recalling->sandbox, sizeof recalling->sandbox, shell->sandbox);
-    bj_str_copy(recalling->name, sizeof recalling->name, shell->name);
+    recalling->shell = shell;
     bj_buf_init(&recalling->report, BJ_SHELL_REPORT_MAX);
     recalling->reading = (struct reading){
         .service = service, .process = process->id, .chunk = on_recalled, .end = on_recall_end};
