@@ -191,6 +191,7 @@ static void on_started(void *context, struct bj_answer *base,
     bj_str_copy(run->reading.sandbox, sizeof run->reading.sandbox, run->sandbox);
     if (bj_reading_begin(&run->reading, &err) < 0) {
         run->reading.service = NULL;
+        kill_it(run); /* nobody would attend to it */
         fail(run, &err);
     }
 }
