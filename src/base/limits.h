@@ -45,6 +45,7 @@
 #define BJ_ACT_MAX            BJ_FRAME_MAX /* bytes of one act */
 #define BJ_MESSAGE_MAX        (384 << 10) /* bytes of one message between processes of the service */
 #define BJ_READ_MAX           (64 << 10)  /* bytes of output in one answer */
+#define BJ_READ_PIECES_MAX    4096        /* of different streams in one answer */
 #define BJ_INPUT_MAX          (64 << 10)  /* bytes of one piece of input */
 #define BJ_LOG_MAX            (1 << 20)   /* bytes of output kept of one process */
 #define BJ_HOLD_GRACE_US      10000000    /* held output waits so long for a reader */

@@ -7,8 +7,6 @@
 #include "base/mem.h"
 #include "keeper/keeper_internal.h"
 
-#define PIECES_MAX 4096 /* of different streams in one answer */
-
 struct pieces {
     int64_t first, next;
     uint32_t count;
@@ -22,7 +20,7 @@ static struct pieces take_pieces(const struct bj_output *output, int64_t offset,
     uint32_t stream;
     const void *data;
 
-    while (maximum > 0 && pieces.count < PIECES_MAX) {
+    while (maximum > 0 && pieces.count < BJ_READ_PIECES_MAX) {
         int64_t at = pieces.next;
         size_t length = bj_output_piece(output, &at, maximum, &stream, &data);
 
@@ -60,6 +58,7 @@ static void answer(struct bj_process *process, uint64_t id, int64_t offset, uint
         .next = pieces.next,
         .dropped = process->output.start,
         .ended = process->stage == BJ_PROCESS_ENDED && pieces.next >= process->output.next,
+        .all = pieces.next >= process->output.next,
         .chunks = pieces.count,
     };
     struct bj_buf out;

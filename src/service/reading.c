@@ -8,8 +8,6 @@
 
 #include "base/str.h"
 
-#define PIECES_MAX 1024 /* of different streams in one answer, and there may be more */
-
 static void ask(struct reading *reading);
 
 static void fail(struct reading *reading, const struct bj_error *err)
@@ -55,14 +53,12 @@ static bool tell_lost(struct reading *reading, int64_t from, int64_t next)
     return !gone;
 }
 
-/* The keeper answers with all it has, up to the maximum and to a number of pieces. */
 static bool tell_caught_up(struct reading *reading, const struct bj_read_answer *piece,
                            int64_t next)
 {
     bool gone = false;
 
-    if (reading->caught_up == NULL || reading->paused || reading->offset != next ||
-        next - piece->offset >= BJ_READ_MAX || piece->chunks >= PIECES_MAX)
+    if (reading->caught_up == NULL || reading->paused || reading->offset != next || !piece->all)
         return true;
     reading->gone = &gone;
     reading->caught_up(reading);

@@ -210,6 +210,7 @@ struct bj_read_answer {
     int64_t offset; /* of the first byte that follows: larger than asked for when bytes were lost */
     int64_t next;   /* to ask for then */
     int64_t dropped; /* bytes of the process's that are lost for good, so far */
+    bool all;        /* there is no more so far */
     bool ended;      /* all was read and the process is over */
     struct bj_ending ending;
     uint32_t chunks;

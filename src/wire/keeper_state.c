@@ -39,6 +39,7 @@ static const struct bj_field answer_fields[] = {
     BJ_FIELD(struct bj_read_answer, I64, offset),
     BJ_FIELD(struct bj_read_answer, I64, next),
     BJ_FIELD(struct bj_read_answer, I64, dropped),
+    BJ_FIELD(struct bj_read_answer, BOOL, all),
     BJ_FIELD(struct bj_read_answer, BOOL, ended),
     ENDING(struct bj_read_answer),
     BJ_FIELD(struct bj_read_answer, U32, chunks),

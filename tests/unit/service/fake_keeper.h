@@ -237,7 +237,7 @@ static void fake_entry(const struct bj_message *message)
 /* All of it in one piece, with the end; of a process that runs on nothing yet. */
 static void fake_read(const struct bj_message *message)
 {
-    struct bj_read_answer answer = {.ended = true};
+    struct bj_read_answer answer = {.all = true, .ended = true};
     struct fake_process *process = NULL;
     struct bj_buf chunks, buf;
     struct bj_read read;

@@ -98,10 +98,13 @@ static void put_read(struct bj_buf *out)
 
 static void put_read_answer(struct bj_buf *out)
 {
-    bj_read_answer_put(
-        out,
-        &(struct bj_read_answer){
-            .offset = 5, .next = 9, .dropped = 1, .ended = true, .ending = ENDING, .chunks = 2});
+    bj_read_answer_put(out, &(struct bj_read_answer){.offset = 5,
+                                                     .next = 9,
+                                                     .dropped = 1,
+                                                     .all = true,
+                                                     .ended = true,
+                                                     .ending = ENDING,
+                                                     .chunks = 2});
     bj_pack_u32(out, 1);
     bj_pack_bytes(out, "ab", 2);
     bj_pack_u32(out, 3);
