@@ -230,6 +230,7 @@ struct bj_sandbox {
     double cpu_cores;
     struct bj_process *processes; /* the newest first */
     uint32_t process_count, running_count;
+    uint32_t last_process; /* the highest number that one had: none is used again */
 };
 
 struct bj_sandboxes {

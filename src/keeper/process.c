@@ -431,6 +431,8 @@ static struct bj_process *new_process(struct bj_sandbox *sandbox, const struct b
     }
     process->sandbox = sandbox;
     process->number = act->process;
+    if (sandbox->last_process < act->process)
+        sandbox->last_process = act->process;
     process->flags = act->flags;
     process->rows = act->rows;
     process->columns = act->columns;

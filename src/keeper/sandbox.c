@@ -149,6 +149,7 @@ void bj_sandbox_state(const struct bj_sandbox *sandbox, struct bj_sandbox_state 
         .memory_bytes = sandbox->memory_bytes,
         .disk_bytes = sandbox->disk_bytes,
         .max_processes = sandbox->max_processes,
+        .last_process = sandbox->last_process,
         .cpu_cores = sandbox->cpu_cores,
         .from_pool = sandbox->from_pool,
         .degraded_pause = sandbox->degraded_pause,

@@ -324,16 +324,6 @@ static bool take_label(struct bj_service *service, struct sandbox *sandbox, cons
     return true;
 }
 
-/* Identifiers of processes are not used again: what an earlier front began may be forgotten here.
- */
-static uint32_t first_process(const struct bj_service *service,
-                              const struct bj_sandbox_state *state)
-{
-    int64_t guess = service->ready ? 1 : 1 + state->age_us / 10000;
-
-    return guess > 0 && guess < UINT32_MAX / 2 ? (uint32_t)guess : UINT32_MAX / 2;
-}
-
 static struct sandbox *add_sandbox(struct bj_service *service, const struct bj_sandbox_state *state)
 {
     struct sandbox *sandbox = bj_alloc(sizeof *sandbox), **bucket;
@@ -342,7 +332,8 @@ static struct sandbox *add_sandbox(struct bj_service *service, const struct bj_s
         return NULL;
     bj_str_copy(sandbox->id, sizeof sandbox->id, state->id);
     sandbox->created_us = bj_clock_us() - state->age_us;
-    sandbox->next_process = first_process(service, state);
+    /* None is used again, nor is one of a process that an earlier front began. */
+    sandbox->next_process = state->last_process < UINT32_MAX ? state->last_process + 1 : UINT32_MAX;
     sandbox->preset = bj_judge_preset(service, state->preset);
     if (!take_label(service, sandbox, state->label) ||
         !keep_text(&sandbox->preset_name, state->preset)) {

@@ -229,6 +229,7 @@ struct bj_sandbox_state {
     int64_t left_us; /* until it ends by itself; -1 = never. idle_left_us: if nothing is done */
     int64_t idle_left_us;
     int64_t memory_bytes, disk_bytes, max_processes; /* its limits; 0 = none */
+    uint32_t last_process; /* the highest identifier that a process of it ever had */
     double cpu_cores;
     bool from_pool, degraded_pause; /* paused by stop signals */
     const char *reason;          /* why it ended: "timeout", "idle", "killed", "failed" …; NULL */

@@ -36,12 +36,9 @@ int bj_read_get(const struct bj_message *message, struct bj_read *ret, struct bj
 }
 
 static const struct bj_field answer_fields[] = {
-    BJ_FIELD(struct bj_read_answer, I64, offset),
-    BJ_FIELD(struct bj_read_answer, I64, next),
-    BJ_FIELD(struct bj_read_answer, I64, dropped),
-    BJ_FIELD(struct bj_read_answer, BOOL, all),
-    BJ_FIELD(struct bj_read_answer, BOOL, ended),
-    ENDING(struct bj_read_answer),
+    BJ_FIELD(struct bj_read_answer, I64, offset),  BJ_FIELD(struct bj_read_answer, I64, next),
+    BJ_FIELD(struct bj_read_answer, I64, dropped), BJ_FIELD(struct bj_read_answer, BOOL, all),
+    BJ_FIELD(struct bj_read_answer, BOOL, ended),  ENDING(struct bj_read_answer),
     BJ_FIELD(struct bj_read_answer, U32, chunks),
 };
 
@@ -92,6 +89,7 @@ static const struct bj_field sandbox_fields[] = {
     SANDBOX(I64, memory_bytes),
     SANDBOX(I64, disk_bytes),
     SANDBOX(I64, max_processes),
+    SANDBOX(U32, last_process),
     SANDBOX(REAL, cpu_cores),
     SANDBOX(BOOL, from_pool),
     SANDBOX(BOOL, degraded_pause),

@@ -48,7 +48,8 @@ static struct fake {
     char output[1024], report[4096];
     size_t output_length, report_length;
     int exit_code;
-    int open_fd; /* what OPEN gives a copy of; -1 */
+    uint32_t last_process; /* that any sandbox had */
+    int open_fd;           /* what OPEN gives a copy of; -1 */
 
     /* What was recorded. */
     int entries, acts, refused;
@@ -83,6 +84,7 @@ static void put_sandbox(struct bj_buf *buf, const struct fake_sandbox *sandbox)
                                      .memory_bytes = sandbox->memory_bytes,
                                      .workspace = "/workspace",
                                      .home = "/home/user",
+                                     .last_process = fake.last_process,
                                      .user = "user"};
 
     bj_sandbox_state_put(buf, &state);

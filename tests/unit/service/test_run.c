@@ -219,6 +219,50 @@ static void test_shell(void **state)
     assert_int_equal(ran.result, -BJ_E_NOT_FOUND);
 }
 
+static void remove_shell(void *context, const struct bj_run_answer *answer)
+{
+    struct got *got = context;
+    struct bj_caller caller = {.who = &alice, .sandbox = got->id};
+
+    got->times++;
+    got->result = answer->base.result;
+    assert_int_equal(bj_shell_remove(service, &caller, "s", on_answer, got, NULL), 0);
+}
+
+/* The identifiers of processes go on where those of the front before ended, up to the last; and who
+ * is told that a command of a session cannot begin may remove the session. */
+static void test_last_process(void **state)
+{
+    static const char base[] = "PATH=/bin";
+    struct bj_caller caller = {.who = &alice};
+    struct bj_shell_request request = {.name = "s"};
+    struct bj_run_request run = {.process = {.command = "true", .timeout_us = -1}, .shell = "s"};
+    struct got got, shell = {0}, first = {0}, second = {0};
+
+    (void)state;
+    make_plain(&alice, &got);
+    caller.sandbox = got.id;
+    report("/workspace", base, sizeof base);
+    assert_int_equal(bj_shell_create(service, &caller, &request, on_shell, &shell, NULL), 0);
+    fake_turn();
+    assert_int_equal(shell.result, 0);
+    end_front();
+    fake.last_process = UINT32_MAX - 2;
+    service = fake_front(&options);
+    fake.holds = true;
+    snprintf(second.id, sizeof second.id, "%s", got.id);
+    assert_int_equal(bj_run_start(service, &caller, &run, on_run, &first, NULL, NULL), 0);
+    assert_int_equal(bj_run_start(service, &caller, &run, remove_shell, &second, NULL, NULL), 0);
+    fake_turn();
+    fake_let_go();
+    fake_turn();
+    assert_int_equal(first.result, 0);
+    assert_int_equal(first.process, UINT32_MAX - 1);
+    assert_true(second.times >= 1);
+    in_shell(got.id, "true", &first);
+    assert_int_equal(first.result, -BJ_E_NOT_FOUND);
+}
+
 /* Reports come from the workload. */
 static void test_bad_reports(void **state)
 {
@@ -270,6 +314,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_helper, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_tools, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_shell, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_last_process, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_bad_reports, set_up, tear_down),
     };
 
