@@ -31,8 +31,14 @@ static void finish(struct bj_run *run, struct bj_run_answer *answer, const struc
     void (*after)(void *session) = run->after;
     void *session = run->session;
 
-    if (run->ended != NULL)
+    if (run->ended != NULL) {
         run->ended(run, ending, &answer->directory);
+        /* The session may have said something of its own. */
+        if (ending != NULL) {
+            answer->error = bj_buf_text(&run->streams[1]);
+            answer->error_length = run->streams[1].length;
+        }
+    }
     if (!run->cancelled)
         run->done(run->context, answer);
     bj_run_free(run);

@@ -23,6 +23,8 @@
 #include "service/shell_internal.h"
 #include "service/variables.h"
 
+#define NOTES_MAX (BJ_PATH_MAX + 4096) /* bytes that a session says of one command */
+
 /* A command that waits for its turn. */
 struct turn {
     struct turn *next;
@@ -152,15 +154,31 @@ static void leave_directory(struct shell *shell, const struct bj_run *run)
         bj_str_copy(shell->state.directory, sizeof shell->state.directory, sandbox->workspace);
 }
 
+/* As far as there is room: what the session says stands behind what the command said itself. */
+static void add_notes(struct bj_run *run, const struct bj_buf *notes)
+{
+    struct bj_buf *error = &run->streams[1];
+
+    if (error->failed || error->maximum - error->length < notes->length + 1)
+        return;
+    if (error->length > 0 && notes->length > 0 && error->data[error->length - 1] != '\n')
+        bj_buf_puts(error, "\n");
+    bj_buf_append(error, notes->data, notes->length);
+}
+
 static void on_turn_end(struct bj_run *run, const struct bj_ending *ending,
                         const char **ret_directory)
 {
     struct shell *shell = run->session;
+    struct bj_buf notes;
 
+    bj_buf_init(&notes, NOTES_MAX);
     if (ending != NULL && !run->report_lost)
-        bj_shell_state_take(&shell->state, &run->report);
+        bj_shell_state_take(&shell->state, &run->report, &notes);
     else if (ending == NULL && !run->started)
         leave_directory(shell, run);
+    add_notes(run, &notes);
+    bj_buf_release(&notes);
     *ret_directory = shell->state.directory;
 }
 
@@ -600,8 +618,10 @@ static void on_recall_end(struct reading *reading, const struct bj_ending *endin
     struct recalling *recalling = of(reading);
     struct shell *shell = recalling->shell;
     const struct sandbox *sandbox = bj_registry_find(shell->service, shell->sandbox);
+    struct bj_buf unheard; /* the front before has told it */
 
     (void)err;
+    bj_buf_init(&unheard, NOTES_MAX);
     /* Of the sandbox's own variables only those are known that a client gave it: the others are
      * the session's from now on. */
     if (shell->state.base == NULL && sandbox != NULL)
@@ -609,7 +629,8 @@ static void on_recall_end(struct reading *reading, const struct bj_ending *endin
     if (shell->state.base == NULL)
         shell->state.base = json_object();
     if (ending != NULL)
-        bj_shell_state_take(&shell->state, &recalling->report);
+        bj_shell_state_take(&shell->state, &recalling->report, &unheard);
+    bj_buf_release(&unheard);
     bj_reading_stop(&recalling->reading);
     bj_buf_release(&recalling->report);
     bj_free(recalling);

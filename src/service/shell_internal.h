@@ -39,7 +39,9 @@ void bj_shell_state_release(struct bj_shell_state *state);
 void bj_shell_words(const struct bj_shell_state *state, const char *bash, const char *command,
                     const char *words[BJ_SHELL_ARGV_MAX]);
 
-/* Takes over what the last whole report says; with none, or no sense in it, nothing changes. */
-void bj_shell_state_take(struct bj_shell_state *state, const struct bj_buf *report);
+/* Takes over what the last whole report says; with none, or no sense in it, nothing changes. What
+ * cannot be kept is told in `notes`, in lines for whoever ran the command. */
+void bj_shell_state_take(struct bj_shell_state *state, const struct bj_buf *report,
+                         struct bj_buf *notes);
 
 #endif

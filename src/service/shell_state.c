@@ -8,9 +8,12 @@
  */
 #include <string.h>
 
+#include "base/escape.h"
 #include "base/str.h"
 #include "service/shell_internal.h"
 #include "service/variables.h"
+
+#define LOST_MAX 1024 /* bytes of the names of variables that are not kept */
 
 /* $1 is the caller's text; the others are variables to be unset. Only what bash has built in: a
  * preset may permit no other program. The text's own `exit` ends in the trap; where it sets a trap
@@ -57,9 +60,20 @@ void bj_shell_words(const struct bj_shell_state *state, const char *bash, const 
     words[count] = NULL;
 }
 
+/* What is kept goes through JSON: it is UTF-8. */
+static void put_variable(json_t *variables, const char *name, const char *value,
+                         struct bj_buf *ret_lost)
+{
+    if (bj_text_is_utf8(value, strlen(value)))
+        json_object_set_new(variables, name, json_string(value));
+    else
+        bj_buf_printf(ret_lost, "%s%s", ret_lost->length > 0 ? ", " : "", name);
+}
+
 /* The variables of a report, NAME=VALUE and a NUL each, up to an empty one. False: it makes no
  * sense. */
-static bool read_variables(const char *at, const char *end, json_t *variables)
+static bool read_variables(const char *at, const char *end, json_t *variables,
+                           struct bj_buf *ret_lost)
 {
     while (at < end && *at != '\0') {
         const char *stop = memchr(at, '\0', (size_t)(end - at)), *equals;
@@ -74,7 +88,7 @@ static bool read_variables(const char *at, const char *end, json_t *variables)
             /* What bash sets itself, and what no caller may set either, is not taken over. */
             if (bj_variable_permitted(name) && !bj_streq(name, "_") && !bj_streq(name, "SHLVL") &&
                 !bj_streq(name, "PWD"))
-                json_object_set_new(variables, name, json_string(equals + 1));
+                put_variable(variables, name, equals + 1, ret_lost);
         }
         at = stop + 1;
     }
@@ -82,7 +96,8 @@ static bool read_variables(const char *at, const char *end, json_t *variables)
 }
 
 /* The last whole report in what came: two NULs, the directory, the variables, an empty one. */
-static bool read_report(const struct bj_buf *report, char directory[BJ_PATH_MAX], json_t *variables)
+static bool read_report(const struct bj_buf *report, char directory[BJ_PATH_MAX], json_t *variables,
+                        struct bj_buf *ret_lost)
 {
     const char *data = bj_buf_text(report), *end = data + report->length;
 
@@ -96,7 +111,7 @@ static bool read_report(const struct bj_buf *report, char directory[BJ_PATH_MAX]
         stop = memchr(at + 1, '\0', (size_t)(end - at - 1));
         if (stop == NULL || !bj_str_copy(directory, BJ_PATH_MAX, at + 1))
             return false;
-        return read_variables(stop + 1, end, variables);
+        return read_variables(stop + 1, end, variables, ret_lost);
     }
     return false;
 }
@@ -146,25 +161,48 @@ static bool take_variables(struct bj_shell_state *state, json_t *variables)
     return true;
 }
 
-/* The first report of a session is of a shell in which nothing ran. */
-void bj_shell_state_take(struct bj_shell_state *state, const struct bj_buf *report)
+/* The first report of a session is of a shell in which nothing ran: but for the variables that the
+ * session was made with, it has the sandbox's own. */
+static void learn_base(struct bj_shell_state *state, const json_t *variables)
+{
+    const char *name;
+    json_t *value;
+
+    if (state->base != NULL)
+        return;
+    state->base = json_copy((json_t *)variables);
+    json_object_foreach(state->environment, name, value)
+    {
+        json_object_del(state->base, name);
+    }
+}
+
+void bj_shell_state_take(struct bj_shell_state *state, const struct bj_buf *report,
+                         struct bj_buf *notes)
 {
     char directory[BJ_PATH_MAX];
     json_t *variables = json_object();
+    struct bj_buf lost;
 
-    if (variables != NULL && read_report(report, directory, variables)) {
-        if (state->base == NULL) {
-            const char *name;
-            json_t *value;
-
-            state->base = json_copy(variables);
-            json_object_foreach(state->environment, name, value)
-            {
-                json_object_del(state->base, name);
-            }
-        }
-        if (take_variables(state, variables))
+    bj_buf_init(&lost, LOST_MAX);
+    if (variables != NULL && read_report(report, directory, variables, &lost)) {
+        learn_base(state, variables);
+        if (!take_variables(state, variables))
+            bj_buf_puts(notes, "belljar: the variables of this session are too many or too large: "
+                               "it goes on as it was before this command\n");
+        else if (bj_text_is_utf8(directory, strlen(directory)))
             bj_str_copy(state->directory, sizeof state->directory, directory);
+        else
+            bj_buf_printf(notes,
+                          "belljar: the name of the directory that this command ended in is not "
+                          "UTF-8: the session goes on in %s\n",
+                          state->directory);
+        if (lost.length > 0)
+            bj_buf_printf(notes,
+                          "belljar: these variables are not kept, as their values are not UTF-8: "
+                          "%s%s\n",
+                          bj_buf_text(&lost), lost.failed ? " and more" : "");
     }
+    bj_buf_release(&lost);
     json_decref(variables);
 }

@@ -56,7 +56,8 @@ static int tear_down(void **state)
 
 struct got {
     int times, result;
-    char id[BJ_SANDBOX_ID_MAX], message[BJ_ERROR_MESSAGE_MAX], text[1024], directory[256];
+    char id[BJ_SANDBOX_ID_MAX], message[BJ_ERROR_MESSAGE_MAX], text[1024], error[1024],
+        directory[256];
     bool existed, verdict;
     int64_t retry_us;
     uint32_t process;
@@ -89,6 +90,7 @@ static void on_run(void *context, const struct bj_run_answer *answer)
 
     note(got, &answer->base);
     snprintf(got->text, sizeof got->text, "%s", answer->output);
+    snprintf(got->error, sizeof got->error, "%s", answer->error);
     snprintf(got->directory, sizeof got->directory, "%s",
              answer->directory != NULL ? answer->directory : "");
     got->exit_code = answer->ending.exit_code;

@@ -219,6 +219,34 @@ static void test_shell(void **state)
     assert_int_equal(ran.result, -BJ_E_NOT_FOUND);
 }
 
+/* What is not UTF-8 cannot be kept: it is said so, and the session is of use all the same. */
+static void test_names_that_are_not_utf8(void **state)
+{
+    static const char base[] = "PATH=/bin", more[] = "PATH=/bin\0BAD=\xff\0GOOD=1\0WORSE=a\xc3";
+    struct bj_caller caller = {.who = &alice};
+    struct bj_shell_request request = {.name = "s"};
+    struct got got, shell = {0}, ran;
+
+    (void)state;
+    make_plain(&alice, &got);
+    caller.sandbox = got.id;
+    report("/workspace", base, sizeof base);
+    assert_int_equal(bj_shell_create(service, &caller, &request, on_shell, &shell, NULL), 0);
+    fake_turn();
+    assert_int_equal(shell.result, 0);
+    report("/tmp/\xff", more, sizeof more);
+    in_shell(got.id, "cd /tmp/?", &ran);
+    assert_int_equal(ran.result, 0);
+    assert_string_equal(ran.directory, "/workspace");
+    assert_non_null(strstr(ran.error, "goes on in /workspace\n"));
+    assert_non_null(strstr(ran.error, "not UTF-8: BAD, WORSE\n"));
+    report("/tmp", base, sizeof base);
+    in_shell(got.id, "cd /tmp", &ran);
+    assert_int_equal(ran.result, 0);
+    assert_string_equal(ran.directory, "/tmp");
+    assert_string_equal(ran.error, "");
+}
+
 static void remove_shell(void *context, const struct bj_run_answer *answer)
 {
     struct got *got = context;
@@ -314,6 +342,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_helper, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_tools, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_shell, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_names_that_are_not_utf8, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_last_process, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_bad_reports, set_up, tear_down),
     };
