@@ -53,13 +53,14 @@ static bool tell_lost(struct reading *reading, int64_t from, int64_t next)
     return !gone;
 }
 
-static bool tell_caught_up(struct reading *reading, const struct bj_read_answer *piece,
-                           int64_t next)
+/* Who is paused hears of it when it has been resumed. False: it is gone. */
+static bool tell_caught_up(struct reading *reading)
 {
     bool gone = false;
 
-    if (reading->caught_up == NULL || reading->paused || reading->offset != next || !piece->all)
+    if (reading->caught_up == NULL || reading->paused || !reading->has_all)
         return true;
+    reading->has_all = false;
     reading->gone = &gone;
     reading->caught_up(reading);
     if (!gone)
@@ -88,7 +89,10 @@ static void on_read(void *context, const struct bj_keeper_answer *answer)
     if (piece.offset > reading->offset && !tell_lost(reading, reading->offset, piece.offset))
         return;
     reading->offset = piece.offset; /* an offset from the future is moved back to the end */
-    if (!deliver(reading, &piece) || !tell_caught_up(reading, &piece, piece.next))
+    if (!deliver(reading, &piece))
+        return;
+    reading->has_all = piece.all && reading->offset == piece.next;
+    if (!tell_caught_up(reading))
         return;
     all = piece.ended && reading->offset == piece.next;
     if (all)
@@ -137,7 +141,7 @@ void bj_reading_resume(struct reading *reading)
     if (!reading->paused)
         return;
     reading->paused = false;
-    if (!reading->asked && reading->gone == NULL)
+    if (!reading->asked && reading->gone == NULL && tell_caught_up(reading) && !reading->paused)
         ask(reading);
 }
 

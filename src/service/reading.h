@@ -29,7 +29,8 @@ struct reading {
 
     uint64_t id; /* of the READ that is under way */
     bool asked, paused;
-    bool *gone; /* of the call back that is running */
+    bool has_all; /* all that there was is given out, and caught_up was not called yet */
+    bool *gone;   /* of the call back that is running */
 };
 
 int bj_reading_begin(struct reading *reading, struct bj_error *err);

@@ -280,6 +280,16 @@ def test_a_terminal_by_websocket(service):
     assert first.receive() is None
 
 
+def test_a_silent_terminal_shows_its_screen(service):
+    """Also where what is kept of it fills the pieces that it is read in."""
+    size = 128 << 10
+    process = start(service, terminal=True, argv=[
+        "/bin/bash", "-c",
+        f"stty -onlcr; head -c {size - 6} /dev/zero | tr '\\0' x; printf 'marker'; sleep 60"])
+    assert wait_until(lambda: b"marker" in service.get(f"{process}/output").body)
+    assert b"marker" in WebSocket(service, f"{process}/attach").until(b"marker")
+
+
 def test_ports_by_header_and_as_a_stream(service):
     things = Things(service)
     path = f"/v1/sandboxes/{things.sandbox}/ports/{PORT}"
