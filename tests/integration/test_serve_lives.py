@@ -123,3 +123,23 @@ def test_a_start_sweeps_what_was_left(lively):
     lively.start()
     assert not cgroups()
     assert run(lively, made(lively), "echo on")["output"] == "on\n"
+
+
+def test_identifiers_of_processes_are_not_used_again(lively):
+    """Not even where a front, which starts anew, does not know what the one before began."""
+    path = f"/v1/sandboxes/{made(lively)['id']}"
+    for _ in range(300):
+        assert lively.get(f"{path}/files/stat?path=/workspace").status == 200
+    before = lively.post(f"{path}/run", {"command": "true"}).json["process"]
+    front = lively.roles()["front"]
+    os.kill(front, signal.SIGKILL)
+    assert wait_until(lambda: lively.roles().get("front", front) != front, 20)
+    assert wait_until(lambda: serves(lively, path), 20)
+    assert lively.post(f"{path}/run", {"command": "true"}).json["process"] > before
+
+
+def serves(service, path):
+    try:
+        return service.get(path).status == 200
+    except OSError:
+        return False
