@@ -1,26 +1,121 @@
 /* Files without their content: list, stat, make, move, remove, permissions, edit, glob, search. */
 #include "api/handling.h"
 #include "api/objects.h"
+#include "api/text.h"
 #include "base/mem.h"
 #include "base/str.h"
 
-static json_t *file_list(const struct bj_files_answer *answer)
-{
-    json_t *files = json_array();
+#define PIECE (32 << 10) /* bytes of a listing that are sent together */
 
-    for (size_t i = 0; i < answer->count; i++)
-        json_array_append_new(files, bj_object_file(&answer->files[i]));
-    return files;
+/*
+ * A listing, which goes to the client as it comes: entries never stand in memory beyond a piece. It
+ * begins with the first piece that is full, so that a short one has a length, and what goes wrong
+ * before is an error; what goes wrong later breaks the connection.
+ */
+struct listing_call {
+    struct bj_handling call;
+    struct bj_files_flow flow;
+    bj_handling_fn look;
+    struct bj_buf text;
+    bool begun, any;
+};
+
+static void listing_release(struct bj_handling *call)
+{
+    bj_buf_release(&((struct listing_call *)call)->text);
+}
+
+static void listing_gone(void *context)
+{
+    struct listing_call *listing = context;
+
+    listing->call.gone = true;
+    bj_flow_stop(&listing->flow);
+}
+
+static void listing_drained(void *context)
+{
+    bj_flow_resume(&((struct listing_call *)context)->flow);
+}
+
+/* False: the client has enough for now. */
+static bool send_piece(struct listing_call *listing)
+{
+    struct bj_exchange *exchange = listing->call.exchange;
+    bool more;
+
+    if (!listing->begun) {
+        listing->begun = true;
+        bj_exchange_begin(exchange, 200, "application/json");
+        bj_exchange_on_drain(exchange, listing_drained, listing);
+    }
+    more = bj_exchange_write(exchange, bj_buf_text(&listing->text), listing->text.length);
+    listing->text.length = 0;
+    return more;
+}
+
+static bool has_entry(void *context, const struct bj_file_info *file)
+{
+    struct listing_call *listing = context;
+    json_t *object = bj_object_file(file);
+
+    bj_buf_puts(&listing->text, listing->any ? "," : "");
+    listing->any = true;
+    bj_object_put(object, &listing->text);
+    json_decref(object);
+    return listing->text.failed || listing->text.length < PIECE || send_piece(listing);
 }
 
 static void has_files(void *context, const struct bj_files_answer *answer)
 {
-    if (answer->base.result < 0)
-        bj_handling_refuse(context, &answer->base);
-    else
-        bj_handling_json(
-            context, 200,
-            json_pack("{s:o, s:b}", "files", file_list(answer), "truncated", answer->truncated));
+    struct listing_call *listing = context;
+    struct bj_exchange *exchange = listing->call.exchange;
+
+    bj_buf_puts(&listing->text,
+                answer->truncated ? "],\"truncated\":true}\n" : "],\"truncated\":false}\n");
+    if (listing->call.gone ||
+        (listing->begun && (answer->base.result < 0 || listing->text.failed))) {
+        bj_exchange_reset(exchange);
+    } else if (answer->base.result < 0) {
+        bj_handling_refuse(&listing->call, &answer->base);
+        return;
+    } else if (listing->text.failed) {
+        bj_exchange_json(exchange, 200, NULL);
+    } else if (!listing->begun) {
+        bj_exchange_respond(exchange, 200, "application/json", bj_buf_text(&listing->text),
+                            listing->text.length);
+    } else {
+        send_piece(listing);
+        bj_exchange_end(exchange);
+    }
+    bj_handling_free(&listing->call);
+}
+
+static void begin_look(struct bj_handling *call)
+{
+    bj_exchange_on_gone(call->exchange, listing_gone, call);
+    ((struct listing_call *)call)->look(call);
+}
+
+static void in_turn(struct bj_handling *call)
+{
+    bj_handling_in_turn(call, begin_look);
+}
+
+static void begin_listing(struct bj_exchange *exchange, struct bj_service *service,
+                          bj_handling_fn look)
+{
+    struct listing_call *listing =
+        (struct listing_call *)bj_handling_new(exchange, service, sizeof(struct listing_call));
+
+    if (listing == NULL)
+        return;
+    listing->call.release = listing_release;
+    listing->flow = (struct bj_files_flow){.each = has_entry, .context = listing};
+    listing->look = look;
+    bj_buf_init(&listing->text, BJ_RESPONSE_MAX);
+    bj_buf_puts(&listing->text, "{\"files\":[");
+    bj_handling_for(&listing->call, bj_path_sandbox(exchange), in_turn);
 }
 
 static void has_file(void *context, const struct bj_files_answer *answer)
@@ -49,6 +144,7 @@ static void list(struct bj_handling *call)
         .path = path_or_workspace(query),
         .depth = (uint32_t)bj_field_whole(query, "depth", 1),
         .limit = (uint32_t)bj_field_whole(query, "limit", 0),
+        .flow = &((struct listing_call *)call)->flow,
     };
     struct bj_error err;
 
@@ -58,7 +154,7 @@ static void list(struct bj_handling *call)
 
 void bj_get_files(struct bj_exchange *exchange, struct bj_service *service)
 {
-    bj_handling_begin(exchange, service, list);
+    begin_listing(exchange, service, list);
 }
 
 static void stat_file(struct bj_handling *call)
@@ -82,6 +178,7 @@ static void glob(struct bj_handling *call)
         .pattern = bj_field_text(query, "pattern"),
         .path = bj_field_text(query, "path"),
         .limit = (uint32_t)bj_field_whole(query, "limit", 0),
+        .flow = &((struct listing_call *)call)->flow,
     };
     struct bj_error err;
 
@@ -91,7 +188,7 @@ static void glob(struct bj_handling *call)
 
 void bj_get_files_glob(struct bj_exchange *exchange, struct bj_service *service)
 {
-    bj_handling_begin(exchange, service, glob);
+    begin_listing(exchange, service, glob);
 }
 
 static void found(void *context, const struct bj_files_search_answer *answer)
@@ -129,9 +226,14 @@ static void search(struct bj_handling *call)
         call, bj_files_search(call->service, &call->caller, &request, found, call, &err), &err);
 }
 
+static void search_in_turn(struct bj_handling *call)
+{
+    bj_handling_in_turn(call, search);
+}
+
 void bj_get_files_search(struct bj_exchange *exchange, struct bj_service *service)
 {
-    bj_handling_begin(exchange, service, search);
+    bj_handling_begin(exchange, service, search_in_turn);
 }
 
 /* ---- changing ---- */

@@ -35,9 +35,12 @@ struct bj_handling *bj_handling_new(struct bj_exchange *exchange, struct bj_serv
 
 void bj_handling_free(struct bj_handling *call)
 {
+    struct bj_turn *turn = call->turn;
+
     if (call->release != NULL)
         call->release(call);
     bj_free(call);
+    bj_turn_give(turn); /* which may let others begin: the last that is done */
 }
 
 static void got_default(void *context, const struct bj_sandbox_answer *answer)
@@ -80,6 +83,43 @@ void bj_handling_for(struct bj_handling *call, const char *sandbox, bj_handling_
         bj_handling_fail(call, &err);
     else
         go(call);
+}
+
+static void abandon(struct bj_handling *call)
+{
+    bj_exchange_reset(call->exchange);
+    bj_handling_free(call);
+}
+
+static void got_turn(void *context)
+{
+    struct bj_handling *call = context;
+
+    if (call->gone)
+        abandon(call);
+    else
+        call->go(call);
+}
+
+static void gone_in_line(void *context)
+{
+    struct bj_handling *call = context;
+
+    call->gone = true;
+    if (bj_turn_waits(call->turn))
+        abandon(call);
+}
+
+void bj_handling_in_turn(struct bj_handling *call, bj_handling_fn go)
+{
+    struct bj_error err;
+    int result;
+
+    call->go = go;
+    bj_exchange_on_gone(call->exchange, gone_in_line, call);
+    result = bj_turn_take(call->service, call->exchange->who, got_turn, call, &call->turn, &err);
+    if (result < 0)
+        bj_handling_fail(call, &err);
 }
 
 const char *bj_path_sandbox(const struct bj_exchange *exchange)

@@ -19,6 +19,7 @@ struct bj_handling {
     char sandbox[BJ_SANDBOX_ID_MAX]; /* what caller.sandbox points to */
     bj_handling_fn go;
     bool gone;                                 /* the client went away before the work began */
+    struct bj_turn *turn;                      /* given back with it; NULL */
     void (*release)(struct bj_handling *call); /* of what is larger than this struct; may be NULL */
 };
 
@@ -35,6 +36,10 @@ void bj_handling_for(struct bj_handling *call, const char *sandbox, bj_handling_
 
 /* Both, for the sandbox that the path names; "default" is the caller's. */
 void bj_handling_begin(struct bj_exchange *exchange, struct bj_service *service, bj_handling_fn go);
+
+/* `go` when it has a turn (service.h); otherwise the exchange is answered. A client that goes away
+ * before gives its place to the next. */
+void bj_handling_in_turn(struct bj_handling *call, bj_handling_fn go);
 
 /* The sandbox that the path names; NULL: the caller's default one. */
 const char *bj_path_sandbox(const struct bj_exchange *exchange);

@@ -2,8 +2,10 @@
 #include "api/handling.h"
 #include "api/objects.h"
 
+#include <stdio.h>
 #include <string.h>
 
+#include "base/fd.h"
 #include "base/str.h"
 #include "service/keys.h"
 
@@ -14,11 +16,55 @@ static int64_t field_ns(const json_t *query, const char *name)
     return bj_field_time(query, name, 0) * 1000;
 }
 
-static void ask(struct bj_exchange *exchange, struct bj_service *service, bool stats,
-                bj_json_fn done)
+/* A page on its way: its turn, then its text, which goes from the file to the client. */
+struct page_call {
+    struct bj_handling call;
+    bool stats, logs;
+    int fd;
+};
+
+static void page_release(struct bj_handling *call)
 {
-    const json_t *query = exchange->query;
-    struct bj_handling *call = bj_handling_new(exchange, service, sizeof *call);
+    struct page_call *page = (struct page_call *)call;
+
+    bj_fd_close(&page->fd);
+}
+
+static void page_sent(void *context, int result, int64_t bytes, const struct bj_error *err)
+{
+    struct page_call *page = context;
+
+    (void)bytes;
+    (void)err;
+    if (result < 0)
+        bj_exchange_reset(page->call.exchange);
+    else
+        bj_exchange_end(page->call.exchange);
+    bj_handling_free(&page->call);
+}
+
+static void has_page(void *context, struct bj_text_answer *answer)
+{
+    struct page_call *page = context;
+    struct bj_exchange *exchange = page->call.exchange;
+    char length[24];
+
+    if (answer->base.result < 0) {
+        bj_handling_refuse(&page->call, &answer->base);
+        return;
+    }
+    bj_turn_rest(page->call.turn);
+    page->fd = bj_fd_take(&answer->fd);
+    snprintf(length, sizeof length, "%lld", (long long)answer->size);
+    bj_exchange_set_header(exchange, "Content-Length", length);
+    bj_exchange_begin(exchange, 200, "application/json");
+    bj_exchange_send_file(exchange, page->fd, 0, answer->size, page_sent, page);
+}
+
+static void ask(struct bj_handling *call)
+{
+    struct page_call *page = (struct page_call *)call;
+    const json_t *query = call->exchange->query;
     struct bj_audit_question question = {
         .key = bj_field_text(query, "key"),
         .sandbox = bj_field_text(query, "sandbox"),
@@ -30,74 +76,44 @@ static void ask(struct bj_exchange *exchange, struct bj_service *service, bool s
         .since_ns = field_ns(query, "since"),
         .until_ns = field_ns(query, "until"),
         .limit = (uint32_t)bj_field_whole(query, "limit", 100),
-        .stats = stats,
+        .stats = page->stats,
+        .logs = page->logs,
     };
     struct bj_error err;
 
-    if (call != NULL)
-        bj_handling_check(
-            call, bj_service_audit(service, exchange->who, &question, done, call, &err), &err);
+    bj_handling_check(
+        call, bj_service_audit(call->service, call->exchange->who, &question, has_page, call, &err),
+        &err);
 }
 
-static void has_json(void *context, const struct bj_json_answer *answer)
+static void begin_page(struct bj_exchange *exchange, struct bj_service *service, bool stats,
+                       bool logs)
 {
-    if (answer->base.result < 0)
-        bj_handling_refuse(context, &answer->base);
-    else
-        bj_handling_json(context, 200, json_incref(answer->json));
+    struct page_call *page =
+        (struct page_call *)bj_handling_new(exchange, service, sizeof(struct page_call));
+
+    if (page == NULL)
+        return;
+    page->call.release = page_release;
+    page->stats = stats;
+    page->logs = logs;
+    page->fd = -1;
+    bj_handling_in_turn(&page->call, ask);
 }
 
 void bj_get_records(struct bj_exchange *exchange, struct bj_service *service)
 {
-    ask(exchange, service, false, has_json);
+    begin_page(exchange, service, false, false);
 }
 
 void bj_get_record_stats(struct bj_exchange *exchange, struct bj_service *service)
 {
-    ask(exchange, service, true, has_json);
-}
-
-/* A call as the programs of agents read it: what, when, and whether it went well. */
-static json_t *log_entry(const json_t *record)
-{
-    const json_t *verdict = json_object_get(record, "verdict");
-    const json_t *outcome = json_object_get(record, "outcome");
-    const json_t *exit_code = json_object_get(outcome, "exit_code");
-    const char *decision = bj_field_text(verdict, "decision");
-    bool allowed = decision == NULL || !bj_streq(decision, "deny");
-    bool ran = json_is_object(outcome) && !json_is_false(json_object_get(outcome, "ran"));
-    bool success = allowed && ran && (exit_code == NULL || json_integer_value(exit_code) == 0);
-    json_t *entry = json_pack(
-        "{s:b, s:O?, s:O?, s:O?, s:O?, s:O?, s:O?, s:O?, s:O?}", "success", success, "number",
-        json_object_get(verdict, "number"), "time", json_object_get(verdict, "time"), "tool",
-        json_object_get(verdict, "tool"), "sandbox", json_object_get(verdict, "sandbox"),
-        "decision", json_object_get(verdict, "decision"), "risk", json_object_get(verdict, "risk"),
-        "verdict", verdict, "outcome", outcome);
-
-    return entry;
-}
-
-static void has_logs(void *context, const struct bj_json_answer *answer)
-{
-    const json_t *next = json_object_get(answer->json, "next"), *record;
-    json_t *logs;
-    size_t index;
-
-    if (answer->base.result < 0) {
-        bj_handling_refuse(context, &answer->base);
-        return;
-    }
-    logs = json_array();
-    json_array_foreach(json_object_get(answer->json, "records"), index, record)
-        json_array_append_new(logs, log_entry(record));
-    bj_handling_json(context, 200,
-                     json_pack("{s:o, s:I, s:O?}", "logs", logs, "count",
-                               (json_int_t)json_array_size(logs), "next", next));
+    begin_page(exchange, service, true, false);
 }
 
 void bj_get_audit_logs(struct bj_exchange *exchange, struct bj_service *service)
 {
-    ask(exchange, service, false, has_logs);
+    begin_page(exchange, service, false, true);
 }
 
 /* ---- figures ---- */

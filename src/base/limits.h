@@ -68,6 +68,7 @@
 #define BJ_QUESTION_USUAL     100        /* where a question says nothing */
 #define BJ_QUESTION_SECONDS   10         /* that answering one may take */
 #define BJ_ANSWER_TEXT        (16 << 20) /* bytes of one answer, and one call more */
+#define BJ_ANSWER_TEXT_MAX    (32 << 20) /* bytes of one answer that are believed */
 #define BJ_SANDBOX_OPTIONS    64         /* options that a client sets for one */
 #define BJ_CALLS_MAX          65536      /* that wait for the keeper's answer */
 #define BJ_ENTRIES_MAX        (32 << 20) /* bytes of those that the audit process may not have yet */
@@ -152,21 +153,26 @@
 #define BJ_JUDGE_TIME_US       8000 /* spent on matching one command's text; then it is asked about */
 
 /* What the front knows (service/). */
-#define BJ_METADATA_MAX      64          /* pairs of metadata of one sandbox */
-#define BJ_TAG_MAX           128         /* bytes of a process's tag */
-#define BJ_COMMAND_SHOWN     1024        /* bytes of a command kept to be shown; cut */
-#define BJ_SHELLS_MAX        32          /* shell sessions of one sandbox */
-#define BJ_SHELL_NAME_MAX    64          /* bytes of a shell session's name */
-#define BJ_SHELL_WAITING_MAX 64          /* commands that wait for their turn in one */
-#define BJ_SHELL_REPORT_MAX  (256 << 10) /* bytes that a shell session tells of itself */
-#define BJ_RUN_OUTPUT        (4 << 20)   /* bytes kept per stream of a run, unless said */
-#define BJ_LISTING_MAX       (32 << 20)  /* bytes that the helper for files may answer */
-#define BJ_LISTING_RECORDS   100000      /* records of it */
-#define BJ_LISTING_USUAL     10000       /* names, where a request says nothing */
-#define BJ_SEARCH_USUAL      1000        /* and places found */
-#define BJ_STREAM_RECORD_MAX (1 << 20)   /* bytes of one record of a helper that runs on */
-#define BJ_TOOL_ANSWER_MAX   (32 << 20)  /* bytes of an answer in words */
-#define BJ_OWNERS_MAX        65536       /* owners that a service knows of at once */
-#define BJ_EVENTS_KEPT       4096        /* events to resume from */
+#define BJ_METADATA_MAX        64          /* pairs of metadata of one sandbox */
+#define BJ_TAG_MAX             128         /* bytes of a process's tag */
+#define BJ_COMMAND_SHOWN       1024        /* bytes of a command kept to be shown; cut */
+#define BJ_SHELLS_MAX          32          /* shell sessions of one sandbox */
+#define BJ_SHELL_NAME_MAX      64          /* bytes of a shell session's name */
+#define BJ_SHELL_WAITING_MAX   64          /* commands that wait for their turn in one */
+#define BJ_SHELL_REPORT_MAX    (256 << 10) /* bytes that a shell session tells of itself */
+#define BJ_RUN_OUTPUT          (4 << 20)   /* bytes kept per stream of a run, unless said */
+#define BJ_LISTING_MAX         (32 << 20)  /* bytes that the helper for files may answer */
+#define BJ_LISTING_RECORDS     100000      /* records of it */
+#define BJ_LISTING_USUAL       10000       /* names, where a request says nothing */
+#define BJ_SEARCH_USUAL        1000        /* and places found */
+#define BJ_STREAM_RECORD_MAX   (1 << 20)   /* bytes of one record of a helper that runs on */
+#define BJ_TOOL_ANSWER_MAX     (32 << 20)  /* bytes of an answer in words */
+#define BJ_LISTING_HELD        (4 << 20)   /* bytes of it that are held at once; more is cut off */
+#define BJ_TURNS_MAX           64    /* listings and pages of records that are in hand at once */
+#define BJ_TURNS_OWNER_MAX     8     /* of one owner's */
+#define BJ_TURNS_WORKING       8     /* of them that are worked on */
+#define BJ_TURNS_OWNER_WORKING 2     /* of one owner's */
+#define BJ_OWNERS_MAX          65536 /* owners that a service knows of at once */
+#define BJ_EVENTS_KEPT         4096  /* events to resume from */
 
 #endif

@@ -9,6 +9,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <jansson.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +24,7 @@
 #include "base/fd.h"
 #include "base/limits.h"
 #include "recorder/recorder_internal.h"
+#include "wire/json.h"
 
 #define AT_ONCE 4  /* questions */
 #define NICE    10 /* of those who answer */
@@ -77,8 +79,52 @@ struct page {
     struct bj_buf *out;
     uint32_t limit, count;
     int64_t first, last; /* numbers given */
+    bool logs;           /* as struct bj_audit_question has it */
     bool cut;            /* there is more behind it */
 };
+
+static void put_text(struct bj_buf *out, const char *name, const char *text)
+{
+    bj_buf_printf(out, ",\"%s\":", name);
+    if (text != NULL)
+        bj_json_put_string(out, text, strlen(text));
+    else
+        bj_buf_puts(out, "null");
+}
+
+static bool ended_well(const struct bj_audit_record *verdict, const struct bj_audit_record *outcome)
+{
+    json_t *body =
+        outcome != NULL ? json_loadb(outcome->body, outcome->body_length, 0, NULL) : NULL;
+    bool well = verdict->decision != BJ_DENY && json_is_object(body) &&
+                !json_is_false(json_object_get(body, "ran")) &&
+                json_integer_value(json_object_get(body, "exit_code")) == 0;
+
+    json_decref(body);
+    return well;
+}
+
+/* A call as the programs of agents read it: what, when, and whether it went well. */
+static void put_log(const struct bj_audit_record *verdict, const struct bj_audit_record *outcome,
+                    struct bj_buf *out)
+{
+    bj_buf_printf(out, "{\"success\":%s,\"number\":%lld,\"time\":\"",
+                  ended_well(verdict, outcome) ? "true" : "false", (long long)verdict->number);
+    bj_audit_put_time(verdict->time_ns, out);
+    bj_buf_puts(out, "\"");
+    put_text(out, "tool", verdict->tool);
+    put_text(out, "sandbox", verdict->sandbox);
+    put_text(out, "decision", bj_decision_name(verdict->decision));
+    put_text(out, "risk", bj_risk_name(verdict->risk));
+    bj_buf_puts(out, ",\"verdict\":");
+    bj_json_put_clean(out, verdict->body, verdict->body_length);
+    bj_buf_puts(out, ",\"outcome\":");
+    if (outcome != NULL)
+        bj_json_put_clean(out, outcome->body, outcome->body_length);
+    else
+        bj_buf_puts(out, "null");
+    bj_buf_puts(out, "}\n");
+}
 
 static int give(void *context, const struct bj_audit_record *verdict,
                 const struct bj_audit_record *outcome)
@@ -90,7 +136,10 @@ static int give(void *context, const struct bj_audit_record *verdict,
         return 1;
     }
     bj_buf_puts(page->out, page->count++ > 0 ? "," : "");
-    bj_audit_put_call(verdict, outcome, page->out);
+    if (page->logs)
+        put_log(verdict, outcome, page->out);
+    else
+        bj_audit_put_call(verdict, outcome, page->out);
     page->first = page->first > 0 ? page->first : verdict->number;
     page->last = verdict->number;
     return 0;
@@ -143,12 +192,13 @@ static int put_page(struct bj_audit *audit, const struct bj_audit_question *ques
 {
     bool forward = question->after > 0;
     struct page page = {.out = out,
+                        .logs = question->logs,
                         .limit = question->limit > 0 ? question->limit : BJ_QUESTION_USUAL};
     int64_t next = 0;
     int result;
 
     filter->newest = forward ? 0 : page.limit;
-    bj_buf_puts(out, "{\"records\":[");
+    bj_buf_puts(out, question->logs ? "{\"logs\":[" : "{\"records\":[");
     result = bj_audit_query(audit, filter, give, &page, err);
     if (result < 0)
         return result;
@@ -156,7 +206,10 @@ static int put_page(struct bj_audit *audit, const struct bj_audit_question *ques
         next = page.last;
     else if (!forward && page.count == page.limit)
         next = page.first;
-    bj_buf_puts(out, "],\"next\":");
+    bj_buf_puts(out, "],");
+    if (question->logs)
+        bj_buf_printf(out, "\"count\":%u,", page.count);
+    bj_buf_puts(out, "\"next\":");
     if (next > 0)
         bj_buf_printf(out, "%lld}\n", (long long)next);
     else

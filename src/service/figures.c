@@ -5,9 +5,9 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/fd.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "model/json_read.h"
 #include "service/service_internal.h"
 
 /* ---- figures ---- */
@@ -121,62 +121,46 @@ json_t *bj_service_presets(struct bj_service *service)
 
 /* ---- audit ---- */
 
-#define RECORDS_MAX (64 << 20) /* bytes of records in one answer */
-
 struct asking {
-    bj_json_fn done;
+    bj_text_fn done;
     void *context;
 };
 
-/* Records come as a memory file. It is read and not mapped: who made it may still cut it. */
-static int read_records(int fd, json_t **ret, struct bj_error *err)
+/*
+ * Records come as a memory file of JSON, checked and written as one text by who has the database.
+ * It is passed on as it is: a front that took such texts apart would serve nobody else meanwhile.
+ */
+static int take_text(struct bj_fds *fds, struct bj_text_answer *ret, struct bj_error *err)
 {
-    BJ_CLEANUP_FREE char *text = NULL;
     struct stat status;
-    size_t length = 0;
-    int result;
 
-    if (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode) || status.st_size <= 0 ||
-        status.st_size > RECORDS_MAX)
+    if (fstat(fds->fd[0], &status) < 0 || !S_ISREG(status.st_mode) || status.st_size <= 0 ||
+        status.st_size > BJ_ANSWER_TEXT_MAX)
         return bj_fail(err, BJ_E_PROTOCOL, "audit", "the audit process answered with nothing");
-    text = bj_alloc((size_t)status.st_size + 1);
-    if (text == NULL)
-        return bj_fail(err, BJ_E_NO_MEMORY, "audit", "out of memory");
-    while (length < (size_t)status.st_size) {
-        ssize_t count = pread(fd, text + length, (size_t)status.st_size - length, (off_t)length);
-
-        if (count <= 0)
-            return bj_fail_errno(err, "audit", "cannot read the records");
-        length += (size_t)count;
-    }
-    result = bj_json_parse_within(text, length, RECORDS_MAX, ret, err);
-    if (result == -BJ_E_CONFIG) {
-        if (err != NULL)
-            err->code = BJ_E_PROTOCOL;
-        result = -BJ_E_PROTOCOL;
-    }
-    return result;
+    ret->fd = bj_fd_take(&fds->fd[0]);
+    ret->size = status.st_size;
+    return 0;
 }
 
 static void on_records(void *context, const struct bj_keeper_answer *answer)
 {
     struct asking *asking = context;
-    struct bj_json_answer out = {.base = {.result = answer->result}};
+    struct bj_text_answer out = {.base = {.result = answer->result}, .fd = -1};
 
     if (answer->result < 0 && answer->error != NULL)
         out.base.error = *answer->error;
     else if (answer->fds != NULL && answer->fds->count > 0)
-        out.base.result = read_records(answer->fds->fd[0], &out.json, &out.base.error);
+        out.base.result = take_text(answer->fds, &out, &out.base.error);
     else
         out.base.result =
             bj_fail(&out.base.error, BJ_E_BUSY, "audit", "the audit process did not answer");
     asking->done(asking->context, &out);
-    json_decref(out.json);
+    bj_fd_close(&out.fd);
     bj_free(asking);
 }
 
 int bj_service_audit(struct bj_service *service, const struct bj_identity *who,
-                     const struct bj_audit_question *question, bj_json_fn done, void *context,
+                     const struct bj_audit_question *question, bj_text_fn done, void *context,
                      struct bj_error *err)
 {
     struct bj_audit_question asked = *question;

@@ -71,6 +71,7 @@ struct listing {
     bj_files_fn done;
     void *context;
     char **ignore; /* patterns of names that are left out; owned */
+    struct bj_files_flow *flow;
 };
 
 static bool is_ignored(const struct listing *listing, const struct bj_file_info *file)
@@ -108,19 +109,45 @@ static void on_entries(void *context, const struct bj_helper_answer *helped)
     listing_free(listing);
 }
 
+static bool on_entry(void *context, const json_t *record)
+{
+    struct listing *listing = context;
+    struct bj_file_info file;
+
+    return !read_entry(record, &file) || is_ignored(listing, &file) ||
+           listing->flow->each(listing->flow->context, &file);
+}
+
+void bj_flow_resume(struct bj_files_flow *flow)
+{
+    bj_helper_resume(flow->helper);
+}
+
+void bj_flow_stop(struct bj_files_flow *flow)
+{
+    bj_helper_stop(flow->helper);
+}
+
 static int run_entries(struct bj_service *service, const struct bj_caller *caller,
                        const struct bj_helper_request *request, const struct listing *form,
                        struct bj_error *err)
 {
     struct listing *listing = bj_alloc(sizeof *listing);
+    struct bj_helper_request whole = *request;
     int result;
 
     if (listing == NULL)
         return no_memory(err);
     listing->done = form->done;
     listing->context = form->context;
+    listing->flow = form->flow;
+    whole.may_cut = true;
+    if (form->flow != NULL) {
+        whole.each = on_entry;
+        whole.ret = &form->flow->helper;
+    }
     result = bj_strv_copy(form->ignore, &listing->ignore)
-                 ? bj_helper_run(service, caller, request, on_entries, listing, err)
+                 ? bj_helper_run(service, caller, &whole, on_entries, listing, err)
                  : no_memory(err);
     if (result < 0)
         listing_free(listing);
@@ -203,10 +230,12 @@ int bj_files_list(struct bj_service *service, const struct bj_caller *caller,
     put(&words, path);
     return result < 0
                ? result
-               : run_entries(service, caller,
-                             &(struct bj_helper_request){
-                                 .operation = BJ_OPERATION_LIST, .path = path, .words = words.list},
-                             &(struct listing){done, context, (char **)request->ignore}, err);
+               : run_entries(
+                     service, caller,
+                     &(struct bj_helper_request){
+                         .operation = BJ_OPERATION_LIST, .path = path, .words = words.list},
+                     &(struct listing){done, context, (char **)request->ignore, request->flow},
+                     err);
 }
 
 int bj_files_stat(struct bj_service *service, const struct bj_caller *caller, const char *path,
@@ -223,7 +252,7 @@ int bj_files_stat(struct bj_service *service, const struct bj_caller *caller, co
     return run_entries(
         service, caller,
         &(struct bj_helper_request){.operation = BJ_OPERATION_STAT, .path = whole, .words = words},
-        &(struct listing){done, context, NULL}, err);
+        &(struct listing){done, context, NULL, NULL}, err);
 }
 
 int bj_files_glob(struct bj_service *service, const struct bj_caller *caller,
@@ -249,7 +278,7 @@ int bj_files_glob(struct bj_service *service, const struct bj_caller *caller,
                                                    .path = path,
                                                    .pattern = request->pattern,
                                                    .words = words.list},
-                       &(struct listing){done, context, NULL}, err);
+                       &(struct listing){done, context, NULL, request->flow}, err);
 }
 
 /* ---- changes ---- */
@@ -528,7 +557,8 @@ int bj_files_search(struct bj_service *service, const struct bj_caller *caller,
                                &(struct bj_helper_request){.operation = BJ_OPERATION_SEARCH,
                                                            .path = path,
                                                            .pattern = request->pattern,
-                                                           .words = words.list},
+                                                           .words = words.list,
+                                                           .may_cut = true},
                                on_found, searching, err);
     words_release(&words);
     if (result < 0)

@@ -25,7 +25,10 @@ struct helper {
     struct bj_buf line;
     size_t bytes;
     json_t *records, *end;
-    bool bad, no_memory;
+    bool bad, no_memory, may_cut, full;
+    bool (*each)(void *context, const json_t *record);
+    struct helper **ret;
+    size_t count;
     int64_t record;
     bj_helper_fn done;
     void *context;
@@ -46,14 +49,28 @@ static void helper_free(struct helper *helper)
     bj_free(helper);
 }
 
-static void finish(struct helper *helper, struct bj_helper_answer *answer)
+/* Once; what then still comes is read to its end, or the keeper would go on having it, and thrown
+ * away. */
+static void tell(struct helper *helper, struct bj_helper_answer *answer)
 {
+    bj_helper_fn done = helper->done;
+
+    if (done == NULL)
+        return;
     if (answer->base.record == 0)
         answer->base.record = helper->record;
     answer->records = helper->records;
     answer->end = helper->end;
-    answer->truncated = json_is_string(json_object_get(helper->end, "truncated"));
-    helper->done(helper->context, answer);
+    answer->truncated |= json_is_string(json_object_get(helper->end, "truncated"));
+    helper->done = NULL;
+    if (helper->ret != NULL)
+        *helper->ret = NULL;
+    done(helper->context, answer);
+}
+
+static void finish(struct helper *helper, struct bj_helper_answer *answer)
+{
+    tell(helper, answer);
     helper_free(helper);
 }
 
@@ -107,12 +124,28 @@ static void take_line(struct helper *helper)
         helper->bad = true;
     } else if (json_object_get(line, "end") != NULL || json_object_get(line, "error") != NULL) {
         helper->end = json_incref(line);
-    } else if (json_array_size(helper->records) >= BJ_LISTING_RECORDS) {
+    } else if (helper->count++ >= BJ_LISTING_RECORDS) {
         helper->bad = true;
+    } else if (helper->each != NULL) {
+        helper->full |= !helper->each(helper->context, line);
     } else if (json_array_append(helper->records, line) < 0) {
         helper->no_memory = helper->bad = true;
     }
     json_decref(line);
+}
+
+/* What came so far is the answer. */
+static void cut_off(struct helper *helper)
+{
+    struct bj_helper_answer answer = {.truncated = true};
+
+    if (helper->no_memory)
+        answer.base.result = no_memory(&answer.base.error);
+    else if (helper->bad)
+        answer.base.result =
+            bj_helper_result(NULL, true, &(struct bj_ending){.signal = 0}, &answer.base.error);
+    tell(helper, &answer);
+    json_array_clear(helper->records);
 }
 
 static bool on_chunk(struct reading *reading, int stream, int64_t offset, const void *data,
@@ -122,11 +155,17 @@ static bool on_chunk(struct reading *reading, int stream, int64_t offset, const 
     const char *at = data, *end = at + length, *newline;
 
     (void)offset;
-    if (stream != 1)
+    if (stream != 1 || helper->done == NULL)
         return true;
     helper->bytes += length;
-    if (helper->bytes > BJ_LISTING_MAX)
+    if (helper->bytes >
+        (helper->may_cut && helper->each == NULL ? BJ_LISTING_HELD : BJ_LISTING_MAX)) {
+        if (helper->may_cut) {
+            cut_off(helper);
+            return true;
+        }
         helper->bad = true;
+    }
     while (!helper->bad && at < end) {
         newline = memchr(at, '\n', (size_t)(end - at));
         bj_buf_append(&helper->line, at, (size_t)((newline != NULL ? newline : end) - at));
@@ -136,7 +175,7 @@ static bool on_chunk(struct reading *reading, int stream, int64_t offset, const 
         helper->line.length = 0;
         at = newline + 1;
     }
-    return true;
+    return !helper->full;
 }
 
 static void on_lost(struct reading *reading, int64_t from, int64_t next)
@@ -185,6 +224,27 @@ static void on_end(struct reading *reading, const struct bj_ending *ending,
         helper->no_memory ? no_memory(&answer.base.error)
                           : bj_helper_result(helper->end, helper->bad, ending, &answer.base.error);
     finish(helper, &answer);
+}
+
+void bj_helper_resume(struct helper *helper)
+{
+    if (helper == NULL || !helper->full)
+        return;
+    helper->full = false;
+    bj_reading_resume(&helper->reading);
+}
+
+void bj_helper_stop(struct helper *helper)
+{
+    struct bj_helper_answer answer = {0};
+
+    if (helper == NULL)
+        return;
+    answer.base.result =
+        bj_fail(&answer.base.error, BJ_E_ENDED, "files", "nobody waits for it any more");
+    tell(helper, &answer);
+    json_array_clear(helper->records);
+    bj_reading_resume(&helper->reading);
 }
 
 /* ---- its beginning ---- */
@@ -310,6 +370,8 @@ int bj_helper_run(struct bj_service *service, const struct bj_caller *caller,
         return no_memory(err);
     helper->service = service;
     helper->done = done;
+    helper->may_cut = request->may_cut;
+    helper->each = request->each;
     helper->context = context;
     bj_buf_init(&helper->line, BJ_LISTING_MAX);
     helper->records = json_array();
@@ -329,7 +391,12 @@ int bj_helper_run(struct bj_service *service, const struct bj_caller *caller,
         result = no_memory(err);
     if (result == 0)
         result = bj_submit(service, &submission, on_started, helper, NULL, err);
-    if (result < 0)
+    if (result < 0) {
         helper_free(helper);
-    return result;
+        return result;
+    }
+    helper->ret = request->ret;
+    if (helper->ret != NULL)
+        *helper->ret = helper;
+    return 0;
 }

@@ -7,6 +7,8 @@
 
 #include "service/reading.h"
 
+struct helper;
+
 struct bj_helper_request {
     enum bj_operation operation;
     const char *path, *second_path; /* for the policy and the record; absolute */
@@ -16,6 +18,11 @@ struct bj_helper_request {
     const void *input;              /* its standard input; NULL = none. At most BJ_INPUT_MAX at a
                                        time are sent */
     size_t input_length;
+    bool may_cut; /* more than may be held is cut off and said to be; otherwise a failure */
+    /* Each record when it comes, and none is kept; false: no more until bj_helper_resume(). NULL:
+     * all of them when it is over. */
+    bool (*each)(void *context, const json_t *record);
+    struct helper **ret; /* for that; set to NULL again before `done` is called. NULL */
 };
 
 struct bj_helper_answer {
@@ -29,6 +36,11 @@ typedef void (*bj_helper_fn)(void *context, const struct bj_helper_answer *answe
 int bj_helper_run(struct bj_service *service, const struct bj_caller *caller,
                   const struct bj_helper_request *request, bj_helper_fn done, void *context,
                   struct bj_error *err);
+
+void bj_helper_resume(struct helper *helper); /* NULL is fine */
+/* Nobody wants the rest: `done` is called with BJ_E_ENDED, now or as soon as may be. NULL is fine.
+ */
+void bj_helper_stop(struct helper *helper);
 
 /* The START of it: with more flags for whoever reads it otherwise. `words` has room for
  * BJ_HELPER_WORDS + 1. */

@@ -37,7 +37,7 @@ static void owner_free(struct owner *owner)
 
 static bool is_idle(const struct owner *owner)
 {
-    return owner->sandboxes == 0 && owner->waiting == 0 &&
+    return owner->sandboxes == 0 && owner->waiting == 0 && owner->turns == 0 &&
            (owner->requests == NULL || bj_rate_times(owner->requests) == 0);
 }
 

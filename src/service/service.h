@@ -473,11 +473,25 @@ struct bj_files_answer {
 };
 typedef void (*bj_files_fn)(void *context, const struct bj_files_answer *answer);
 
+/*
+ * Entries one by one, as they come: `done` has none then. False: no more until bj_flow_resume().
+ * The struct is the caller's until `done`.
+ */
+struct bj_files_flow {
+    bool (*each)(void *context, const struct bj_file_info *file);
+    void *context;
+    struct helper *helper; /* whom it comes from; NULL */
+};
+void bj_flow_resume(struct bj_files_flow *flow);
+/* Nobody wants the rest; `done` is called before this returns, if it has not been. */
+void bj_flow_stop(struct bj_files_flow *flow);
+
 struct bj_files_list_request {
     const char *path;
-    uint32_t depth;            /* 1 = the directory's own entries; 0 = 1 */
-    uint32_t limit;            /* 0 = 10000 */
-    const char *const *ignore; /* globs of names to leave out; NULL */
+    uint32_t depth;             /* 1 = the directory's own entries; 0 = 1 */
+    uint32_t limit;             /* 0 = 10000 */
+    const char *const *ignore;  /* globs of names to leave out; NULL */
+    struct bj_files_flow *flow; /* NULL: all at once */
 };
 int bj_files_list(struct bj_service *service, const struct bj_caller *caller,
                   const struct bj_files_list_request *request, bj_files_fn done, void *context,
@@ -488,6 +502,7 @@ int bj_files_stat(struct bj_service *service, const struct bj_caller *caller, co
 struct bj_files_glob_request {
     const char *pattern, *path; /* path NULL = the workspace */
     uint32_t limit;
+    struct bj_files_flow *flow;
 };
 int bj_files_glob(struct bj_service *service, const struct bj_caller *caller,
                   const struct bj_files_glob_request *request, bj_files_fn done, void *context,
@@ -670,16 +685,33 @@ int bj_event_list(struct bj_service *service, const struct bj_identity *who,
 
 /* ---- audit, figures, what there is ---- */
 
-struct bj_json_answer {
+/* A regular file of JSON text, `size` bytes, which nobody in the front reads into memory: setting
+ * fd to -1 takes it. */
+struct bj_text_answer {
     struct bj_answer base;
-    json_t *json; /* borrowed; json_incref() to keep it */
+    int fd;
+    int64_t size;
 };
-typedef void (*bj_json_fn)(void *context, const struct bj_json_answer *answer);
+typedef void (*bj_text_fn)(void *context, struct bj_text_answer *answer);
+
+/*
+ * A turn at work that costs much; of the service as a whole, and of one owner, few are worked on
+ * and few wait. `go` is called when it is this one's, which may be at once; bj_turn_rest() says
+ * that what is left is to send the answer, bj_turn_give() that it is over. BJ_E_RATE: this owner
+ * has too many in hand, BJ_E_BUSY: all have.
+ */
+struct bj_turn;
+int bj_turn_take(struct bj_service *service, const struct bj_identity *who,
+                 void (*go)(void *context), void *context, struct bj_turn **ret,
+                 struct bj_error *err);
+bool bj_turn_waits(const struct bj_turn *turn); /* NULL does not */
+void bj_turn_rest(struct bj_turn *turn);
+void bj_turn_give(struct bj_turn *turn); /* NULL is fine */
 
 /* The records of the caller's owner's keys; of everyone's with BJ_SCOPE_ADMIN and question->key
- * NULL. {"records": […], "next": number or null}, or the figures. */
+ * NULL. As struct bj_audit_question has them. */
 int bj_service_audit(struct bj_service *service, const struct bj_identity *who,
-                     const struct bj_audit_question *question, bj_json_fn done, void *context,
+                     const struct bj_audit_question *question, bj_text_fn done, void *context,
                      struct bj_error *err);
 
 /* The figures of the caller's owner since this front was started; everyone's for ADMIN. The

@@ -30,7 +30,8 @@ struct owner {
     uint32_t waiting;         /* entries without an answer */
     uint32_t sandboxes, waiting_sandboxes;
     uint32_t processes, waiting_processes; /* running */
-    int64_t memory_bytes, disk_bytes;      /* of the limits of its sandboxes, those waiting too */
+    uint32_t turns, turns_working;
+    int64_t memory_bytes, disk_bytes; /* of the limits of its sandboxes, those waiting too */
     uint64_t calls, allowed, denied, limited, failed;
     uint64_t by_risk[BJ_RISK_CRITICAL + 1]; /* violations */
     uint64_t by_operation[64];
@@ -296,6 +297,13 @@ struct events {
     struct bj_event_feed *feeds;
 };
 
+/* Expensive questions (src/service/turns.c): `count` in hand, in the list those that wait. */
+struct turns {
+    struct bj_turn *first, *last;
+    uint32_t count, working;
+    bool choosing;
+};
+
 struct bj_service {
     uv_loop_t *loop;
     struct bj_service_options options;
@@ -309,6 +317,7 @@ struct bj_service {
     uint32_t sandbox_count;
     struct owner *owners[BJ_OWNER_BUCKETS];
     uint32_t owner_count;
+    struct turns turns;
     struct creation *creations; /* src/service/sandbox.c */
     struct later *later_first, **later_last;
     uv_idle_t *idle;

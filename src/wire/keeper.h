@@ -174,6 +174,7 @@ struct bj_audit_question {
     int64_t since_ns, until_ns;
     uint32_t limit; /* at most BJ_QUESTION_RECORDS; 0 = BJ_QUESTION_USUAL */
     bool stats;     /* the figures of those records instead of the records */
+    bool logs;      /* the records as "logs", each with a summary, and their "count" */
 };
 void bj_audit_question_put(struct bj_buf *out, const struct bj_audit_question *question);
 int bj_audit_question_get(const struct bj_message *message, struct bj_audit_question *ret,

@@ -253,7 +253,7 @@ static const struct bj_field question_fields[] = {
     QUESTION(TEXT, key),      QUESTION(TEXT, sandbox), QUESTION(TEXT, tool),
     QUESTION(TEXT, decision), QUESTION(TEXT, risk),    QUESTION(I64, before),
     QUESTION(I64, after),     QUESTION(I64, since_ns), QUESTION(I64, until_ns),
-    QUESTION(U32, limit),     QUESTION(BOOL, stats),
+    QUESTION(U32, limit),     QUESTION(BOOL, stats),   QUESTION(BOOL, logs),
 };
 
 void bj_audit_question_put(struct bj_buf *out, const struct bj_audit_question *question)
