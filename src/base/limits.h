@@ -173,6 +173,9 @@
 #define BJ_TURNS_WORKING       8     /* of them that are worked on */
 #define BJ_TURNS_OWNER_WORKING 2     /* of one owner's */
 #define BJ_OWNERS_MAX          65536 /* owners that a service knows of at once */
-#define BJ_EVENTS_KEPT         4096  /* events to resume from */
+#define BJ_OWNER_REQUESTS_MAX                                                                      \
+    (1 << 20)               /* of one owner that are counted; a larger bound is this               \
+                             */
+#define BJ_EVENTS_KEPT 4096 /* events to resume from */
 
 #endif

@@ -30,18 +30,22 @@ struct owner *bj_owner_find(const struct bj_service *service, const char *name)
 
 static void owner_free(struct owner *owner)
 {
-    bj_rate_free(owner->requests);
+    bj_free(owner->requests.times);
     bj_free(owner->name);
     bj_free(owner);
 }
 
 static bool is_idle(const struct owner *owner)
 {
+    size_t count = owner->requests.count;
+
     return owner->sandboxes == 0 && owner->waiting == 0 && owner->turns == 0 &&
-           (owner->requests == NULL || bj_rate_times(owner->requests) == 0);
+           (count == 0 ||
+            owner->requests.times[owner->requests.first + count - 1] + owner->requests.longest_us <=
+                bj_clock_us());
 }
 
-/* Those that nothing is lost with. A rate forgets old calls only when it is asked. */
+/* Those that nothing is lost with. */
 static void forget_idle(struct bj_service *service)
 {
     for (size_t i = 0; i < BJ_OWNER_BUCKETS; i++) {
@@ -95,48 +99,85 @@ void bj_owners_release(struct bj_service *service)
     service->owner_count = 0;
 }
 
-/* Anew when the quota is another one: the window is, too. */
-static int prepare_rate(struct owner *owner, const struct bj_quota *quota, struct bj_error *err)
-{
-    struct bj_rate_limits limits = {
-        .max_requests = quota->requests, .window_us = quota->window_us, .max_keys = 1};
+/*
+ * An owner has one window, in which the requests of all its keys stand, and a key's bound is for
+ * them all. So keys with different bounds give nobody a window more: whoever comes with the
+ * strictest is the first to wait.
+ */
 
-    if (owner->requests != NULL && owner->quota.requests == quota->requests &&
-        owner->quota.window_us == quota->window_us)
-        return 0;
-    bj_rate_free(owner->requests);
-    owner->requests = NULL;
-    owner->quota = *quota;
-    return bj_rate_new_random(&limits, &owner->requests, err);
+/* Room for one more behind the newest; those that no bound asks for any more are left out. */
+static bool make_room(struct owner *owner)
+{
+    size_t most = (size_t)owner->requests.most, room;
+    int64_t *times;
+
+    if (owner->requests.count >= most) {
+        owner->requests.first += owner->requests.count - most + 1;
+        owner->requests.count = most - 1;
+    }
+    if (owner->requests.first + owner->requests.count < owner->requests.room)
+        return true;
+    if (owner->requests.first >= owner->requests.count && owner->requests.first > 0) {
+        memmove(owner->requests.times, owner->requests.times + owner->requests.first,
+                owner->requests.count * sizeof *times);
+        owner->requests.first = 0;
+        return true;
+    }
+    room = owner->requests.room > 0 ? owner->requests.room * 2 : 16;
+    times = bj_realloc_array(owner->requests.times, room, sizeof *times);
+    if (times == NULL)
+        return false;
+    owner->requests.times = times;
+    owner->requests.room = room;
+    return true;
+}
+
+/* 0 and counted, or how long the key must wait; -1 without memory. */
+static int64_t count_request(struct owner *owner, const struct bj_quota *quota, int64_t now)
+{
+    int64_t bound =
+        quota->requests < BJ_OWNER_REQUESTS_MAX ? quota->requests : BJ_OWNER_REQUESTS_MAX;
+    size_t end = owner->requests.first + owner->requests.count;
+
+    if (owner->requests.most < bound)
+        owner->requests.most = bound;
+    if (owner->requests.longest_us < quota->window_us)
+        owner->requests.longest_us = quota->window_us;
+    if (owner->requests.count >= (size_t)bound) {
+        int64_t oldest = owner->requests.times[end - (size_t)bound];
+
+        if (now - oldest < quota->window_us)
+            return quota->window_us - (now - oldest);
+    }
+    if (!make_room(owner))
+        return -1;
+    owner->requests.times[owner->requests.first + owner->requests.count++] = now;
+    return 0;
 }
 
 int bj_service_count_request(struct bj_service *service, const struct bj_identity *who,
                              int64_t *ret_retry_us, struct bj_error *err)
 {
     const struct bj_quota *quota = &who->quota;
-    struct bj_rate_answer answer;
     struct owner *owner;
-    int result;
+    int64_t wait;
 
     *ret_retry_us = 0;
     if (quota->requests <= 0 || quota->window_us <= 0)
         return 0;
     owner = bj_owner_get(service, who->owner);
-    if (owner == NULL)
-        return no_memory(err);
-    result = prepare_rate(owner, quota, err);
-    if (result == 0)
-        result = bj_rate_check(owner->requests, "", 0, bj_clock_us(), &answer, err);
-    if (result < 0 || answer.reason == BJ_RATE_PASSED)
-        return result;
+    wait = owner != NULL ? count_request(owner, quota, bj_clock_us()) : -1;
+    if (wait < 0)
+        return bj_fail(err, BJ_E_NO_MEMORY, "service", "out of memory");
+    if (wait == 0)
+        return 0;
     owner->limited++;
     service->figures.limited++;
-    *ret_retry_us = answer.retry_after_us;
+    *ret_retry_us = wait;
     return bj_fail(err, BJ_E_RATE, "service",
                    "%lld requests within %.0f s are what this key's quota permits; the next may "
                    "come in %.3f s",
-                   (long long)quota->requests, (double)quota->window_us / 1e6,
-                   (double)answer.retry_after_us / 1e6);
+                   (long long)quota->requests, (double)quota->window_us / 1e6, (double)wait / 1e6);
 }
 
 int bj_identity_copy(const struct bj_identity *who, struct identity_copy *ret, struct bj_error *err)

@@ -24,9 +24,12 @@ static inline int no_memory(struct bj_error *err)
 struct owner {
     struct owner *chain;
     char *name;
-    struct bj_rate *requests; /* of its quota; NULL = unlimited or none made yet */
+    struct {            /* requests of all its keys that have a bound */
+        int64_t *times; /* of the newest, the oldest first, from `first` on */
+        size_t first, count, room;
+        int64_t most, longest_us; /* of the bounds that its keys came with */
+    } requests;
     struct sandbox *defaults; /* of its keys */
-    struct bj_quota quota;    /* that `requests` was made for */
     uint32_t waiting;         /* entries without an answer */
     uint32_t sandboxes, waiting_sandboxes;
     uint32_t processes, waiting_processes; /* running */

@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "base/clock.h"
 #include "front_fixture.h"
 
 static const struct bj_identity alices_other = {
@@ -500,6 +501,35 @@ static void test_request_quota(void **state)
     assert_int_equal(bj_service_count_request(service, &mallory, &retry, &err), 0);
 }
 
+/* Two keys of one owner with different bounds share one window. */
+static void test_requests_of_several_keys(void **state)
+{
+    struct bj_identity five = mallory, six = mallory;
+    struct bj_error err;
+    int passed = 0;
+    int64_t retry;
+
+    (void)state;
+    five.owner = six.owner = "several";
+    five.quota = (struct bj_quota){.requests = 5, .window_us = 60000000};
+    six.quota = (struct bj_quota){.requests = 6, .window_us = 60000000};
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(bj_service_count_request(service, &five, &retry, &err), 0);
+    for (int i = 0; i < 40; i++)
+        passed += bj_service_count_request(service, i % 2 ? &five : &six, &retry, &err) == 0;
+    assert_int_equal(passed, 1);
+    assert_in_range(retry, 1, 60000000);
+    /* A window slides: what has left it leaves room. */
+    five.quota.window_us = six.quota.window_us = 1;
+    for (int i = 0; i < 2000; i++) {
+        int64_t before = bj_clock_us();
+
+        while (bj_clock_us() <= before + 1)
+            ;
+        assert_int_equal(bj_service_count_request(service, &five, &retry, &err), 0);
+    }
+}
+
 /* ---- restarts and losses ---- */
 
 static void test_second_front(void **state)
@@ -673,6 +703,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_memory_quota, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_process_quota, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_request_quota, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_requests_of_several_keys, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_second_front, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_strange_labels, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_keeper_lost, set_up, tear_down),
