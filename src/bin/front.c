@@ -198,6 +198,7 @@ static int make_server(struct front *front, struct bj_error *err)
         .find = bj_route_find,
         .port_route = &bj_port_route,
         .hosts = (const char *const *)settings->hosts,
+        .trusted_proxies = (const char *const *)settings->trusted_proxies,
         .domain = settings->domain,
         .log = front->log,
     };

@@ -238,7 +238,7 @@ static bool identify(struct bj_connection *connection, const struct bj_identity 
     return text != NULL && gate->key != NULL && gate->key(gate->context, text, ret) == 0;
 }
 
-bool bj_gate_key(struct bj_connection *connection)
+static bool check_key(struct bj_connection *connection)
 {
     const struct bj_server_gate *gate = &connection->server->options.gate;
     struct bj_exchange *exchange = &connection->exchange;
@@ -262,4 +262,9 @@ bool bj_gate_key(struct bj_connection *connection)
     connection->refused = true;
     connection->refusal = (struct bj_refusal){.error = err, .retry_after_us = after_us};
     return false;
+}
+
+bool bj_gate_key(struct bj_connection *connection)
+{
+    return check_key(connection) && bj_room_stay(connection);
 }

@@ -5,7 +5,6 @@
  */
 #include "server/server_internal.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -31,57 +30,6 @@
 uint64_t bj_server_now(const struct bj_server *server)
 {
     return uv_now(server->loop);
-}
-
-/* ---- Limits on connections ---- */
-
-static struct bj_peer_address address_of(const struct sockaddr_storage *address, char *ret_text,
-                                         size_t size)
-{
-    const struct sockaddr_in *in4 = (const struct sockaddr_in *)address;
-    const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)address;
-    struct bj_peer_address peer = {0};
-
-    if (address->ss_family == AF_INET) {
-        peer.value = (1ull << 63 >> 16) | ntohl(in4->sin_addr.s_addr);
-        inet_ntop(AF_INET, &in4->sin_addr, ret_text, (socklen_t)size);
-    } else if (address->ss_family == AF_INET6) {
-        memcpy(&peer.value, &in6->sin6_addr, sizeof peer.value);
-        if (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr))
-            memcpy(&peer.value, (const char *)&in6->sin6_addr + 8, sizeof peer.value);
-        peer.value |= 1; /* ::1 is not "none" */
-        inet_ntop(AF_INET6, &in6->sin6_addr, ret_text, (socklen_t)size);
-    }
-    return peer;
-}
-
-/* Closes the connection that has been idle for longest; false if none is. */
-static bool evict_idle(struct bj_server *server)
-{
-    struct bj_connection *oldest = NULL;
-
-    for (struct bj_connection *at = server->connections; at != NULL; at = at->next) {
-        if (at->phase == BJ_PHASE_HEAD && at->in_end == 0 && at->counted_requests > 0 &&
-            (oldest == NULL || at->deadline < oldest->deadline))
-            oldest = at;
-    }
-    if (oldest == NULL)
-        return false;
-    bj_connection_close(oldest);
-    return true;
-}
-
-static bool has_room(struct bj_server *server, struct bj_peer_address peer)
-{
-    uint32_t same = 0;
-
-    if (server->counts.connections >= server->options.max_connections && !evict_idle(server))
-        return false;
-    if (peer.value == 0)
-        return true;
-    for (const struct bj_connection *at = server->connections; at != NULL; at = at->next)
-        same += at->peer.value == peer.value;
-    return same < server->options.max_per_address;
 }
 
 /* ---- Listening ---- */
@@ -113,7 +61,8 @@ static bool accept_one(struct bj_server_socket *listener)
     socklen_t length = sizeof address;
     struct bj_connection *connection;
     struct bj_peer_address peer;
-    char text[INET6_ADDRSTRLEN] = "unix";
+    char text[INET6_ADDRSTRLEN];
+    bool is_proxy, reserved;
     int fd = BJ_SYS(
         accept4(listener->fd, (struct sockaddr *)&address, &length, SOCK_NONBLOCK | SOCK_CLOEXEC));
 
@@ -126,8 +75,11 @@ static bool accept_one(struct bj_server_socket *listener)
         return errno == ECONNABORTED || errno == EINTR;
     }
     server->counts.accepted++;
-    peer = address_of(&address, text, sizeof text);
-    if (!has_room(server, peer)) {
+    peer = bj_room_address(&address, fd, text);
+    is_proxy = bj_room_is_proxy(server, text);
+    if (is_proxy)
+        peer.value = 0;
+    if (!bj_room_for(server, peer, &reserved)) {
         refuse_connection(server, fd, listener->tls != NULL);
         return true;
     }
@@ -137,6 +89,8 @@ static bool accept_one(struct bj_server_socket *listener)
         return true;
     }
     connection->peer = peer;
+    connection->is_proxy = is_proxy;
+    connection->reserved = reserved;
     memcpy(connection->peer_text, text, sizeof text);
     return true;
 }
@@ -340,8 +294,12 @@ static uint32_t connections_that_fit(uint32_t wanted)
 int bj_server_new(uv_loop_t *loop, const struct bj_server_options *options, struct bj_server **ret,
                   struct bj_error *err)
 {
-    struct bj_server *server = bj_alloc(sizeof *server);
+    int result = bj_room_check_proxies(options->trusted_proxies, err);
+    struct bj_server *server = result == 0 ? bj_alloc(sizeof *server) : NULL;
     struct bj_server_options *own;
+
+    if (result < 0)
+        return result;
 
     if (server != NULL)
         server->scratch = bj_alloc(BJ_HTTP_PIECE);
@@ -360,6 +318,7 @@ int bj_server_new(uv_loop_t *loop, const struct bj_server_options *options, stru
     own = &server->options;
     own->max_connections = connections_that_fit(or_default(own->max_connections, 1024));
     own->max_per_address = or_default(own->max_per_address, 256);
+    own->max_per_owner = or_default(own->max_per_owner, 256);
     own->head_ms = or_default(own->head_ms, 10000);
     own->idle_ms = or_default(own->idle_ms, 75000);
     own->progress_ms = or_default(own->progress_ms, 30000);

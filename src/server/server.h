@@ -42,14 +42,17 @@ struct bj_server_options {
     struct bj_server_gate gate;
     const char *const *hosts; /* names and addresses that Host may have, beside this machine's own;
                                  NULL-terminated */
-    const char *domain;       /* of ports: "<port>-<sandbox>.<domain>"; NULL: there are none */
+    const char *const *trusted_proxies; /* addresses, or "unix", whose X-Forwarded-For says where a
+                                           request comes from; NULL-terminated */
+    const char *domain; /* of ports: "<port>-<sandbox>.<domain>"; NULL: there are none */
     /* What such a Host, or X-Belljar-Port: <port>-<sandbox>, leads to, whatever the path: its
      * parameters are the two. For bj_exchange_splice(). */
     const struct bj_route *port_route;
     const struct bj_log *log;
     /* 0 = the default */
     uint32_t max_connections; /* 1024; half of the descriptors at most */
-    uint32_t max_per_address; /* 256; of one IPv4 address or one IPv6 /64 */
+    uint32_t max_per_address; /* 256; without a key, of one IPv4 address, IPv6 /64, or local user */
+    uint32_t max_per_owner;   /* 256; of the keys of one owner, the administrator's aside */
     uint32_t head_ms;         /* 10000: for a request's head, and for TLS's handshake */
     uint32_t idle_ms;         /* 75000: between requests */
     uint32_t progress_ms;     /* 30000: within which a body or a response must get on by */

@@ -89,9 +89,9 @@ struct bj_websocket;
 struct bj_splice;
 struct bj_transfer;
 
-/* The address that a client is counted under: IPv4, or the first half of IPv6. */
+/* What a client without a key is counted under: IPv4, the first half of IPv6, or a local user. */
 struct bj_peer_address {
-    uint64_t value; /* 0 = a Unix socket, which is not counted */
+    uint64_t value; /* 0 = not counted: a proxy that speaks for others */
 };
 
 struct bj_connection {
@@ -106,6 +106,9 @@ struct bj_connection {
         dead;
     unsigned busy; /* calls on the stack that go on using it */
     struct bj_peer_address peer;
+    uint64_t owner; /* of the last request's key, as a number; 0 = none, and the address counts */
+    bool reserved;  /* taken when there was room for few more; see server/room.c */
+    bool is_proxy;
     char peer_text[INET6_ADDRSTRLEN];
     const struct bj_identity *peer_identity;
     enum bj_phase phase;
@@ -196,6 +199,19 @@ static inline struct bj_connection *bj_connection_of(const struct bj_exchange *e
 /* ---- server.c ---- */
 void bj_server_forget(struct bj_connection *connection); /* it is freed when the loop turns */
 uint64_t bj_server_now(const struct bj_server *server);  /* ms */
+
+/* ---- room.c ---- */
+/* Where a connection comes from; NULL or another user's for `address` of a Unix socket. */
+struct bj_peer_address bj_room_address(const struct sockaddr_storage *address, int fd,
+                                       char ret_text[INET6_ADDRSTRLEN]);
+/* Each is an address as the kernel writes it, or "unix". */
+int bj_room_check_proxies(const char *const *proxies, struct bj_error *err);
+bool bj_room_is_proxy(const struct bj_server *server, const char *address);
+/* Is there room for one more connection? Closes one that nobody misses, if need be. *ret_reserved:
+ * there is for the administrator and for what needs no key alone. */
+bool bj_room_for(struct bj_server *server, struct bj_peer_address peer, bool *ret_reserved);
+/* The head is there, and who asks is known: may this request stay? False: refused. */
+bool bj_room_stay(struct bj_connection *connection);
 
 /* ---- connection.c ---- */
 #define BJ_IN_SIZE (BJ_HTTP_HEAD_MAX + 1024)

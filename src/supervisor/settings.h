@@ -25,6 +25,7 @@ struct bj_service_settings {
     bool no_key;
     char *tls_certificate, *tls_key;
     char **hosts;
+    char **trusted_proxies;
     char *domain, *user, *log;
     unsigned log_format; /* enum bj_log_format */
     char *default_preset;

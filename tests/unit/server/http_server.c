@@ -573,6 +573,7 @@ static const struct bj_route *find(const char *method, const char *path,
 static const struct bj_identity reader = {.key = "reader", .owner = "a", .scopes = BJ_SCOPE_READ};
 static const struct bj_identity worker = {
     .key = "worker", .owner = "b", .scopes = BJ_SCOPE_READ | BJ_SCOPE_EXECUTE};
+static const struct bj_identity admin = {.key = "admin", .owner = "c", .scopes = BJ_SCOPE_ALL};
 static const struct bj_identity anyone = {.key = "none", .owner = "none", .scopes = BJ_SCOPE_ALL};
 static const struct bj_identity peer = {.key = "unix", .owner = "unix", .scopes = BJ_SCOPE_ALL};
 
@@ -581,6 +582,7 @@ static int find_key(void *context, const char *presented, const struct bj_identi
     (void)context;
     *ret = bj_streq(presented, "key-of-reader")   ? &reader
            : bj_streq(presented, "key-of-worker") ? &worker
+           : bj_streq(presented, "key-of-admin")  ? &admin
                                                   : NULL;
     return *ret != NULL ? 0 : -BJ_E_UNAUTHENTICATED;
 }
@@ -652,6 +654,7 @@ static bool number_option(struct bj_server_options *options, const char *name, c
     } numbers[] = {
         {"--max-connections", &options->max_connections},
         {"--max-per-address", &options->max_per_address},
+        {"--max-per-owner", &options->max_per_owner},
         {"--head-ms", &options->head_ms},
         {"--idle-ms", &options->idle_ms},
         {"--progress-ms", &options->progress_ms},
@@ -673,6 +676,7 @@ static bool number_option(struct bj_server_options *options, const char *name, c
 int main(int argc, char **argv)
 {
     static const char *const hosts[] = {"service.example", NULL};
+    static const char *proxies[2];
     static struct bj_log log;
     struct bj_server_options options = {.find = find,
                                         .gate = {.key = find_key},
@@ -698,6 +702,9 @@ int main(int argc, char **argv)
             options.gate.peer = find_peer;
         } else if (bj_streq(argv[i], "--log")) {
             bj_log_choose(&log, "server=info", NULL);
+        } else if (bj_streq(argv[i], "--trusted-proxy") && i + 1 < argc) {
+            proxies[0] = argv[++i];
+            options.trusted_proxies = proxies;
         } else if (bj_streq(argv[i], "--confined")) {
             confined = true;
         } else if (bj_streq(argv[i], "--files") && i + 1 < argc) {
