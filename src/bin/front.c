@@ -155,6 +155,7 @@ static void take_message(struct front *front, const struct bj_message *message, 
             take_keys(front, fds->fd[0]);
             return;
         }
+        bj_keeper_client_set_front(bj_service_keeper(front->service), (int64_t)message->head.id);
         take_peer(front, who, message->head.number, fds->fd[0]);
         fds->count = 0;
     }

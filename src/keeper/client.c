@@ -9,7 +9,6 @@
  */
 #include "keeper/client_internal.h"
 
-#include "base/clock.h"
 #include "base/mem.h"
 
 /* Calls back whoever waits, and the watcher, once. */
@@ -168,6 +167,14 @@ static const struct bj_port_events audit_events = {
 
 /* ---- the client ---- */
 
+void bj_keeper_client_set_front(struct bj_keeper_client *client, int64_t number)
+{
+    uint64_t first = (uint64_t)number << BJ_FRONT_ID_BITS;
+
+    if (client->last_id < first)
+        client->last_id = first;
+}
+
 int bj_keeper_client_set_keeper(struct bj_keeper_client *client, int fd, int64_t number,
                                 struct bj_error *err)
 {
@@ -224,7 +231,6 @@ int bj_keeper_client_new(uv_loop_t *loop, const struct bj_keeper_watcher *watche
     client->loop = loop;
     client->watcher = watcher;
     client->context = context;
-    client->last_id = (uint64_t)bj_clock_us();
     uv_idle_init(loop, &client->end);
     client->end.data = client;
     *ret = client;

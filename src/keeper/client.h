@@ -38,6 +38,8 @@ typedef void (*bj_keeper_fn)(void *context, const struct bj_keeper_answer *answe
 
 int bj_keeper_client_new(uv_loop_t *loop, const struct bj_keeper_watcher *watcher, void *context,
                          struct bj_keeper_client **ret, struct bj_error *err);
+/* Which front this is, before it has any peer: its PEERs' id. */
+void bj_keeper_client_set_front(struct bj_keeper_client *client, int64_t number);
 /* Sockets are the client's from then on. Also later, when the supervisor has a new peer. `number`
  * as in PEER. */
 int bj_keeper_client_set_keeper(struct bj_keeper_client *client, int fd, int64_t number,

@@ -129,6 +129,8 @@ static int take_from_front(struct bj_recorder *recorder, size_t length, const st
     if (result < 0)
         return result;
     if (message.head.type == BJ_MESSAGE_ENTRY && fds->count == 0) {
+        if (message.head.id >> BJ_FRONT_ID_BITS != (uint64_t)recorder->front->number)
+            return bj_fail(err, BJ_E_PROTOCOL, "audit", "an id is another front's");
         take_entry(recorder, &message, length, true);
         return 0;
     }

@@ -220,28 +220,28 @@ static int send_message(int control, struct bj_buf *message, int fd, struct bj_e
     return result;
 }
 
-static int send_descriptor(int control, const char *what, int64_t number, int fd,
+static int send_descriptor(int control, int64_t own, const char *what, int64_t number, int fd,
                            struct bj_error *err)
 {
     struct bj_buf message;
 
     bj_buf_init(&message, BJ_MESSAGE_MAX);
-    bj_message_begin(&message, BJ_MESSAGE_PEER, 0);
+    bj_message_begin(&message, BJ_MESSAGE_PEER, (uint64_t)own);
     if (bj_message_head(&message) != NULL)
         bj_message_head(&message)->number = number;
     bj_pack_text(&message, what);
     return send_message(control, &message, fd, err);
 }
 
-int bj_child_send_peer(int control, enum bj_role who, int64_t number, int peer,
+int bj_child_send_peer(int control, int64_t own, enum bj_role who, int64_t number, int peer,
                        struct bj_error *err)
 {
-    return send_descriptor(control, bj_role_name(who), number, peer, err);
+    return send_descriptor(control, own, bj_role_name(who), number, peer, err);
 }
 
 int bj_child_send_keys(int control, int file, struct bj_error *err)
 {
-    return send_descriptor(control, BJ_ROLE_KEYS, 0, file, err);
+    return send_descriptor(control, 0, BJ_ROLE_KEYS, 0, file, err);
 }
 
 int bj_child_send_stop(int control, struct bj_error *err)

@@ -40,7 +40,7 @@ int bj_child_try(const struct bj_child_start *start, struct bj_error *err);
 /* Send over a control socket, never waiting. BJ_E_BUSY when the process does not take messages:
  * then it is not well. `number`: how many of `who` there have been, this one included. `peer`
  * stays the caller's. */
-int bj_child_send_peer(int control, enum bj_role who, int64_t number, int peer,
+int bj_child_send_peer(int control, int64_t own, enum bj_role who, int64_t number, int peer,
                        struct bj_error *err);
 /* To the front: the file of keys. */
 int bj_child_send_keys(int control, int file, struct bj_error *err);

@@ -263,7 +263,8 @@ static void introduce(struct child *child, const struct child *other, int fd)
 {
     struct bj_error error;
 
-    if (bj_child_send_peer(child->control->fd, other->role, other->starts, fd, &error) < 0)
+    if (bj_child_send_peer(child->control->fd, child->starts, other->role, other->starts, fd,
+                           &error) < 0)
         kill_child(child, error.message);
 }
 

@@ -16,8 +16,9 @@
  * front, with the ENTRY's id. When the audit process was killed, the keeper, having carried out all
  * that came through, turns to the new one and says GAP with the highest id that came through: what
  * the front sent beyond that was lost, and the front sends it again through the new one, and
- * nothing before it was told. Ids of acts only rise, from one front to the next too: each begins
- * with the monotonic clock's microseconds.
+ * nothing before it was told. Ids of acts only rise, from one front to the next too: above
+ * BJ_FRONT_ID_BITS they are the number that the supervisor gave the front, and the audit process
+ * lets none through that are not. So no front can have those of a later one taken for told.
  *
  * OUTCOME says what became of a recorded act; the keeper keeps it until RECORDED and sends it again
  * to a new audit process. To each it says BEGUN first: what is recorded as to be done, has no
@@ -74,7 +75,8 @@
                 from now on, id = the highest that came through before; also before READY */       \
     X(PEER)  /* supervisor → any: text, who it is ("front", "audit", "keeper"; to the front also \
                 "keys", their file); 1 descriptor;                                                 \
-                number = how many of them there have been with this one */                         \
+                number = how many of them there have been with this one, id = how many of the      \
+                receiver's role with it */                                                         \
     X(FAULT) /* any → supervisor: text, whose message was malformed; it is replaced */           \
     X(STOP)  /* supervisor → any: end in good order */
 
@@ -90,12 +92,14 @@ struct bj_message_head {
     uint32_t magic; /* BJ_MESSAGE_MAGIC */
     uint16_t type;
     uint16_t fds;
-    uint64_t id;     /* of the request, chosen by who asks; acts' ids only rise */
+    uint64_t id;     /* of the request, chosen by who asks; acts' ids only rise, see above */
     int64_t number;  /* of the audit record; 0 = none */
     int32_t result;  /* ANSWER */
     uint32_t length; /* of the body */
 };
 #define BJ_MESSAGE_MAGIC 0x324a4c42u /* "BLJ2" */
+
+#define BJ_FRONT_ID_BITS 40 /* for a front to count its requests with */
 
 struct bj_message {
     struct bj_message_head head;

@@ -45,6 +45,7 @@ struct service {
     pid_t recorder;
     int control, front, keeper; /* our ends */
     int64_t keepers;            /* how many there have been */
+    int64_t fronts;             /* the number of the front: its ids are above it */
     bool faults;                /* its calls count, see base/fault.h */
 };
 
@@ -206,7 +207,7 @@ static inline void new_front(struct service *service)
 {
     if (service->front >= 0)
         close(service->front);
-    service->front = introduce(service, "front", 1);
+    service->front = introduce(service, "front", service->fronts);
 }
 
 /* The first and the last record that came through to it; 0 = none. */

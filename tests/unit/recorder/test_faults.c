@@ -57,7 +57,7 @@ static void start_anew(struct service *service, bool faults)
 
         bj_fd_close(end);
         assert_int_equal(bj_socket_pair(ends), 0);
-        begin_packet(&out, BJ_MESSAGE_PEER, 0, 1);
+        begin_packet(&out, BJ_MESSAGE_PEER, 0, i); /* front 0, keeper 1 */
         bj_pack_text(&out, i == 0 ? "front" : "keeper");
         bj_message_head(&out)->fds = 1;
         assert_true(bj_message_end(&out));

@@ -336,6 +336,33 @@ static void for_a_keeper_that_never_comes(void **state)
     assert_int_equal(got.message.head.id, 9);
 }
 
+/* A front that takes an id of a later one, for the keeper to believe that those below came through,
+ * is cut off, and its act is not done. */
+static void ids_of_another_front(void **state)
+{
+    static const uint64_t ids[] = {UINT64_MAX, 9ull << BJ_FRONT_ID_BITS, 7,
+                                   (2ull << BJ_FRONT_ID_BITS) - 1};
+    struct service *service = *state;
+    uint64_t first;
+
+    service->fronts = 1;
+    for (size_t i = 0; i < sizeof ids / sizeof *ids; i++) {
+        service->fronts++;
+        first = (uint64_t)service->fronts << BJ_FRONT_ID_BITS;
+        new_front(service);
+        say(service, first + 1, &(struct said){.act = &freeze});
+        get_message(service->keeper, BJ_MESSAGE_ACT, &got);
+        assert_int_equal(got.message.head.id, first + 1);
+        say(service, ids[i], &(struct said){.act = &freeze});
+        while (get_within(service->control, &got, PATIENCE_MS) && !got.ended &&
+               got.message.head.type != BJ_MESSAGE_FAULT)
+            continue;
+        assert_false(got.ended);
+        assert_string_equal(bj_message_name(got.message.head.type), "FAULT");
+        assert_false(get_within(service->keeper, &got, 50));
+    }
+}
+
 /* Without a keeper nothing is taken in, and nothing is lost. */
 static void no_keeper(void **state)
 {
@@ -487,6 +514,7 @@ int main(void)
         TEST(recorder_ended),
         TEST(for_another_keeper),
         TEST(for_a_keeper_that_never_comes),
+        TEST(ids_of_another_front),
         TEST(no_keeper),
         TEST(questions),
         TEST(full_disk),
