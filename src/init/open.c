@@ -5,10 +5,13 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -34,6 +37,33 @@ void bj_init_act_as_workload(const struct bj_init *init, bool begin)
         bj_credentials_act_as(plan->init_uid, plan->init_gid);
 }
 
+/*
+ * Is it something of init itself: its program, what its own directory in /proc has, or what a
+ * descriptor of its own leads to, a /proc without covers? To init alone /proc/self is that
+ * directory, and no permission keeps it out; the workload would not get there.
+ */
+static bool is_of_init(int fd, const struct stat *status)
+{
+    struct statfs system;
+    struct stat program;
+    char link[64], path[64], own[32];
+    ssize_t length;
+    int prefix;
+
+    if (stat("/proc/self/exe", &program) == 0 && program.st_dev == status->st_dev &&
+        program.st_ino == status->st_ino)
+        return true;
+    if (fstatfs(fd, &system) < 0 || system.f_type != PROC_SUPER_MAGIC)
+        return false;
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    length = readlink(link, path, sizeof path - 1);
+    path[length > 0 ? length : 0] = '\0';
+    prefix = snprintf(own, sizeof own, "/proc/%d", getpid());
+    if (strncmp(path, "/proc", 5) != 0 || (path[5] != '/' && path[5] != '\0'))
+        return true;
+    return strncmp(path, own, (size_t)prefix) == 0 && (path[prefix] == '/' || path[prefix] == '\0');
+}
+
 int bj_init_open(struct bj_init *init, const struct bj_open *request, struct bj_error *err)
 {
     BJ_CLEANUP_CLOSE int fd = -1;
@@ -50,6 +80,10 @@ int bj_init_open(struct bj_init *init, const struct bj_open *request, struct bj_
         return bj_fail_errno(err, "open", "cannot open %s", request->path);
     if (BJ_SYS(fstat(fd, &status)) < 0)
         return bj_fail_errno(err, "open", "cannot stat %s", request->path);
+    if (is_of_init(fd, &status)) {
+        errno = EACCES;
+        return bj_fail_errno(err, "open", "cannot open %s", request->path);
+    }
     if (!S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode) && request->any_kind == 0)
         return bj_fail(err, BJ_E_INVALID, "open", "%s is not a regular file or directory",
                        request->path);

@@ -141,6 +141,34 @@ static void open_other_kinds(void **state)
     says("rm fifo endless");
 }
 
+/* Init opens it, but what it is itself is not to be seen, whatever the name. */
+static void open_nothing_of_init(void **state)
+{
+    static const char *const paths[] = {"/proc/self/maps",        "/proc/self/status", "/proc/self",
+                                        "/proc/thread-self/maps", "/proc/1/maps",      "/proc/1",
+                                        "/proc/self/task/1/maps", "/proc/self/exe"};
+    static const char *const links[] = {"self/maps", "self/exe", "self"};
+    char command[128];
+    int fd;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+        if (open_inside(paths[i], O_RDONLY, 0, true) >= 0 ||
+            open_inside(paths[i], O_PATH, 0, true) >= 0)
+            fail_msg("%s was opened", paths[i]);
+    }
+    for (size_t i = 0; i < sizeof links / sizeof *links; i++) {
+        snprintf(command, sizeof command, "ln -sfn /proc/%s l", links[i]);
+        says(command);
+        if (open_inside(place("l"), O_RDONLY, 0, true) >= 0)
+            fail_msg("%s was opened", links[i]);
+    }
+    says("rm l");
+    fd = open_inside("/proc/uptime", O_RDONLY, 0, false);
+    assert_true(fd >= 0);
+    close(fd);
+}
+
 /* A path that the workload controls leads nowhere but inside. */
 static void open_links(void **state)
 {
@@ -330,10 +358,9 @@ static int run_cases(const char *who)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        CASE(open_files),          CASE(open_what_is_not_there),
-        CASE(open_bad_requests),   CASE(open_other_kinds),
-        CASE(open_links),          CASE(open_init_itself),
-        CASE(listen_and_connect),  CASE(connect_to_the_workload),
+        CASE(open_files),          CASE(open_what_is_not_there), CASE(open_bad_requests),
+        CASE(open_other_kinds),    CASE(open_nothing_of_init),   CASE(open_links),
+        CASE(open_init_itself),    CASE(listen_and_connect),     CASE(connect_to_the_workload),
         CASE(host_is_not_reached), CASE(bad_endpoints),
     };
 #undef CASE
