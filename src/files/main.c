@@ -4,6 +4,7 @@
  */
 #include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 
 #include "files/internal.h"
@@ -45,6 +46,8 @@ int bj_files_main(int argc, char **argv)
     struct bj_error err = {0};
     int result;
 
+    /* What it says is believed: others of the same user are not to trace it or open what it has. */
+    (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     signal(SIGPIPE, SIG_IGN);
     raise_descriptors();
     bj_buf_init(&files.out, BJ_FILES_RECORD_MAX);

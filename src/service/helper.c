@@ -193,6 +193,20 @@ static void forget(struct helper *helper)
         bj_registry_forget_process(helper->service, sandbox, helper->process);
 }
 
+/* The exit status of a helper whose last line is this one. */
+static int status_of(const json_t *end)
+{
+    const json_t *error = json_object_get(end, "error");
+    const char *name = json_string_value(json_object_get(error, "code"));
+    int code = error != NULL ? BJ_E_SYSTEM : BJ_E_OK;
+
+    for (int i = 1; error != NULL && name != NULL && i < BJ_CODE_COUNT; i++) {
+        if (bj_streq(bj_code_name(i), name))
+            code = i;
+    }
+    return bj_code_exit_status(code);
+}
+
 int bj_helper_result(const json_t *end, bool bad, const struct bj_ending *ending,
                      struct bj_error *err)
 {
@@ -203,7 +217,8 @@ int bj_helper_result(const json_t *end, bool bad, const struct bj_ending *ending
                        "it took longer than %d seconds; ask for less at once", TIME_US / 1000000);
     if (ending->oom_killed)
         return bj_fail(err, BJ_E_LIMIT, "files", "the sandbox has no memory left");
-    if (bad || end == NULL)
+    /* Whoever wrote a last line in its stead had to stop it from going on. */
+    if (bad || end == NULL || ending->signal != 0 || ending->exit_code != status_of(end))
         return bj_fail(err, BJ_E_PROTOCOL, "files", "what the sandbox answered makes no sense%s",
                        ending->signal != 0 ? ": something in it ended the helper" : "");
     return error != NULL ? take_error(error, err) : 0;

@@ -69,7 +69,7 @@ static void test_helper(void **state)
 {
     static const struct {
         const char *says;
-        int result, count;
+        int result, count, exit_code;
     } cases[] = {
         {"{\"path\":\"/workspace/a\",\"name\":\"a\",\"type\":\"file\"}\n{\"end\":true}\n", 0, 1},
         {"{\"end\":true}\n", 0, 0},
@@ -79,9 +79,12 @@ static void test_helper(void **state)
         {"nonsense\n{\"end\":true}\n", -BJ_E_PROTOCOL, 0},
         {"[]\n{\"end\":true}\n", -BJ_E_PROTOCOL, 0},
         {"{\"end\":true}\n{\"path\":\"/x\"}\n", -BJ_E_PROTOCOL, 0},
-        {"{\"error\":{\"code\":\"NOT_FOUND\",\"message\":\"no\"}}\n", -BJ_E_NOT_FOUND, 0},
-        {"{\"error\":{\"code\":\"UNAUTHENTICATED\",\"message\":\"no\"}}\n", -BJ_E_SYSTEM, 0},
-        {"{\"error\":5}\n", -BJ_E_SYSTEM, 0},
+        {"{\"error\":{\"code\":\"NOT_FOUND\",\"message\":\"no\"}}\n", -BJ_E_NOT_FOUND, 0, 127},
+        {"{\"error\":{\"code\":\"NOT_FOUND\",\"message\":\"no\"}}\n", -BJ_E_PROTOCOL, 0, 0},
+        {"{\"end\":true}\n", -BJ_E_PROTOCOL, 0, 137},
+        {"{\"end\":true}\n", -BJ_E_PROTOCOL, 0, 1},
+        {"{\"error\":{\"code\":\"UNAUTHENTICATED\",\"message\":\"no\"}}\n", -BJ_E_SYSTEM, 0, 125},
+        {"{\"error\":5}\n", -BJ_E_SYSTEM, 0, 125},
         {"{\"path\":\"/a\",\"path\":\"/b\"}\n{\"end\":true}\n", -BJ_E_PROTOCOL, 0},
     };
     struct bj_caller caller = {.who = &alice};
@@ -93,6 +96,7 @@ static void test_helper(void **state)
     caller.sandbox = got.id;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         fake.output_length = (size_t)snprintf(fake.output, sizeof fake.output, "%s", cases[i].says);
+        fake.exit_code = cases[i].exit_code;
         memset(&files, 0, sizeof files);
         assert_int_equal(bj_files_list(service, &caller, &request, on_files, &files, NULL), 0);
         fake_turn();
@@ -102,6 +106,7 @@ static void test_helper(void **state)
         assert_string_equal(fake.last_tool, "LS");
         assert_string_equal(fake.last_argv0, "belljar-files");
     }
+    fake.exit_code = 0;
 }
 
 static void execute(const char *sandbox, const char *tool, const char *text, struct got *got)
