@@ -45,23 +45,23 @@ int bj_state_path(char **ret_path, struct bj_error *err)
     return 0;
 }
 
-/* Every directory above it that is not there; the first, /, is. */
-static int make_parents(char *path, struct bj_error *err)
+/* Whose a link or a directory on the way is has the say where it leads: that must be root, or the
+ * one who starts the service. */
+static int check_step(int fd, const char *path, struct bj_error *err)
 {
-    for (char *slash = strchr(path + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
-        int result;
+    struct stat status;
 
-        *slash = '\0';
-        result = mkdir(path, 0755);
-        if (result < 0 && errno != EEXIST)
-            bj_fail_errno(err, "state", "cannot make the directory %s", path);
-        *slash = '/';
-        if (result < 0 && errno != EEXIST)
-            return -BJ_E_SYSTEM;
-    }
-    return 0;
+    if (fstat(fd, &status) < 0)
+        return bj_fail_errno(err, "state", "cannot look at %s", path);
+    if (status.st_uid == 0 || status.st_uid == geteuid())
+        return 0;
+    return bj_fail(err, BJ_E_DENIED, "state",
+                   "%s belongs to user %u, who could lead the service elsewhere; name another "
+                   "directory with --state DIR",
+                   path, status.st_uid);
 }
 
+/* The state directory itself. One that was there before is nobody's to change. */
 static int check_directory(int fd, const char *path, struct bj_error *err)
 {
     struct stat status;
@@ -73,8 +73,39 @@ static int check_directory(int fd, const char *path, struct bj_error *err)
                        "%s belongs to user %u, not to the one who starts the service (%u); name "
                        "another directory with --state DIR",
                        path, status.st_uid, geteuid());
-    if ((status.st_mode & 0077) != 0 && fchmod(fd, 0700) < 0)
-        return bj_fail_errno(err, "state", "cannot keep others out of %s", path);
+    if ((status.st_mode & 0077) != 0)
+        return bj_fail(err, BJ_E_DENIED, "state",
+                       "others may look into %s; keep them out with chmod 700, or name another "
+                       "directory with --state DIR",
+                       path);
+    return 0;
+}
+
+/* Goes one name further from *at, which is made if it is not there. `path` leads to it. */
+static int go(int *at, const char *path, const char *name, mode_t mode, struct bj_error *err)
+{
+    BJ_CLEANUP_CLOSE int next = -1;
+    struct stat status;
+    int result;
+
+    if (mkdirat(*at, name, mode) < 0 && errno != EEXIST)
+        return bj_fail_errno(err, "state", "cannot make the directory %s", path);
+    next = openat(*at, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    if (next < 0 || fstat(next, &status) < 0)
+        return bj_fail_errno(err, "state", "cannot open the directory %s", path);
+    result = check_step(next, path, err);
+    if (result < 0)
+        return result;
+    bj_fd_close(&next);
+    next = openat(*at, name,
+                  O_RDONLY | O_DIRECTORY | O_CLOEXEC | (S_ISLNK(status.st_mode) ? 0 : O_NOFOLLOW));
+    if (next < 0)
+        return bj_fail_errno(err, "state", "cannot open the directory %s", path);
+    result = check_step(next, path, err);
+    if (result < 0)
+        return result;
+    bj_fd_close(at);
+    *at = bj_fd_take(&next);
     return 0;
 }
 
@@ -95,26 +126,30 @@ static int lock(int fd, const char *path, int64_t patience_us, struct bj_error *
     return 0;
 }
 
-/* Opens the directory, made if it is not there. */
+/* Opens the directory, made if it is not there, like those above it. */
 static int open_directory(const char *path, int *ret_fd, struct bj_error *err)
 {
     BJ_CLEANUP_FREE char *copy = bj_strdup(path);
-    BJ_CLEANUP_CLOSE int directory = -1;
-    int result;
+    BJ_CLEANUP_CLOSE int at = open(path[0] == '/' ? "/" : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    char *name = copy, *end;
+    int result = 0;
 
     if (copy == NULL)
         return bj_fail(err, BJ_E_NO_MEMORY, "state", "out of memory");
-    result = make_parents(copy, err);
-    if (result < 0)
-        return result;
-    if (mkdir(path, 0700) < 0 && errno != EEXIST)
-        return bj_fail_errno(err, "state", "cannot make the directory %s", path);
-    directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (directory < 0)
+    if (at < 0)
         return bj_fail_errno(err, "state", "cannot open the directory %s", path);
-    result = check_directory(directory, path, err);
+    for (name += strspn(name, "/"); *name != '\0' && result == 0; name = end) {
+        char *rest = name + strcspn(name, "/"), between = *rest;
+
+        end = rest + strspn(rest, "/");
+        *rest = '\0';
+        result = go(&at, copy, name, *end != '\0' ? 0755 : 0700, err);
+        *rest = between;
+    }
     if (result == 0)
-        *ret_fd = bj_fd_take(&directory);
+        result = check_directory(at, path, err);
+    if (result == 0)
+        *ret_fd = bj_fd_take(&at);
     return result;
 }
 
