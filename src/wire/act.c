@@ -71,7 +71,7 @@ static const struct member members[] = {
 
 static bool has(const struct bj_act *act, const struct member *member)
 {
-    return (member->kinds & 1u << act->kind) != 0;
+    return act->kind < BJ_ACT_COUNT && (member->kinds & 1u << act->kind) != 0;
 }
 
 void bj_act_put(struct bj_buf *out, const struct bj_act *act)

@@ -145,10 +145,12 @@ static int compare_calls(json_t *calls, const struct world *world)
                 assert_int_equal(json_integer_value(json_object_get(outcome, "exit_code")), 7);
             continue;
         }
-        /* Recorded, but the process was killed before it passed it on. */
+        /* Recorded, but the process was killed before it passed it on; where nothing had come
+         * through to this keeper yet, it may as well have been passed on to one before it. */
         undone++;
         if (is_act(id))
-            assert_non_null(strstr(text_at(calls, i, "outcome", "reason"), "it was not done"));
+            assert_non_null(strstr(text_at(calls, i, "outcome", "reason"),
+                                   number < world->first ? "keeper ended" : "it was not done"));
         else
             assert_null(outcome);
     }
