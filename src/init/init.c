@@ -104,11 +104,8 @@ static void finish(struct bj_init *init, int status)
 
 static void note_exit(struct bj_init *init, pid_t pid, int status, const struct rusage *usage)
 {
-    struct bj_exited exited = {.pid = pid,
-                               .status = status,
-                               .memory_exceeded = init->memory_exceeded,
-                               .cpu_us = cpu_us(usage),
-                               .peak_kb = usage->ru_maxrss};
+    struct bj_exited exited = {
+        .pid = pid, .status = status, .cpu_us = cpu_us(usage), .peak_kb = usage->ru_maxrss};
 
     if (pid == init->main_pid)
         finish(init, status);
@@ -117,6 +114,7 @@ static void note_exit(struct bj_init *init, pid_t pid, int status, const struct 
 
         if (entry->pid != pid || entry->ended)
             continue;
+        exited.memory_exceeded = entry->memory_exceeded;
         if (!entry->keep)
             send_exited(init, BJ_FRAME_EXITED, 0, &exited);
         if (entry->waiter != 0)
@@ -165,6 +163,21 @@ static bool receive(struct bj_init *init)
     return result == 0;
 }
 
+/*
+ * Too much memory is in use: the main process and the sandbox end. A sandbox that lives without one
+ * loses every process, as when the kernel runs out of memory, and goes on; unless it is its files.
+ */
+static void limit_memory(struct bj_init *init)
+{
+    if (init->main_pid != 0 || bj_init_files_exceed(init)) {
+        init->memory_exceeded = true;
+        finish(init, SIGKILL);
+    }
+    for (size_t i = 0; i < BJ_PROCESSES_MAX; i++)
+        init->processes[i].memory_exceeded = true;
+    BJ_SYS(kill(-1, SIGKILL));
+}
+
 /* Where init is what limits memory: looks again when it is time to. Returns how long that is. */
 static int watch(struct bj_init *init, int64_t *next)
 {
@@ -172,10 +185,8 @@ static int watch(struct bj_init *init, int64_t *next)
 
     if (init->plan->memory_watch == 0)
         return -1;
-    if (now >= *next && init->main_pid != 0 && bj_init_memory_exceeded(init)) {
-        init->memory_exceeded = true;
-        finish(init, SIGKILL);
-    }
+    if (now >= *next && bj_init_memory_exceeded(init))
+        limit_memory(init);
     if (now >= *next)
         *next = now + WATCH_INTERVAL_US;
     return (int)((*next - now + 999) / 1000);

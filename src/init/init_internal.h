@@ -13,8 +13,9 @@
 
 /* A process that init started for its host. */
 struct bj_init_process {
-    pid_t pid; /* 0 = a free entry */
-    bool keep; /* its end waits for a WAIT */
+    pid_t pid;            /* 0 = a free entry */
+    bool memory_exceeded; /* it was ended for that */
+    bool keep;            /* its end waits for a WAIT */
     bool ended;
     struct bj_exited exited; /* once it has ended */
     uint32_t waiter;         /* id of the WAIT request to answer; 0 = none */
@@ -114,6 +115,8 @@ void bj_init_end_all(struct bj_init *init);
 
 /* watch.c: is more memory in use than the plan allows? Called every few milliseconds. */
 bool bj_init_memory_exceeded(struct bj_init *init);
+/* Do the files alone, with nothing running, exceed it? */
+bool bj_init_files_exceed(const struct bj_init *init);
 
 /* Sends a message; failing to is the end of the sandbox. Of `head`, type, id, value and length are
  * the caller's to set. `fds` may be NULL. */

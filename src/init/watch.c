@@ -87,3 +87,8 @@ bool bj_init_memory_exceeded(struct bj_init *init)
         return false;
     return sum(init, quick_usage) > limit && sum(init, exact_usage) > limit;
 }
+
+bool bj_init_files_exceed(const struct bj_init *init)
+{
+    return scratch_bytes() > init->plan->memory_watch;
+}

@@ -132,3 +132,14 @@ def test_variables_are_part_of_what_is_judged(service):
         assert service.post(f"/v1/sandboxes/{sandbox}/run",
                             {"command": "true", "env": {name: "/workspace/x"}}).status == 400
     assert service.post("/v1/sandboxes", {"env": {"BASH_ENV": "/x"}}).status == 400
+
+
+def test_memory_is_limited_where_nothing_else_runs(service):
+    """A sandbox that lives has no main process, whose end would be its own: what uses too much is
+    ended, and it goes on."""
+    sandbox = make(service)
+    assert run(service, sandbox, "echo kept > file")["success"]
+    greedy = run(service, sandbox,
+                 "python3 -c 'import time; a = bytearray(900 << 20); time.sleep(2)'")
+    assert greedy["exit_code"] == 137, greedy
+    assert run(service, sandbox, "cat file")["output"] == "kept\n"
