@@ -25,7 +25,7 @@
 #include "supervisor/confine.h"
 #include "supervisor/isolation.h"
 #include "supervisor/roles.h"
-#include "wire/alive.h"
+#include "loop/alive.h"
 #include "wire/keeper.h"
 
 #define GRACE_MS    5000 /* for requests that run when the front is to end */

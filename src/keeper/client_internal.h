@@ -5,7 +5,7 @@
 #define BJ_KEEPER_CLIENT_INTERNAL_H
 
 #include "keeper/client.h"
-#include "linux/port.h"
+#include "loop/port.h"
 
 /* What was asked and is not answered yet. */
 struct bj_asked {

@@ -18,7 +18,7 @@
 #include "base/mem.h"
 #include "linux/socket.h"
 #include "supervisor/child.h"
-#include "wire/alive.h"
+#include "loop/alive.h"
 #include "wire/keeper.h"
 
 #define TICK_MS        1000

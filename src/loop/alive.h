@@ -1,6 +1,6 @@
 /* A process of the service tells its supervisor that it serves, and goes on doing so. */
-#ifndef BJ_WIRE_ALIVE_H
-#define BJ_WIRE_ALIVE_H
+#ifndef BJ_LOOP_ALIVE_H
+#define BJ_LOOP_ALIVE_H
 
 #include <uv.h>
 

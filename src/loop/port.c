@@ -2,7 +2,7 @@
  * Ports. One poll handle for each; the handle outlives the port until libuv has closed it, so that
  * a port can be freed from its own call back.
  */
-#include "linux/port.h"
+#include "loop/port.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 /* Watched descriptors. */
-#include "keeper/watch.h"
+#include "loop/watch.h"
 
 #include "base/mem.h"
 

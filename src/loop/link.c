@@ -1,5 +1,5 @@
 /* Packets on the loop. */
-#include "keeper/link.h"
+#include "loop/link.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 /* READY, again and again. */
-#include "wire/alive.h"
+#include "loop/alive.h"
 
 #include <string.h>
 #include <sys/socket.h>

@@ -2,8 +2,8 @@
  * A descriptor that the loop watches, for something that may be freed at any moment: libuv wants
  * its handle until a turn later, so the handle has a life of its own.
  */
-#ifndef BJ_KEEPER_WATCH_H
-#define BJ_KEEPER_WATCH_H
+#ifndef BJ_LOOP_WATCH_H
+#define BJ_LOOP_WATCH_H
 
 #include <uv.h>
 

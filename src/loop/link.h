@@ -4,15 +4,15 @@
  * queued, up to a maximum. Whoever does not read what it is sent is cut off by its user, never
  * waited for.
  */
-#ifndef BJ_KEEPER_LINK_H
-#define BJ_KEEPER_LINK_H
+#ifndef BJ_LOOP_LINK_H
+#define BJ_LOOP_LINK_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <uv.h>
 
 #include "base/error.h"
-#include "keeper/watch.h"
+#include "loop/watch.h"
 #include "linux/socket.h"
 
 struct bj_link_calls {

@@ -6,8 +6,8 @@
  *
  * Call backs come from the loop only, never from inside a call.
  */
-#ifndef BJ_LINUX_PORT_H
-#define BJ_LINUX_PORT_H
+#ifndef BJ_LOOP_PORT_H
+#define BJ_LOOP_PORT_H
 
 #include <uv.h>
 
