@@ -474,6 +474,11 @@ static void on_poll(uv_poll_t *poll, int status, int events)
     bj_connection_leave(connection);
 }
 
+void bj_connection_read(struct bj_connection *connection)
+{
+    on_poll(&connection->poll, 0, UV_READABLE);
+}
+
 /* ---- Time ---- */
 
 void bj_connection_renew(struct bj_connection *connection)

@@ -76,12 +76,17 @@ bool bj_room_is_proxy(const struct bj_server *server, const char *address)
     return proxy != NULL && *proxy != NULL;
 }
 
-/* Has sent no whole head yet, and nothing that has still to be read. */
-static bool is_silent(const struct bj_connection *connection)
+static bool has_unread(const struct bj_connection *connection)
 {
     int unread = 0;
 
-    if (ioctl(connection->fd, FIONREAD, &unread) == 0 && unread > 0)
+    return ioctl(connection->fd, FIONREAD, &unread) == 0 && unread > 0;
+}
+
+/* Has sent no whole head yet, and nothing that has still to be read. */
+static bool is_silent(const struct bj_connection *connection)
+{
+    if (has_unread(connection))
         return false;
     return connection->phase == BJ_PHASE_HANDSHAKE ||
            (connection->phase == BJ_PHASE_HEAD &&
@@ -119,6 +124,20 @@ static bool make_room(struct bj_server *server, uint64_t owner, struct bj_peer_a
     return true;
 }
 
+/* For a newcomer. Whoever seems busy only because the loop has not read its few bytes yet must not
+ * keep it out: those are read now, and then it is seen who is silent. */
+static bool make_room_for(struct bj_server *server, struct bj_peer_address peer)
+{
+    if (make_room(server, 0, peer))
+        return true;
+    for (struct bj_connection *at = server->connections; at != NULL; at = at->next) {
+        if ((at->phase == BJ_PHASE_HANDSHAKE || at->phase == BJ_PHASE_HEAD) && at->busy == 0 &&
+            has_unread(at))
+            bj_connection_read(at);
+    }
+    return make_room(server, 0, peer);
+}
+
 static uint32_t reserve_of(const struct bj_server *server)
 {
     uint32_t part = server->options.max_connections / RESERVE_PART;
@@ -148,11 +167,11 @@ bool bj_room_for(struct bj_server *server, struct bj_peer_address peer, bool *re
 
     *ret_reserved = false;
     if (peer.value != 0 && count(server, 0, peer) >= options->max_per_address &&
-        !make_room(server, 0, peer))
+        !make_room_for(server, peer))
         return false;
     if (count(server, 0, any_peer) < options->max_connections - reserve_of(server))
         return true;
-    if (make_room(server, 0, any_peer))
+    if (make_room_for(server, any_peer))
         return true;
     *ret_reserved = true;
     return count(server, 0, any_peer) < options->max_connections;

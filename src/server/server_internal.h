@@ -234,6 +234,10 @@ size_t bj_connection_pending(const struct bj_connection *connection);
 ssize_t bj_connection_receive(struct bj_connection *connection, void *data, size_t size);
 /* Watches for what the phase waits for. */
 void bj_connection_watch(struct bj_connection *connection);
+
+/* Reads what has come by now, without waiting for the loop's turn. Not from within one's own turn.
+ */
+void bj_connection_read(struct bj_connection *connection);
 /* Sends what waits, tells the client that this was all, and closes soon. */
 void bj_connection_linger(struct bj_connection *connection);
 /* At once. The struct goes when its exchange has ended. */
