@@ -114,6 +114,14 @@ def descendants(of=None):
     return found
 
 
+def lives(pid):
+    """Is it a process that runs? One that nobody has waited for yet is over."""
+    try:
+        return Path("/proc", str(pid), "stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
 def with_word(word):
     """Pids of processes outside Belljar's own that have the word in their command line."""
     found = []

@@ -52,8 +52,8 @@ class Service:
     def __init__(self, directory, *options, program=BELLJAR, variables=None):
         self.directory = Path(directory)
         self.state = self.directory / "state"
-        # A socket's path must be short, and a test's own directory may not be.
-        self.runtime = tempfile.TemporaryDirectory(prefix="bj-")
+        # A socket's path must be short and open to other users; a test's own directory may not be.
+        self.runtime = tempfile.TemporaryDirectory(prefix="bj-", dir="/tmp")
         self.socket = Path(self.runtime.name) / "s"
         self.log = self.directory / "log"
         self.options = options

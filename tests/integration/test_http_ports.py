@@ -282,7 +282,7 @@ def test_a_client_that_breaks_off_while_its_program_does_not_read(serve, program
     assert wait_until(lambda: counted(server) == 0)
 
 
-@pytest.mark.skipif(not AS_ROOT, reason="this host lets nobody but root end a connection unsaid")
+@pytest.mark.skipif(not AS_ROOT, reason="this host lacks root, who can end a connection unsaid")
 def test_a_client_whose_machine_is_gone(serve, program):
     """TCP_REPAIR lets a socket go without a word; whoever asks for it later is told that there is
     none. Without a question nobody would ever learn of it."""

@@ -11,7 +11,7 @@ import threading
 import time
 
 import pytest
-from program import BELLJAR, descendants, processes, wait_until, with_word
+from program import BELLJAR, descendants, lives, processes, wait_until, with_word
 
 KILLS = int(os.environ.get("BJ_FAULT_KILLS", "40"))
 ROLES = ("front", "audit", "keeper", "launcher")
@@ -106,7 +106,7 @@ def test_the_supervisor_killed_ends_everything_and_it_starts_again(make_service)
     assert len(family) >= 5
     service.kill()
     assert gone(mark)
-    assert wait_until(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in family), 30)
+    assert wait_until(lambda: not any(map(lives, family)), 30)
     service.start()
     assert answers(service)
     service.stop()
@@ -234,7 +234,7 @@ def test_killed_at_random_under_load(make_service):
     assert done, seed
     family = descendants(service.process.pid)
     assert service.stop() == 0, seed
-    assert wait_until(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in family), 20), seed
+    assert wait_until(lambda: not any(map(lives, family)), 20), seed
     audit(service, "verify")
     recorded = {}
     for line in audit(service, "export").splitlines():

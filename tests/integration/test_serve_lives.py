@@ -6,7 +6,7 @@ import signal
 from pathlib import Path
 
 import pytest
-from program import AS_ROOT, wait_until
+from program import AS_ROOT, lives, wait_until
 from service import Service
 
 PRESETS = {"presets": {
@@ -36,7 +36,7 @@ def run(service, sandbox, command):
     return answer.json
 
 
-@pytest.mark.skipif(not AS_ROOT, reason="only root can mount a file system in a file")
+@pytest.mark.skipif(not AS_ROOT, reason="this host lacks root, who mounts workspaces from files")
 def test_a_workspace_holds_more_than_memory_and_no_more_than_said(lively):
     sandbox = made(lively, preset="small")
     assert sandbox["degraded"] == [], sandbox
@@ -99,7 +99,7 @@ def children_of(pid):
     return found
 
 
-@pytest.mark.skipif(not AS_ROOT, reason="cgroups are root's here")
+@pytest.mark.skipif(not AS_ROOT, reason="this host lacks root, whose cgroups are left")
 def test_a_start_sweeps_what_was_left(lively):
     for _ in range(3):
         made(lively)
@@ -119,7 +119,7 @@ def test_a_start_sweeps_what_was_left(lively):
         except ProcessLookupError:
             pass
     lively.process.wait()
-    wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in processes))
+    wait_until(lambda: not any(map(lives, processes)))
     lively.start()
     assert not cgroups()
     assert run(lively, made(lively), "echo on")["output"] == "on\n"
