@@ -48,6 +48,10 @@
 #define BJ_READ_PIECES_MAX    4096        /* of different streams in one answer */
 #define BJ_INPUT_MAX          (64 << 10)  /* bytes of one piece of input */
 #define BJ_LOG_MAX            (1 << 20)   /* bytes of output kept of one process */
+#define BJ_OUTPUT_TOTAL_MB    256         /* of memory that all output takes, if nothing is said */
+#define BJ_OUTPUT_OWNER_PART  2           /* of it: one owner has at most the half, */
+#define BJ_OUTPUT_ONE_PART    16          /* one sandbox a sixteenth */
+#define BJ_OWNER_MAX          128         /* bytes of an owner's name, NUL included */
 #define BJ_HOLD_GRACE_US      10000000    /* held output waits so long for a reader */
 #define BJ_KEYS_MAX           4096        /* keys of one service */
 #define BJ_KEYS_FILE_MAX      (4 << 20)   /* bytes of the file that they are in */

@@ -72,6 +72,7 @@ static int run_keeper(const struct bj_service_settings *settings, const struct b
         .max_memory_mb = settings->max_memory_mb,
         .max_disk_mb = settings->max_disk_mb,
         .max_total_disk_mb = settings->max_total_disk_mb,
+        .max_output_mb = settings->max_output_mb,
         .max_cpu_cores = settings->max_cpu_cores,
         .max_processes = settings->max_processes,
         .max_timeout_us = settings->max_timeout_seconds * 1000000,

@@ -34,6 +34,7 @@ struct bj_keeper_options {
     int64_t max_memory_mb,
         max_disk_mb;           /* what clients may ask for, one sandbox; 0 = the preset's */
     int64_t max_total_disk_mb; /* of all workspaces that lie on the disk; 0 = no limit */
+    int64_t max_output_mb;     /* of memory that output takes; 0 = BJ_OUTPUT_TOTAL_MB */
     double max_cpu_cores;
     int64_t max_processes;
     int64_t max_timeout_us; /* of a sandbox; 0 = no limit */

@@ -178,6 +178,31 @@ int bj_plans_configure(struct bj_keeper *keeper, uint32_t preset, const char *co
 int bj_plans_make(struct bj_keeper *keeper, uint32_t preset, const struct bj_config *config,
                   bool workspace_given, struct bj_degradations *degraded, struct bj_error *err);
 
+/* ---- budget.c: how much memory output takes ---- */
+
+/* Whose sandboxes are, as the front says: output is shared out between owners. */
+struct bj_owner {
+    struct bj_owner *next;
+    char *name;
+    uint32_t sandboxes; /* it is there as long as it has one */
+    int64_t output_bytes;
+    struct bj_process *ended_first, *ended_last; /* that have output yet, the oldest first */
+    int64_t refused_until;
+};
+
+struct bj_budget {
+    struct bj_owner *owners;
+    int64_t output_bytes; /* of all processes there are */
+};
+
+/* Finds the sandbox its owner; it leaves him when its processes are forgotten. */
+int bj_budget_join(struct bj_sandbox *sandbox, const char *owner, struct bj_error *err);
+void bj_budget_leave(struct bj_sandbox *sandbox);
+/* A process of the sandbox has output from now on; has ended; has none any more. */
+void bj_budget_open(struct bj_process *process);
+void bj_budget_ended(struct bj_process *process);
+void bj_budget_close(struct bj_process *process);
+
 /* ---- sandbox.c ---- */
 
 enum bj_sandbox_stage {
@@ -222,6 +247,8 @@ struct bj_sandbox {
     int64_t used_at;
     const char *reason;      /* why it ends; static */
     struct bj_error failure; /* why it could not be made */
+    struct bj_owner *owner;  /* NULL in the pool */
+    int64_t output_bytes;    /* that output of its processes takes */
     char *label;
     char *user, *home, *workspace;
     char **environment;
@@ -323,6 +350,8 @@ struct bj_process {
     struct bj_input *inputs, *last_input;
     size_t input_bytes;
     struct bj_output output;
+    bool in_ended; /* among its owner's that have ended and have output yet */
+    struct bj_process *ended_before, *ended_after;
     struct bj_ending ending;
     bool timed_out;
     bool clock_stopped;          /* while the sandbox is paused */
@@ -490,6 +519,7 @@ struct bj_keeper {
     struct bj_preset_facts facts[BJ_PRESETS_MAX];
     struct bj_workspaces workspaces;
     struct bj_pool pool;
+    struct bj_budget budget;
     struct bj_sandboxes sandboxes;
     struct bj_deadline front_lost; /* set: what the last front had asked for is to be ended */
     struct bj_sandbox *hello;      /* the next one that a new front is to hear of */

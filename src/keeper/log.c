@@ -45,6 +45,16 @@ int bj_output_init(struct bj_output *output, size_t maximum, struct bj_error *er
     return bj_fail(err, BJ_E_NO_MEMORY, "output", "no memory for a process's output");
 }
 
+size_t bj_output_footprint(const struct bj_output *output)
+{
+    return output->size + output->chunk_size * sizeof *output->chunks;
+}
+
+static bool resize(struct bj_output *output, int64_t bytes)
+{
+    return output->resize == NULL || output->resize(output, bytes);
+}
+
 void bj_output_release(struct bj_output *output)
 {
     bj_free(output->bytes);
@@ -77,9 +87,15 @@ static void grow_bytes(struct bj_output *output, size_t length)
     while (wanted < output->maximum && wanted - used < length)
         wanted *= 2;
     for (; wanted > output->size; wanted /= 2) {
-        larger = bj_realloc_array(NULL, 1, wanted);
-        if (larger == NULL)
+        int64_t more = (int64_t)(wanted - output->size);
+
+        if (!resize(output, more))
             continue;
+        larger = bj_realloc_array(NULL, 1, wanted);
+        if (larger == NULL) {
+            resize(output, -more);
+            continue;
+        }
         ring_copy(larger, wanted, output->bytes, output->size, output->start, output->next);
         bj_free(output->bytes);
         output->bytes = larger;
@@ -88,21 +104,30 @@ static void grow_bytes(struct bj_output *output, size_t length)
     }
 }
 
+/* Another ring for as many borders, with those that there are. False without memory. */
+static bool move_chunks(struct bj_output *output, uint32_t size)
+{
+    uint64_t *other = bj_realloc_array(NULL, size, sizeof *other);
+
+    if (other == NULL)
+        return false;
+    for (uint32_t i = 0; i < output->chunk_count; i++)
+        other[i] = chunk_at(output, i);
+    bj_free(output->chunks);
+    output->chunks = other;
+    output->chunk_size = size;
+    output->chunk_first = 0;
+    return true;
+}
+
 static void grow_chunks(struct bj_output *output)
 {
-    uint64_t *larger;
+    int64_t more = (int64_t)(output->chunk_size * sizeof *output->chunks);
 
-    if (output->chunk_size >= CHUNKS_MAX)
+    if (output->chunk_size >= CHUNKS_MAX || !resize(output, more))
         return;
-    larger = bj_realloc_array(NULL, output->chunk_size * 2, sizeof *larger);
-    if (larger == NULL)
-        return;
-    for (uint32_t i = 0; i < output->chunk_count; i++)
-        larger[i] = chunk_at(output, i);
-    bj_free(output->chunks);
-    output->chunks = larger;
-    output->chunk_size *= 2;
-    output->chunk_first = 0;
+    if (!move_chunks(output, output->chunk_size * 2))
+        resize(output, -more);
 }
 
 /* Up to where bytes may be forgotten. */
@@ -129,6 +154,27 @@ static void forget(struct bj_output *output, int64_t before)
         output->chunk_first = (output->chunk_first + 1) & (output->chunk_size - 1);
         output->chunk_count--;
     }
+}
+
+void bj_output_shrink(struct bj_output *output, size_t keep)
+{
+    size_t before = bj_output_footprint(output), size = keep > FIRST_BYTES ? keep : FIRST_BYTES;
+    uint32_t chunks = FIRST_CHUNKS;
+    char *smaller;
+
+    forget(output, output->next - (int64_t)keep);
+    smaller = size < output->size ? bj_realloc_array(NULL, 1, size) : NULL;
+    if (smaller != NULL) {
+        ring_copy(smaller, size, output->bytes, output->size, output->start, output->next);
+        bj_free(output->bytes);
+        output->bytes = smaller;
+        output->size = size;
+    }
+    while (chunks < output->chunk_count)
+        chunks *= 2;
+    if (chunks < output->chunk_size)
+        move_chunks(output, chunks);
+    resize(output, (int64_t)bj_output_footprint(output) - (int64_t)before);
 }
 
 /* The stream's bytes continue what stands last, so no border is needed. */

@@ -10,6 +10,7 @@
 #ifndef BJ_KEEPER_LOG_H
 #define BJ_KEEPER_LOG_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -27,6 +28,9 @@ struct bj_output {
     int64_t start; /* of the first byte that is left: as many bytes are lost */
     int64_t next;  /* of the byte that comes next: as many bytes were written */
     int64_t hold;  /* nothing from here on makes room; -1 = no hold */
+    /* Asked before it takes so many bytes of memory more, and told (less than 0) when it has given
+     * some back. NULL: it may have what its maximum permits. */
+    bool (*resize)(struct bj_output *output, int64_t bytes);
 };
 
 /* Keeps at most `maximum` bytes, a power of two; begins much smaller. */
@@ -41,9 +45,17 @@ size_t bj_output_room(struct bj_output *output, uint32_t stream, size_t wanted);
 
 /*
  * Takes up to `length` bytes of stream 1, 2 or 3 and returns how many. Fewer only under a hold.
- * Where memory ends the log stays as large as it is and forgets earlier.
+ * Where memory ends, or resize() says no, the log stays as large as it is and forgets earlier.
  */
 size_t bj_output_append(struct bj_output *output, uint32_t stream, const void *data, size_t length);
+
+/* The bytes of memory that it takes. */
+size_t bj_output_footprint(const struct bj_output *output);
+/* The least that one takes, whatever it is refused. */
+#define BJ_OUTPUT_FOOTPRINT_MIN 288
+/* Keeps the newest `keep` bytes at most, a power of two or 0, held or not, and gives memory back.
+ */
+void bj_output_shrink(struct bj_output *output, size_t keep);
 
 /* Nothing from `offset` on is dropped any more; what is gone stays gone. A second hold replaces the
  * first. */

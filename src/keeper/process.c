@@ -102,6 +102,7 @@ static void release(struct bj_process *process)
     bj_read_end_all(process);
     bj_deadline_clear(&keeper->deadlines, &process->deadline);
     bj_deadline_clear(&keeper->deadlines, &process->hold_deadline);
+    bj_budget_close(process);
     bj_output_release(&process->output);
     bj_free(process->label);
     bj_free(process);
@@ -166,6 +167,7 @@ void bj_process_drained(struct bj_process *process)
     process->stage = BJ_PROCESS_ENDED;
     process->sandbox->running_count--;
     bj_input_end(process);
+    bj_budget_ended(process);
     tell_outcome(process);
     bj_process_say(process);
     set_deadline(process, forget_late, ENDED_US);
@@ -453,6 +455,7 @@ static struct bj_process *new_process(struct bj_sandbox *sandbox, const struct b
         bj_free(process);
         return NULL;
     }
+    bj_budget_open(process);
     if (act->flags & BJ_START_HOLD)
         bj_output_hold(&process->output, 0);
     return process;

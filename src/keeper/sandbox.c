@@ -99,6 +99,7 @@ static void free_sandbox(struct bj_sandbox *sandbox)
     bj_strv_free(sandbox->degraded);
     bj_fd_close(&sandbox->pidfd);
     bj_workspace_release(sandbox);
+    bj_budget_leave(sandbox);
     bj_free(sandbox);
 }
 
@@ -521,6 +522,8 @@ static int name(struct bj_sandbox *sandbox, const struct bj_task *task, const st
                        (long long)(most / 1000000));
     if (act->label != NULL && (sandbox->label = bj_strdup(act->label)) == NULL)
         return bj_fail(err, BJ_E_NO_MEMORY, "sandbox", "out of memory");
+    if (bj_budget_join(sandbox, act->owner != NULL ? act->owner : "", err) < 0)
+        return -BJ_E_NO_MEMORY;
     bj_str_copy(sandbox->id, sizeof sandbox->id, act->sandbox);
     sandbox->task = *task;
     sandbox->began = sandbox->used_at = bj_clock_us();

@@ -401,6 +401,7 @@ static int send_creation(struct creation *creation, const struct bj_identity *wh
                 .sandbox = creation->id,
                 .preset = preset->source->name,
                 .options = creation->options.pairs,
+                .owner = who->owner,
                 .timeout_us = creation->timeout_us,
                 .idle_us = creation->idle_us,
                 .label = bj_buf_text(&creation->label_text)},

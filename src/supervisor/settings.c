@@ -46,6 +46,7 @@ static void set_defaults(struct bj_service_settings *settings)
     *settings = (struct bj_service_settings){
         .max_sandboxes = 1000,
         .netns_pool = 8,
+        .max_output_mb = BJ_OUTPUT_TOTAL_MB,
         .audit_max_days = 90,
         .audit_max_mb = 1024,
     };

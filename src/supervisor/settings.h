@@ -30,7 +30,7 @@ struct bj_service_settings {
     unsigned log_format; /* enum bj_log_format */
     char *default_preset;
     int64_t max_sandboxes, max_memory_mb, max_disk_mb, max_total_disk_mb, max_processes,
-        max_timeout_seconds;
+        max_output_mb, max_timeout_seconds;
     double max_cpu_cores;
     int64_t netns_pool;
     char *audit_path;

@@ -49,6 +49,7 @@ static const struct member members[] = {
     {OF(START) | INTO_PROCESS, PLAIN, MEMBER(U32, process)},
     {OF(CREATE), PLAIN, MEMBER(STRING, preset)},
     {OF(CREATE), PAIRS, MEMBER(LIST, options)},
+    {OF(CREATE), PLAIN, MEMBER(TEXT, owner)},
     {OF(CREATE) | OF(UPDATE) | OF(START), PLAIN, MEMBER(I64, timeout_us)},
     {OF(CREATE) | OF(UPDATE), PLAIN, MEMBER(I64, idle_us)},
     {OF(CREATE) | OF(START) | OF(UPDATE), SIZE, MEMBER(TEXT, label)},
@@ -148,6 +149,8 @@ static const char *wrong_create(const struct bj_act *act)
 
     if (act->preset[0] == '\0')
         return "the preset has no name";
+    if (act->owner != NULL && strlen(act->owner) >= BJ_OWNER_MAX)
+        return "the owner's name is too long";
     if (options % 2 != 0)
         return "an option has no value";
     return options > 2 * BJ_SANDBOX_OPTIONS ? "there are too many options" : NULL;

@@ -71,6 +71,9 @@ struct bj_act {
     const char *preset;         /* one of the service's; the keeper has them, the front names one */
     const char *const *options; /* KEY, VALUE, KEY, VALUE …: what the service lets clients choose */
 
+    const char *owner; /* whose it is, so that owners do not take what the keeper has from each
+                          other; NULL = nobody's in particular */
+
     /* CREATE and UPDATE */
     int64_t timeout_us; /* until the sandbox ends by itself; 0 = never */
     int64_t idle_us;    /* the same, from the last act on */

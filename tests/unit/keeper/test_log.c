@@ -76,6 +76,19 @@ static void read_all(const struct bj_output *output, int64_t offset, size_t maxi
     assert_int_equal(offset, model.written);
 }
 
+/* Something is given up, whether it is held or not; the newest stays. */
+static void shrink(struct bj_output *output, size_t keep)
+{
+    int64_t start = output->start, least = output->next - (int64_t)keep;
+    size_t before = bj_output_footprint(output);
+
+    bj_output_shrink(output, keep);
+    assert_int_equal(output->start, start > least ? start : least);
+    assert_true(bj_output_footprint(output) <= before);
+    if (keep == 0)
+        assert_int_equal(bj_output_footprint(output), BJ_OUTPUT_FOOTPRINT_MIN);
+}
+
 static void check_against_model(size_t maximum, uint32_t most)
 {
     struct bj_output output;
@@ -84,7 +97,7 @@ static void check_against_model(size_t maximum, uint32_t most)
     model.hold = -1;
     assert_int_equal(bj_output_init(&output, maximum, NULL), 0);
     for (int step = 0; step < 4000 && model.written < MODEL_MAX - (1 << 14); step++) {
-        switch (random_below(8)) {
+        switch (random_below(9)) {
         default:
             append(&output, 1 + random_below(3), random_below(most));
             break;
@@ -104,6 +117,9 @@ static void check_against_model(size_t maximum, uint32_t most)
         case 7:
             read_all(&output, random_below((uint32_t)model.written + 100),
                      1 + random_below(3 * most));
+            break;
+        case 8:
+            shrink(&output, random_below(4) == 0 ? 0 : (size_t)256 << random_below(6));
             break;
         }
     }

@@ -31,6 +31,7 @@ static const struct bj_act acts[] = {
      .sandbox = "abc0",
      .preset = "strict",
      .options = options,
+     .owner = "alice",
      .timeout_us = 5000000,
      .label = "owner=1"},
     {.kind = BJ_ACT_START,
