@@ -116,6 +116,13 @@ static int by_peer(void *context, uid_t uid, gid_t gid, const struct bj_identity
     return *ret != NULL ? 0 : -BJ_E_UNAUTHENTICATED;
 }
 
+static bool has_key(void *context, const char *text, size_t length)
+{
+    const struct bj_front_keys *keys = context;
+
+    return bj_keys_in(&keys->keys, text, length);
+}
+
 static int admit(void *context, const struct bj_identity *who, int64_t *ret_after_us,
                  struct bj_error *err)
 {
@@ -131,6 +138,7 @@ void bj_front_gate(struct bj_front_keys *keys, struct bj_service *service,
     *ret = (struct bj_server_gate){
         .key = by_key,
         .peer = by_peer,
+        .has_key = has_key,
         .admit = admit,
         .context = keys,
         .anyone = keys->no_key ? &keys->local : NULL,

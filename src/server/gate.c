@@ -200,7 +200,7 @@ bool bj_gate_origin(struct bj_connection *connection)
 
 /* ---- Key ---- */
 
-/* What was presented as a key, and in which header. */
+/* What was presented as a key, and in which header; NULL: nothing. */
 static struct bj_text presented_key(struct bj_connection *connection)
 {
     struct bj_text key = bj_head_text(connection, BJ_HEADER_X_API_KEY);
@@ -232,8 +232,10 @@ static bool identify(struct bj_connection *connection, const struct bj_identity 
     if (presented.at == NULL)
         return true;
     /* Where nobody needs a key, one is for somebody else: a program behind a port, a proxy. */
-    if (*ret != NULL && *ret == gate->anyone)
+    if (*ret != NULL && *ret == gate->anyone) {
+        connection->key_header = 0;
         return true;
+    }
     text = bj_arena_copy(&connection->arena, presented.at, presented.length);
     return text != NULL && gate->key != NULL && gate->key(gate->context, text, ret) == 0;
 }
@@ -262,6 +264,23 @@ static bool check_key(struct bj_connection *connection)
     connection->refused = true;
     connection->refusal = (struct bj_refusal){.error = err, .retry_after_us = after_us};
     return false;
+}
+
+/*
+ * Which headers of a request for a port are between its client and this service alone: the
+ * service's own two, the one that let the request in, and whatever else has a key of this service
+ * in it or what looks like one. A client's other credentials are for the program.
+ */
+bool bj_gate_keeps(const struct bj_connection *connection, uint32_t index)
+{
+    const struct bj_server_gate *gate = &connection->server->options.gate;
+    const struct bj_header *header = &connection->headers[index];
+    uint32_t number = index + 1;
+
+    return number == connection->key_header || number == connection->known[BJ_HEADER_X_API_KEY] ||
+           number == connection->known[BJ_HEADER_X_BELLJAR_PORT] ||
+           (gate->has_key != NULL &&
+            gate->has_key(gate->context, connection->in + header->value_at, header->value_length));
 }
 
 bool bj_gate_key(struct bj_connection *connection)

@@ -289,6 +289,9 @@ bool bj_head_check(struct bj_connection *connection)
         !take_target(connection, &target) || !bj_gate_origin(connection))
         return false;
     if (connection->is_port) {
+        /* Its answer has no end that others would see where this server does. */
+        if (parser->method == HTTP_CONNECT)
+            return refuse_malformed(connection, "CONNECT is for proxies, and a port is none");
         exchange->route = connection->server->options.port_route;
         exchange->path = bj_arena_copy(&connection->arena, target.at, target.length);
         if (exchange->path == NULL) {

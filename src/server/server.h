@@ -6,7 +6,8 @@
  *
  * src/server: server.c (this: listening, time-outs, counts), connection.c (bytes in and out),
  * request.c (the parser), head.c (what a head must be), gate.c (who may ask from where), address.c
- * (targets), response.c, body.c, transfer.c (files), websocket.c, splice.c, tls.c.
+ * (targets), response.c, body.c, transfer.c (files), websocket.c, tls.c; for ports splice.c,
+ * forward.c (what of a head goes on) and answer.c (what a program answers).
  */
 #ifndef BJ_SERVER_SERVER_H
 #define BJ_SERVER_SERVER_H
@@ -28,6 +29,9 @@ struct bj_server_gate {
     int (*key)(void *context, const char *presented, const struct bj_identity **ret);
     /* Of the peer of a Unix socket. Likewise; NULL: peers need a key too. */
     int (*peer)(void *context, uid_t uid, gid_t gid, const struct bj_identity **ret);
+    /* Is there a key in this value of a header, one that opens or one that looks so? Such a header
+     * does not go to a program behind a port. NULL: there are no keys. */
+    bool (*has_key)(void *context, const char *text, size_t length);
     /* May this one make a request now? 0, or BJ_E_RATE and for how long not. NULL: always. */
     int (*admit)(void *context, const struct bj_identity *who, int64_t *ret_after_us,
                  struct bj_error *err);

@@ -132,7 +132,7 @@ struct bj_connection {
     struct bj_arena arena;
     struct bj_refusal refusal;
     bool refused;
-    uint8_t key_header; /* index + 1 of the header that had the key */
+    uint8_t key_header; /* index + 1 of the header whose key was looked at; 0 = none */
     bool is_port;       /* the Host leads to a port */
 
     /* out */
@@ -291,6 +291,8 @@ void bj_refuse(struct bj_connection *connection, enum bj_code code, int status, 
 bool bj_gate_host(struct bj_connection *connection);
 bool bj_gate_origin(struct bj_connection *connection);
 bool bj_gate_key(struct bj_connection *connection);
+/* Does a header of a request that is let in to a port stay here? */
+bool bj_gate_keeps(const struct bj_connection *connection, uint32_t index);
 
 /* ---- address.c ---- */
 /* Decodes path and query of the target into the exchange. */
@@ -299,6 +301,8 @@ bool bj_address_query(struct bj_connection *connection, struct bj_text target);
 
 /* ---- response.c ---- */
 extern const struct bj_exchange_server bj_exchange_functions;
+/* What is said beside a status; "" beside an unusual one. */
+const char *bj_response_reason(int status);
 void bj_response_refuse(struct bj_connection *connection);
 /* The exchange has ended: logged, counted, and the next may begin when the loop turns. */
 void bj_response_over(struct bj_connection *connection);

@@ -9,6 +9,7 @@
 #include <pwd.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -279,6 +280,61 @@ const struct bj_identity *bj_keys_find(const struct bj_keys *keys, const char *t
             found |= equal_mask(key->digest, digest) & (i + 1);
     }
     return found > 0 ? &keys->entry[found - 1].identity : NULL;
+}
+
+/* Anywhere, since nothing else looks like it. */
+static bool has_form(const char *text, size_t length)
+{
+    size_t prefix = strlen(KEY_PREFIX);
+
+    for (size_t at = 0; at + BJ_KEY_TEXT - 1 <= length; at++) {
+        size_t digits = 0;
+
+        if (strncasecmp(text + at, KEY_PREFIX, prefix) != 0)
+            continue;
+        while (digits < 2 * KEY_BYTES && isxdigit((unsigned char)text[at + prefix + digits]))
+            digits++;
+        if (digits == 2 * KEY_BYTES)
+            return true;
+    }
+    return false;
+}
+
+static bool is_word(const struct bj_keys *keys, const char *text, size_t length)
+{
+    char word[KEY_MOST + 1];
+    bool found;
+
+    if (length < KEY_LEAST || length > KEY_MOST)
+        return false;
+    memcpy(word, text, length);
+    word[length] = '\0';
+    found = bj_keys_find(keys, word) != NULL;
+    explicit_bzero(word, sizeof word);
+    return found;
+}
+
+static bool has_word(const struct bj_keys *keys, const char *text, size_t length,
+                     const char *between)
+{
+    size_t begin = 0;
+
+    for (size_t at = 0; at <= length; at++) {
+        if (at < length && (text[at] == '\0' || strchr(between, text[at]) == NULL))
+            continue;
+        /* The whole of it was looked at before it was taken apart. */
+        if ((begin > 0 || at < length) && is_word(keys, text + begin, at - begin))
+            return true;
+        begin = at + 1;
+    }
+    return false;
+}
+
+bool bj_keys_in(const struct bj_keys *keys, const char *text, size_t length)
+{
+    /* Key texts have no blanks, but one that somebody chose may have any of the others. */
+    return has_form(text, length) || is_word(keys, text, length) ||
+           has_word(keys, text, length, " \t") || has_word(keys, text, length, " \t\"',;:=&");
 }
 
 const struct bj_identity *bj_keys_find_peer(const struct bj_keys *keys, uid_t uid)

@@ -86,6 +86,11 @@ void bj_keys_release(struct bj_keys *keys);
 const struct bj_identity *bj_keys_find(const struct bj_keys *keys, const char *text);
 /* The same of a peer. */
 const struct bj_identity *bj_keys_find_peer(const struct bj_keys *keys, uid_t uid);
+/*
+ * Does the value of a header have a key in it: one of these as a word, alone or among others, or
+ * anything of the form that bj_key_make() gives, whether it opens anything or not?
+ */
+bool bj_keys_in(const struct bj_keys *keys, const char *text, size_t length);
 
 /* Names of scopes as in the file: "files_read". 0 when there is none of that name. */
 uint32_t bj_scope_parse(const char *name);

@@ -237,16 +237,51 @@ static void test_bad_files(void **state)
     refuse("{\"peers\": [{\"scopes\": [], \"user\": \"nobody-of-that-name\"}]}", "no user");
 }
 
+static void test_keys_in_headers(void **state)
+{
+    static const char *const with[] = {
+        "Bearer chosen,key=of;mine",
+        "chosen,key=of;mine",
+        "Token token=\"another-chosen-key\"",
+        "another-chosen-key:",
+        "a=1; session=another-chosen-key",
+        "Bearer e2b_0123456789abcdef0123456789abcdef01234567",
+        "x=E2B_0123456789ABCDEF0123456789ABCDEF01234567&y",
+        "e2b_e2b_0123456789abcdef0123456789abcdef01234567",
+    };
+    static const char *const without[] = {
+        "",
+        "Bearer",
+        "Bearer another-chosen",
+        "Bearer another-chosen-key-but-longer",
+        "Bearer e2b_0123456789abcdef0123456789abcdef0123456",
+        "e2b_",
+    };
+    struct bj_keys keys = {0};
+
+    (void)state;
+    add(&keys, "one", NULL, "chosen,key=of;mine");
+    add(&keys, "two", NULL, "another-chosen-key");
+    add(&keys, "peer", NULL, NULL);
+    for (size_t i = 0; i < sizeof with / sizeof *with; i++) {
+        if (!bj_keys_in(&keys, with[i], strlen(with[i])))
+            fail_msg("%s", with[i]);
+    }
+    for (size_t i = 0; i < sizeof without / sizeof *without; i++) {
+        if (bj_keys_in(&keys, without[i], strlen(without[i])))
+            fail_msg("%s", without[i]);
+    }
+    assert_false(bj_keys_in(&keys, "another\0chosen-key", 18));
+    bj_keys_release(&keys);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_form),
-        cmocka_unit_test(test_find),
-        cmocka_unit_test(test_names),
-        cmocka_unit_test(test_reserved),
-        cmocka_unit_test(test_peer_has_no_key),
-        cmocka_unit_test(test_file),
-        cmocka_unit_test(test_bad_files),
+        cmocka_unit_test(test_form),     cmocka_unit_test(test_keys_in_headers),
+        cmocka_unit_test(test_find),     cmocka_unit_test(test_names),
+        cmocka_unit_test(test_reserved), cmocka_unit_test(test_peer_has_no_key),
+        cmocka_unit_test(test_file),     cmocka_unit_test(test_bad_files),
     };
 
     return cmocka_run_group_tests(tests, make_place, remove_place);
