@@ -498,7 +498,7 @@ const struct bj_route bj_routes[] = {
                 "`Upgrade: tcp`, what follows 101 is the port's, both ways. HTTP and WebSockets "
                 "need no such thing: a request with the Host `<port>-<sandbox>.<domain>` "
                 "(`--domain`), or with the header `X-Belljar-Port: <port>-<sandbox>` at any path, "
-                "goes to the port as it is, without the key.",
+                "goes to the port as it is, without anything that is a key of this service.",
         NEEDS(EXECUTE),
         ACTS,
         ANSWERS({101, NULL, NULL, "The stream."},

@@ -93,6 +93,8 @@
 #define BJ_HTTP_HEAD_MAX        (16 << 10)  /* bytes of a request's head */
 #define BJ_HTTP_TARGET_MAX      (8 << 10)   /* bytes of the address in it */
 #define BJ_HTTP_HEADERS_MAX     64          /* headers of a request */
+#define BJ_HTTP_ANSWER_MAX      (32 << 10)  /* bytes of the head that a program answers with */
+#define BJ_HTTP_ANSWER_LINES    128         /* headers in it */
 #define BJ_HTTP_HEADER_TEXT_MAX (8 << 10)   /* bytes of all headers that a handler sets */
 #define BJ_HTTP_EXTENSION_MAX   1024        /* bytes of all chunk extensions of one body */
 #define BJ_HTTP_MEMORY_MAX      (256 << 10) /* bytes of one request's decoded address and headers */

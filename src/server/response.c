@@ -23,12 +23,18 @@ static const struct {
 } reasons[] = {
     {100, "Continue"},
     {101, "Switching Protocols"},
+    {103, "Early Hints"},
     {200, "OK"},
     {201, "Created"},
     {202, "Accepted"},
     {204, "No Content"},
     {206, "Partial Content"},
+    {301, "Moved Permanently"},
+    {302, "Found"},
+    {303, "See Other"},
     {304, "Not Modified"},
+    {307, "Temporary Redirect"},
+    {308, "Permanent Redirect"},
     {400, "Bad Request"},
     {401, "Unauthorized"},
     {403, "Forbidden"},
@@ -49,10 +55,11 @@ static const struct {
     {501, "Not Implemented"},
     {502, "Bad Gateway"},
     {503, "Service Unavailable"},
+    {504, "Gateway Timeout"},
     {507, "Insufficient Storage"},
 };
 
-static const char *reason_of(int status)
+const char *bj_response_reason(int status)
 {
     for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++) {
         if (reasons[i].status == status)
@@ -110,7 +117,8 @@ static void put_head(struct bj_connection *connection, int status, const char *t
     connection->status = status;
     connection->begun = true;
     used = snprintf(line, sizeof line, "HTTP/1.1 %d %s\r\n%sX-Request-Id: %s\r\n", status,
-                    reason_of(status), date_line(connection->server), connection->exchange.id);
+                    bj_response_reason(status), date_line(connection->server),
+                    connection->exchange.id);
     bj_connection_put(connection, line, (size_t)used);
     if (status == 101)
         goto headers;

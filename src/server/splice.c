@@ -1,14 +1,15 @@
 /*
  * Ports: the client's connection joined with a socket into a sandbox.
  *
- * Theory of operation. The request goes on as it came, but for two lines: the header that had the
- * key of this service, which is not for the program behind the port, and Connection, which becomes
- * "close" so that a client does not send its next request, with its key, to a program in a sandbox.
- * The request's body goes through byte by byte and the parser watches where it ends: what follows
- * goes nowhere. A request for another protocol (WebSocket or any) opens the way from the client
- * only when the program has answered 101. The response goes through as it comes; a second parser
- * sees where it ends. When the handler has begun the response itself with 101, nothing of HTTP goes
- * on: both ways are open at once, for programs that speak something else.
+ * Theory of operation. The request goes on as it came, but for the headers that are between the
+ * client and this service: keys (bj_gate_keeps()), and what is about a connection (forward.h).
+ * Connection becomes "close", or "Upgrade" where the client asks for another protocol, so that a
+ * client does not send its next request, with its key, to a program in a sandbox. The request's
+ * body goes through byte by byte and the parser watches where it ends: what follows goes nowhere.
+ * A request for another protocol (WebSocket or any) opens the way from the client only when the
+ * program has answered 101. The answer is read and written anew (answer.h), and is the only one.
+ * When the handler has begun the response itself with 101, nothing of HTTP goes on: both ways are
+ * open at once, for programs that speak something else.
  *
  * Who is joined so is told of an end of input, and may still answer; when both ways have ended, or
  * one is broken, both sockets are closed. A way waits for its other side, with one piece of memory.
@@ -17,13 +18,13 @@
 
 #include <errno.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/fault.h"
 #include "base/mem.h"
-#include "server/access.h"
+#include "server/answer.h"
+#include "server/forward.h"
 #include "server/tls.h"
 
 #define SPLICE_PIECE (64 << 10)
@@ -37,7 +38,7 @@ struct bj_splice {
     bool client_ended; /* nothing follows from the client */
     bool told_end;     /* the program was told so */
     bool program_ended;
-    llhttp_t response;
+    struct bj_answer answer;
     struct bj_buf head;       /* to the program, before anything else */
     char piece[SPLICE_PIECE]; /* from the client */
     size_t filled, written;
@@ -54,9 +55,11 @@ static void on_closed(uv_handle_t *handle)
 
     connection->splice = NULL;
     bj_buf_release(&splice->head);
+    bj_answer_release(&splice->answer);
     bj_free(splice);
     bj_connection_enter(connection);
-    bj_response_over(connection);
+    if (connection->exchange_open) /* no error was answered in the program's place */
+        bj_response_over(connection);
     bj_connection_leave(connection);
 }
 
@@ -81,45 +84,35 @@ static void end_well(struct bj_splice *splice)
     bj_connection_linger(connection);
 }
 
-/* ---- From the program ---- */
-
-static int on_response_head(llhttp_t *parser)
+/* No whole answer comes from the program: the client is told instead, if it has seen none of it. */
+static void end_badly(struct bj_splice *splice, const char *why)
 {
-    struct bj_splice *splice = parser->data;
+    struct bj_connection *connection = splice->connection;
 
-    splice->connection->status = parser->status_code;
-    if (parser->status_code == 101 && splice->connection->parser.upgrade) {
-        splice->open = true;
-        return 2;
+    splice->program_ended = true;
+    bj_connection_enter(connection);
+    bj_splice_stop(connection);
+    if (splice->answer.begun) {
+        bj_connection_flush(connection);
+        bj_connection_close(connection); /* nobody may take it for all */
+    } else {
+        connection->begun = false;
+        bj_refuse(connection, BJ_E_PROTOCOL, 0, NULL, "the program behind the port %s", why);
+        bj_response_refuse(connection);
     }
-    return splice->connection->head_only ? 1 : 0;
+    bj_connection_leave(connection);
 }
 
-static int on_response_end(llhttp_t *parser)
-{
-    struct bj_splice *splice = parser->data;
-
-    if (parser->status_code >= 200)
-        splice->program_ended = true;
-    return 0;
-}
-
-static const llhttp_settings_t response_settings = {
-    .on_headers_complete = on_response_head,
-    .on_message_complete = on_response_end,
-};
-
-/* The parser only looks on: a response that it does not understand goes on to its end of file. */
-static void look_at_response(struct bj_splice *splice, const char *data, size_t length)
-{
-    if (!splice->open && llhttp_get_errno(&splice->response) == HPE_OK)
-        llhttp_execute(&splice->response, data, length);
-}
+/* ---- From the program ---- */
 
 static void end_of_program(struct bj_splice *splice)
 {
     struct bj_connection *connection = splice->connection;
 
+    if (!splice->open && !bj_answer_finish(&splice->answer)) {
+        end_badly(splice, "ended its connection without a whole answer");
+        return;
+    }
     splice->program_ended = true;
     if (!splice->open || splice->client_ended || connection->ssl != NULL) {
         end_well(splice);
@@ -128,6 +121,31 @@ static void end_of_program(struct bj_splice *splice)
     /* The client may still have something to say. */
     if (bj_connection_pending(connection) == 0)
         shutdown(connection->fd, SHUT_WR);
+}
+
+/* False: the way is closed. */
+static bool take_from_program(struct bj_splice *splice, const char *data, size_t length)
+{
+    struct bj_connection *connection = splice->connection;
+    ssize_t taken = 0;
+
+    if (!splice->open) {
+        taken = bj_answer_take(&splice->answer, data, length);
+        if (connection->phase != BJ_PHASE_SPLICE)
+            return false;
+        if (taken < 0) {
+            end_badly(splice, "does not answer in HTTP/1.1 what was asked");
+            return false;
+        }
+        splice->open = splice->answer.open;
+        splice->program_ended = splice->answer.done;
+    }
+    if (splice->open && (size_t)taken < length) {
+        connection->body_bytes += (int64_t)length - taken;
+        bj_connection_send(connection, data + taken, length - (size_t)taken);
+    }
+    bj_connection_flush(connection);
+    return connection->phase == BJ_PHASE_SPLICE;
 }
 
 static void read_program(struct bj_splice *splice)
@@ -141,19 +159,15 @@ static void read_program(struct bj_splice *splice)
     while (got < 0 && errno == EINTR);
     if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
         return;
-    if (got < 0) {
+    if (got < 0 && splice->open) {
         bj_connection_close(connection);
         return;
     }
-    if (got == 0) {
+    if (got <= 0) {
         end_of_program(splice);
         return;
     }
-    connection->body_bytes += got;
-    look_at_response(splice, scratch, (size_t)got);
-    bj_connection_send(connection, scratch, (size_t)got);
-    bj_connection_flush(connection);
-    if (connection->phase != BJ_PHASE_SPLICE)
+    if (!take_from_program(splice, scratch, (size_t)got))
         return;
     if (splice->program_ended && !splice->open)
         end_well(splice);
@@ -319,35 +333,46 @@ void bj_splice_readable(struct bj_connection *connection)
 
 /* ---- Beginning ---- */
 
-static bool is_named(const char *name, size_t length, const char *wanted)
+static void put_line(struct bj_buf *out, const char *name, size_t name_length, struct bj_text value)
 {
-    return length == strlen(wanted) && strncasecmp(name, wanted, length) == 0;
+    bj_buf_append(out, name, name_length);
+    bj_buf_puts(out, ": ");
+    bj_buf_append(out, value.at, value.length);
+    bj_buf_puts(out, "\r\n");
 }
 
-/* The head as it came, without the key, and with the connection to be closed behind it. */
+/* The head for the program: the message as it came, the connection and its framing our own. */
 static void put_head(struct bj_splice *splice)
 {
+    static const struct {
+        enum bj_known_header header;
+        const char *name;
+    } framing[] = {{BJ_HEADER_CONTENT_LENGTH, "Content-Length"},
+                   {BJ_HEADER_TRANSFER_ENCODING, "Transfer-Encoding"}};
     struct bj_connection *connection = splice->connection;
     struct bj_buf *out = &splice->head;
-    const char *in = connection->in;
-    const char *line = memchr(in, '\n', connection->parsed);
-    bool upgrade = connection->parser.upgrade;
+    const char *in = connection->in, *line = in + strspn(in, "\r\n");
+    struct bj_forward head = {in, connection->headers, connection->header_count};
 
-    bj_buf_append(out, in, (size_t)(line - in) + 1);
+    bj_buf_append(out, line, strcspn(line, "\r"));
+    bj_buf_puts(out, "\r\n");
     for (uint32_t i = 0; i < connection->header_count; i++) {
         const struct bj_header *header = &connection->headers[i];
-        const char *name = in + header->name_at;
 
-        if (i + 1 == connection->key_header ||
-            (!upgrade && (is_named(name, header->name_length, "connection") ||
-                          is_named(name, header->name_length, "keep-alive"))))
-            continue;
-        bj_buf_append(out, name, header->name_length);
-        bj_buf_puts(out, ": ");
-        bj_buf_append(out, in + header->value_at, header->value_length);
-        bj_buf_puts(out, "\r\n");
+        if (bj_forward_goes_on(&head, header) && !bj_gate_keeps(connection, i))
+            put_line(out, in + header->name_at, header->name_length,
+                     (struct bj_text){in + header->value_at, header->value_length});
     }
-    bj_buf_puts(out, upgrade ? "\r\n" : "Connection: close\r\n\r\n");
+    for (size_t i = 0; i < sizeof framing / sizeof *framing; i++) {
+        struct bj_text value = bj_head_text(connection, framing[i].header);
+
+        if (value.at != NULL)
+            put_line(out, framing[i].name, strlen(framing[i].name), value);
+    }
+    if (connection->parser.upgrade)
+        put_line(out, "Upgrade", strlen("Upgrade"), bj_head_text(connection, BJ_HEADER_UPGRADE));
+    bj_buf_puts(out, connection->parser.upgrade ? "Connection: Upgrade\r\n\r\n"
+                                                : "Connection: close\r\n\r\n");
 }
 
 static struct bj_splice *make(struct bj_connection *connection, int fd)
@@ -365,8 +390,7 @@ static struct bj_splice *make(struct bj_connection *connection, int fd)
     splice->fd = fd;
     splice->handle_open = true;
     bj_buf_init(&splice->head, BJ_IN_SIZE + 1024);
-    llhttp_init(&splice->response, HTTP_RESPONSE, &response_settings);
-    splice->response.data = splice;
+    bj_answer_init(&splice->answer, connection);
     return splice;
 }
 

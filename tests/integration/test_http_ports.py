@@ -99,6 +99,72 @@ def test_the_key_does_not_go_there(serve, program):
         assert b"key-of-worker" not in wire.buffer and b"\r\n\r\n" in wire.buffer
 
 
+OTHER_KEY = ("Authorization: Bearer key-of-admin", "authorization: bearer key-of-admin",
+             "AUTHORIZATION: Bearer   key-of-admin", "Authorization: key-of-worker",
+             "Authorization: Bearer key-of-nobody", "X-Other: key-of-admin",
+             "Proxy-Authorization: Bearer key-of-admin", "Cookie: a=b; key=key-of-reader")
+
+
+@pytest.mark.parametrize("line", OTHER_KEY)
+def test_nor_does_another_key(serve, program, line):
+    """Whatever else the client shows that is a key, or looks like one, stays here too."""
+    server, behind = serve(), program(OK)
+    assert server.ask(head(behind.port, "GET", "/", line, "X-Own: 1")).body == b"hello"
+    assert b"key-of-" not in behind.heard[0].buffer and b"X-Own: 1\r\n" in behind.heard[0].buffer
+
+
+@pytest.mark.parametrize("first, second", [
+    ("X-API-Key: key-of-worker", "x-api-key: key-of-admin"),
+    ("Authorization: Bearer key-of-worker", "AUTHORIZATION: Bearer key-of-admin"),
+    ("X-API-Key: key-of-worker", "X-API-KEY: key-of-worker")])
+def test_a_key_is_shown_once(serve, program, first, second):
+    server, behind = serve(), program(OK)
+    for lines in ((first, second), (second, first)):
+        assert server.get("/", *lines, host=f"{behind.port}-abc.box.example").status == 400
+    assert behind.heard == []
+
+
+def test_what_is_for_the_program_goes_there(serve, program):
+    server, behind = serve(), program(OK)
+    server.ask(head(behind.port, "GET", "/", "Authorization: Bearer of-the-programs-own"))
+    assert b"Authorization: Bearer of-the-programs-own\r\n" in behind.heard[0].buffer
+    assert b"X-API-Key" not in behind.heard[0].buffer
+
+
+def test_where_nobody_needs_a_key(serve, program):
+    server, behind = serve("--tcp", "--no-key"), program(OK)
+    host = f"{behind.port}-abc.box.example"
+    server.get("/", "Authorization: Bearer of-the-programs-own", host=host)
+    assert b"of-the-programs-own" in behind.heard[0].buffer
+    server.get("/", "Authorization: Bearer key-of-worker", "X-API-Key: anything", host=host)
+    assert b"key-of-" not in behind.heard[1].buffer and b"anything" not in behind.heard[1].buffer
+
+
+def test_headers_of_a_connection_stay_on_it(serve, program):
+    server, behind = serve(), program(
+        b"HTTP/1.1 200 OK\r\nConnection: keep-alive, X-Hop\r\nKeep-Alive: timeout=5\r\nX-Hop: 1\r\n"
+        b"Proxy-Connection: keep-alive\r\nUpgrade: h2c\r\nTrailer: X-End\r\nX-Own: 1\r\n"
+        b"Content-Length: 5\r\n\r\nhello")
+    answer = server.ask(head(behind.port, "GET", "/", "Connection: X-Mine, Host , close",
+                             "x-mine: 1", "TE: trailers", "Proxy-Connection: keep-alive",
+                             "Keep-Alive: timeout=5", "X-Kept: 1"))
+    heard = behind.heard[0].buffer.lower()
+    for gone in (b"x-mine", b"\r\nte:", b"proxy-connection", b"keep-alive"):
+        assert gone not in heard
+    assert b"x-kept: 1\r\n" in heard and b"connection: close\r\n" in heard
+    assert b"host: " in heard
+    assert answer.body == b"hello" and answer.headers["x-own"] == "1"
+    assert answer.headers["connection"] == "close"
+    assert not {"keep-alive", "x-hop", "proxy-connection", "upgrade", "trailer"} & set(answer.headers)
+
+
+def test_empty_lines_in_front(serve, program):
+    """A server reads over them; the program gets a request."""
+    server, behind = serve(), program(OK)
+    assert server.ask(b"\r\n" + head(behind.port)).body == b"hello"
+    assert behind.heard[0].buffer.startswith(b"GET / HTTP/1.1\r\n")
+
+
 def test_only_with_a_key(serve, program):
     server, behind = serve(), program(OK)
     for headers, status in (((), 401), (("X-API-Key: key-of-reader",), 403),
@@ -168,6 +234,105 @@ def test_the_end_of_an_answer_is_seen(serve, program, answer):
     final = wire.answer()
     assert (final if final.status == 200 else wire.answer()).body == b"hello"
     assert wire.is_closed(5)
+
+
+SECOND = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nsecond"
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize("method, answer, body", [
+    ("GET", OK, b"hello"),
+    ("GET", CHUNKED + b"5;a=b\r\nhello\r\n0\r\nX-Trailer: 1\r\n\r\n", b"hello"),
+    ("GET", b"HTTP/1.1 204 No Content\r\n\r\n", b""),
+    ("GET", b"HTTP/1.1 204 No Content\r\nContent-Length: 90\r\n\r\n", b""),
+    ("GET", b"HTTP/1.1 304 Not Modified\r\nContent-Length: 90\r\n\r\n", b""),
+    ("GET", b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", b""),
+    ("HEAD", b"HTTP/1.1 200 OK\r\nContent-Length: 90\r\n\r\n", b""),
+    ("HEAD", CHUNKED, b""),
+])
+@pytest.mark.parametrize("at_once", (True, False))
+def test_what_follows_an_answer_goes_nowhere(serve, program, method, answer, body, at_once):
+    """Nothing that a program says can be taken for the answer to somebody else's request."""
+    server = serve()
+
+    def follow(wire):
+        time.sleep(0.05)
+        wire.send(SECOND)
+
+    behind = program(answer + (SECOND if at_once else b""), then=None if at_once else follow)
+    wire = server.wire().send(head(behind.port, method, "/", "Connection: keep-alive"))
+    got = wire.answer(head_only=method == "HEAD")
+    assert got.status == int(answer.split()[1]) and got.body == body
+    assert got.headers["connection"] == "close"
+    assert wire.rest() == b""
+
+
+NO_ANSWERS = [
+    b"", b"nonsense\r\n\r\n", b"HTTP/1.1 200 OK\r\nNo-End: 1", b"\x16\x03\x01\x02\x00",
+    b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello",
+    b"HTTP/1.1 200 OK\r\nContent-Length: 5, 5\r\n\r\nhello",
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\nhello",
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+    b"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\nX: 1\r\n folded\r\nContent-Length: 5\r\n\r\nhello",
+    b"HTTP/1.1 200 OK\r\nX: a\0b\r\nContent-Length: 5\r\n\r\nhello",
+    b"HTTP/2.0 200 OK\r\nContent-Length: 5\r\n\r\nhello",
+    b"HTTP/1.1 999 Odd\r\nContent-Length: 5\r\n\r\nhello",
+    b"HTTP/1.1 200 OK\r\n" + b"".join(b"X-%d: 1\r\n" % i for i in range(200)) + b"\r\n",
+    b"HTTP/1.1 200 OK\r\nX: " + b"x" * 40000 + b"\r\nContent-Length: 5\r\n\r\nhello",
+    b"HTTP/1.1 200 OK\r\nX:" + b" " * 400000,
+    b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: thing\r\n\r\nraw",
+    b"HTTP/1.1 100 Continue\r\n\r\n",
+]
+
+
+@pytest.mark.parametrize("number", range(len(NO_ANSWERS)))
+def test_what_is_no_answer(serve, program, number):
+    server = serve()
+    behind = program(NO_ANSWERS[number], then=lambda wire: wire.socket.close())
+    wire = server.wire().send(head(behind.port))
+    got = wire.answer()
+    while got.status == 100:
+        got = wire.answer()
+    assert got.status == 502 and "behind the port" in got.json["error"]["message"]
+    assert wire.is_closed()
+
+
+@pytest.mark.parametrize("answer", [
+    b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nhello", CHUNKED + b"5\r\nhello\r\n",
+    CHUNKED + b"5\r\nhello\r\nzz\r\n"])
+def test_half_an_answer_is_not_taken_for_a_whole_one(serve, program, answer):
+    server = serve()
+    behind = program(answer, then=lambda wire: wire.socket.close())
+    wire = server.wire().send(head(behind.port))
+    assert wire.until(b"\r\n\r\n").startswith(b"HTTP/1.1 200")
+    assert not wire.rest().endswith(b"0\r\n\r\n")
+
+
+def test_a_client_of_http_1_0(serve, program):
+    server = serve()
+    behind = program(b"HTTP/1.1 100 Continue\r\n\r\n" + CHUNKED + b"5\r\nhello\r\n0\r\n\r\n" + SECOND)
+    wire = server.wire().send(head(behind.port).replace(b"HTTP/1.1", b"HTTP/1.0"))
+    answer = wire.answer()
+    assert answer.status == 200 and answer.body == b"hello"
+    assert "transfer-encoding" not in answer.headers
+
+
+def test_another_protocol_than_was_asked_for(serve, program):
+    server = serve()
+    behind = program(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: other\r\nConnection: Upgrade"
+                     b"\r\n\r\nfirst")
+    assert server.ask(head(behind.port, "GET", "/", "Connection: Upgrade",
+                           "Upgrade: thing")).status == 502
+
+
+def test_connect_is_not_for_ports(serve, program):
+    server, behind = serve(), program(OK)
+    host = f"{behind.port}-abc.box.example"
+    for target in ("/", host, f"{host}:80", f"http://{host}/"):
+        assert server.ask(head(behind.port, "CONNECT", target)).status == 400
+    assert behind.heard == []
 
 
 def test_an_answer_that_ends_with_the_connection(serve, program):

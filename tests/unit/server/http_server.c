@@ -595,6 +595,12 @@ static int find_peer(void *context, uid_t uid, gid_t gid, const struct bj_identi
     return uid == getuid() ? 0 : -BJ_E_UNAUTHENTICATED;
 }
 
+static bool has_key(void *context, const char *text, size_t length)
+{
+    (void)context;
+    return memmem(text, length, "key-of-", strlen("key-of-")) != NULL;
+}
+
 /* ---- Sockets ---- */
 
 static void fail(const char *what)
@@ -679,7 +685,7 @@ int main(int argc, char **argv)
     static const char *proxies[2];
     static struct bj_log log;
     struct bj_server_options options = {.find = find,
-                                        .gate = {.key = find_key},
+                                        .gate = {.key = find_key, .has_key = has_key},
                                         .hosts = hosts,
                                         .domain = "box.example",
                                         .port_route = &port_route};
