@@ -1,8 +1,8 @@
 /*
  * Ports inside a sandbox: the connection is joined with one to the port. A request with the Host
  * <port>-<sandbox>.<domain>, or with X-Belljar-Port: <port>-<sandbox>, goes through as it is, but
- * for keys, so HTTP and WebSockets work by themselves; for what is no HTTP there is an address that becomes a
- * stream of bytes.
+ * for keys, so HTTP and WebSockets work by themselves; for what is no HTTP there is an address that
+ * becomes a stream of bytes.
  */
 #include "api/handling.h"
 
