@@ -29,8 +29,6 @@ static const struct {
     enum bj_code code;
     const char *step, *advice;
 } by_step[] = {
-    {BJ_E_NOT_FOUND, "execute",
-     "check the command's name, and that it is installed in the sandbox"},
     {BJ_E_NOT_FOUND, "preset", "check the preset's name"},
     {BJ_E_NOT_FOUND, "process", "list the sandbox's processes; ended ones are kept for a while"},
     {BJ_E_NOT_FOUND, "read", "list the sandbox's processes; ended ones are kept for a while"},
@@ -53,11 +51,13 @@ static const struct {
     {BJ_E_ENDED, "resize", ""},
 };
 
-const char *bj_error_advice(const struct bj_error *err)
+const char *bj_error_advice(const struct bj_error *err, const char *own)
 {
     /* Messages that know what to do say it behind a semicolon. */
     if (strstr(err->message, "; ") != NULL)
         return "";
+    if (own != NULL)
+        return own;
     for (size_t i = 0; err->sys_errno != 0 && i < sizeof by_errno / sizeof *by_errno; i++) {
         if (by_errno[i].number == err->sys_errno)
             return by_errno[i].advice;

@@ -109,7 +109,7 @@ static void fail_range(struct content_call *content, int64_t size)
     bj_fail(&err, BJ_E_INVALID, "range", "the file has %" PRId64 " bytes; the range begins behind",
             size);
     bj_exchange_fail_with(content->call.exchange, &err,
-                          &(struct bj_failure){.status = 416, .code = "RANGE"});
+                          &(struct bj_failure){.which = BJ_API_RANGE});
     bj_handling_free(&content->call);
 }
 

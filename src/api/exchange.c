@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "api/advice.h"
 #include "api/text.h"
 #include "base/limits.h"
 #include "wire/json.h"
@@ -54,27 +53,27 @@ static void set_retry(struct bj_exchange *exchange, int status, int64_t after_us
 void bj_exchange_fail_with(struct bj_exchange *exchange, const struct bj_error *err,
                            const struct bj_failure *more)
 {
-    int code = err->code != BJ_E_OK ? err->code : BJ_E_INTERNAL;
-    int status = more->status != 0 ? more->status : bj_code_http_status(code);
+    struct bj_told told;
     struct bj_buf text;
 
+    bj_failure_tell(err, more->which, &told);
     bj_buf_init(&text, BJ_RESPONSE_MAX);
+    put_member(&text, "{\"error\":{\"code\":", told.code);
     put_member(&text,
-               "{\"error\":{\"code\":", more->code != NULL ? more->code : bj_code_name(code));
-    put_member(&text, ",\"message\":", err->message[0] != '\0' ? err->message : bj_code_text(code));
-    put_member(&text, ",\"advice\":", more->advice != NULL ? more->advice : bj_error_advice(err));
+               ",\"message\":", err->message[0] != '\0' ? err->message : bj_code_text(err->code));
+    put_member(&text, ",\"advice\":", told.advice);
     put_member(&text, ",\"request_id\":", exchange->id);
     if (more->details != NULL) {
         bj_buf_puts(&text, ",\"details\":");
         bj_buf_puts(&text, more->details);
     }
     bj_buf_puts(&text, "}}\n");
-    set_retry(exchange, text.failed ? 503 : status, more->retry_after_us);
-    respond_text(exchange, status, &text);
+    set_retry(exchange, text.failed ? 503 : told.status, more->retry_after_us);
+    respond_text(exchange, told.status, &text);
     bj_buf_release(&text);
 }
 
 void bj_exchange_fail(struct bj_exchange *exchange, const struct bj_error *err)
 {
-    bj_exchange_fail_with(exchange, err, &(struct bj_failure){.status = 0});
+    bj_exchange_fail_with(exchange, err, &(struct bj_failure){.which = BJ_API_PLAIN});
 }

@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "api/failure.h"
 #include "base/error.h"
 #include "base/limits.h"
 #include "service/identity.h"
@@ -182,12 +183,10 @@ void bj_exchange_json(struct bj_exchange *exchange, int status, json_t *body);
  */
 void bj_exchange_fail(struct bj_exchange *exchange, const struct bj_error *err);
 
-/* What else there is to say of a failure; 0 or NULL: as the error's code has it. */
+/* What else there is to say of a failure. */
 struct bj_failure {
-    int status;
-    const char *code;       /* where the status is no code's: "METHOD_NOT_ALLOWED" … */
-    const char *advice;     /* what the client can do */
-    const char *details;    /* JSON */
+    enum bj_api_error which;
+    const char *details;    /* JSON; NULL = none */
     int64_t retry_after_us; /* 429 and 503; 0 = a second */
 };
 void bj_exchange_fail_with(struct bj_exchange *exchange, const struct bj_error *err,

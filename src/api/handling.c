@@ -151,48 +151,6 @@ void bj_handling_empty(struct bj_handling *call)
     bj_handling_free(call);
 }
 
-/*
- * What a file system says to a path that was asked for is the request's own doing, and no failure
- * of the service: 5xx would send an operator looking for one.
- */
-int bj_failure_status(const struct bj_error *err)
-{
-    if (err->code != BJ_E_SYSTEM)
-        return 0;
-    switch (err->sys_errno) {
-    case ENOENT:
-    case ENXIO:
-    case ECONNREFUSED:
-        return 404;
-    case EACCES:
-    case EPERM:
-    case EROFS:
-        return 403;
-    case EEXIST:
-    case ENOTEMPTY:
-    case EBUSY:
-    case ETXTBSY:
-    case EXDEV:
-    case ESRCH:
-        return 409;
-    case EISDIR:
-    case ENOTDIR:
-    case ELOOP:
-    case ENAMETOOLONG:
-    case EINVAL:
-    case EILSEQ:
-        return 400;
-    case EFBIG:
-    case E2BIG:
-        return 413;
-    case ENOSPC:
-    case EDQUOT:
-        return 507;
-    default:
-        return 0;
-    }
-}
-
 /* The host has none left of something that others give back: this passes. */
 static bool is_shortage(const struct bj_error *err)
 {
@@ -203,7 +161,7 @@ static bool is_shortage(const struct bj_error *err)
 static void fail(struct bj_exchange *exchange, const struct bj_error *err,
                  const struct bj_answer *answer)
 {
-    struct bj_failure more = {.status = bj_failure_status(err)};
+    struct bj_failure more = {0};
     struct bj_error said = *err;
     struct bj_buf details;
 
@@ -227,13 +185,11 @@ void bj_exchange_refuse(struct bj_exchange *exchange, const struct bj_answer *an
 
 void bj_exchange_want_upgrade(struct bj_exchange *exchange, const char *protocol)
 {
-    struct bj_failure more = {.status = 426, .code = "UPGRADE_REQUIRED"};
     struct bj_error err;
 
-    more.advice = "send Connection: Upgrade, and Upgrade with the protocol's name";
     bj_exchange_set_header(exchange, "Upgrade", protocol);
     bj_fail(&err, BJ_E_INVALID, "request", "this address speaks another protocol: %s", protocol);
-    bj_exchange_fail_with(exchange, &err, &more);
+    bj_exchange_fail_with(exchange, &err, &(struct bj_failure){.which = BJ_API_UPGRADE_REQUIRED});
 }
 
 void bj_handling_fail(struct bj_handling *call, const struct bj_error *err)

@@ -63,8 +63,6 @@ static inline void bj_handling_check(struct bj_handling *call, int result,
 /* Call backs that are all the same. `context` is the call. */
 void bj_handling_done(void *context, const struct bj_answer *answer); /* 204 */
 
-/* The error's status, as far as it is the request's own doing. */
-int bj_failure_status(const struct bj_error *err);
 /* Answers without a call. */
 void bj_exchange_refuse(struct bj_exchange *exchange, const struct bj_answer *answer);
 

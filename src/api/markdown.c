@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "api/documents.h"
+#include "api/failure.h"
 #include "base/str.h"
 #include "service/keys.h"
 
@@ -34,14 +35,6 @@ static void put_scopes(struct bj_buf *out)
     bj_buf_printf(out, "| `%s` | %s |\n", bj_key_scope_name(bit), text);
     BJ_SCOPES(SCOPE_ROW)
 #undef SCOPE_ROW
-}
-
-static void put_errors(struct bj_buf *out)
-{
-    bj_buf_puts(out, errors);
-    for (int code = 1; code < BJ_CODE_COUNT; code++)
-        bj_buf_printf(out, "| `%s` | %d | %s | %s |\n", bj_code_name(code),
-                      bj_code_http_status(code), bj_code_text(code), bj_code_advice(code));
 }
 
 /* "[Name](#name)" where the headings below have it. */
@@ -200,7 +193,8 @@ void bj_routes_markdown(struct bj_buf *out)
     bj_buf_puts(out, "\n");
     bj_buf_puts(out, scopes_opening);
     put_scopes(out);
-    put_errors(out);
+    bj_buf_puts(out, errors);
+    bj_failure_markdown(out);
     put_routes(out);
     put_objects(out);
 }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "api/failure.h"
 #include "base/str.h"
 #include "wire/json.h"
 #include "wire/verdict_json.h"

@@ -1,8 +1,10 @@
 /* The shapes of what the service says of itself, and of errors. */
+#include "api/failure.h"
 #include "api/schemas.h"
 
 static const struct bj_field failure_fields[] = {
-    BJ_TEXT("code", 0, BJ_NEEDED, BJ_SAYS "One word for programs."),
+    BJ_TEXT("code", 0, BJ_NEEDED, .choices = bj_failure_codes + 1,
+            BJ_SAYS "One word for programs."),
     BJ_TEXT("message", 0, BJ_NEEDED, BJ_SAYS "What went wrong, for people."),
     BJ_TEXT("advice", 0, BJ_NEEDED,
             BJ_SAYS "What to do about it; empty where the message says all."),

@@ -12,7 +12,7 @@
 
 static bool refuse_address(struct bj_connection *connection, const char *message)
 {
-    bj_refuse(connection, BJ_E_INVALID, 0, NULL, "%s", message);
+    bj_refuse(connection, BJ_E_INVALID, BJ_API_PLAIN, "%s", message);
     return false;
 }
 
@@ -90,7 +90,7 @@ bool bj_address_path(struct bj_connection *connection, struct bj_text target)
     char *path = bj_arena_alloc(&connection->arena, length + 1);
 
     if (path == NULL) {
-        bj_refuse(connection, BJ_E_NO_MEMORY, 0, NULL, "no memory for the request");
+        bj_refuse(connection, BJ_E_NO_MEMORY, BJ_API_PLAIN, "no memory for the request");
         return false;
     }
     connection->exchange.path = path;
@@ -126,7 +126,7 @@ static bool add_parameter(struct bj_connection *connection, const char *text, si
     ssize_t name_decoded, value_decoded = 0;
 
     if (name == NULL) {
-        bj_refuse(connection, BJ_E_NO_MEMORY, 0, NULL, "no memory for the request");
+        bj_refuse(connection, BJ_E_NO_MEMORY, BJ_API_PLAIN, "no memory for the request");
         return false;
     }
     value = name + name_length + 1;
@@ -141,7 +141,7 @@ static bool add_parameter(struct bj_connection *connection, const char *text, si
         return refuse_address(connection, "the query names a parameter twice");
     if (json_object_set_new(connection->exchange.query, name,
                             json_stringn(value, (size_t)value_decoded)) < 0) {
-        bj_refuse(connection, BJ_E_NO_MEMORY, 0, NULL, "no memory for the request");
+        bj_refuse(connection, BJ_E_NO_MEMORY, BJ_API_PLAIN, "no memory for the request");
         return false;
     }
     return true;

@@ -20,17 +20,17 @@ bool bj_body_add(struct bj_connection *connection, const char *data, size_t leng
     if (connection->transfer != NULL)
         return bj_transfer_add(connection, data, length);
     if (connection->body.length + length > BJ_REQUEST_MAX) {
-        bj_refuse(connection, BJ_E_LIMIT, 0, NULL, "a request's body may have %d bytes",
+        bj_refuse(connection, BJ_E_LIMIT, BJ_API_PLAIN, "a request's body may have %d bytes",
                   BJ_REQUEST_MAX);
         return false;
     }
     if (server->gathered + length > BJ_HTTP_GATHERED_MAX) {
-        bj_refuse(connection, BJ_E_BUSY, 0, NULL, "too many large requests at once");
+        bj_refuse(connection, BJ_E_BUSY, BJ_API_PLAIN, "too many large requests at once");
         return false;
     }
     bj_buf_append(&connection->body, data, length);
     if (connection->body.failed) {
-        bj_refuse(connection, BJ_E_NO_MEMORY, 0, NULL, "no memory for the request");
+        bj_refuse(connection, BJ_E_NO_MEMORY, BJ_API_PLAIN, "no memory for the request");
         return false;
     }
     connection->gathered += length;
@@ -88,7 +88,7 @@ bool bj_body_finish(struct bj_connection *connection)
     struct bj_exchange *exchange = &connection->exchange;
     const struct bj_schema *schema = exchange->route->request;
 
-    connection->refusal = (struct bj_refusal){.status = 0};
+    connection->refusal = (struct bj_refusal){.which = BJ_API_PLAIN};
     if (!parse_body(connection)) {
         if (connection->refusal.error.code == BJ_E_OK)
             bj_fail(&connection->refusal.error, BJ_E_NO_MEMORY, "request",

@@ -566,7 +566,7 @@ static bool broke_unseen(const struct bj_connection *connection)
 
 static void time_out_request(struct bj_connection *connection)
 {
-    bj_refuse(connection, BJ_E_TIMEOUT, 0, NULL, "the request did not come in time");
+    bj_refuse(connection, BJ_E_TIMEOUT, BJ_API_PLAIN, "the request did not come in time");
     bj_response_refuse(connection);
 }
 

@@ -15,7 +15,7 @@
 
 static bool refuse_gate(struct bj_connection *connection, enum bj_code code, const char *message)
 {
-    bj_refuse(connection, code, 0, NULL, "%s", message);
+    bj_refuse(connection, code, BJ_API_PLAIN, "%s", message);
     return false;
 }
 

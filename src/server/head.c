@@ -12,7 +12,7 @@
 
 #include "base/str.h"
 
-void bj_refuse(struct bj_connection *connection, enum bj_code code, int status, const char *name,
+void bj_refuse(struct bj_connection *connection, enum bj_code code, enum bj_api_error which,
                const char *format, ...)
 {
     struct bj_refusal *refusal = &connection->refusal;
@@ -22,14 +22,14 @@ void bj_refuse(struct bj_connection *connection, enum bj_code code, int status, 
     va_start(arguments, format);
     vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
-    *refusal = (struct bj_refusal){.status = status, .code = name};
+    *refusal = (struct bj_refusal){.which = which};
     bj_fail(&refusal->error, code, "request", "%s", message);
     connection->refused = true;
 }
 
 static bool refuse_malformed(struct bj_connection *connection, const char *message)
 {
-    bj_refuse(connection, BJ_E_INVALID, 0, NULL, "%s", message);
+    bj_refuse(connection, BJ_E_INVALID, BJ_API_PLAIN, "%s", message);
     connection->keep_alive = false;
     return false;
 }
@@ -120,7 +120,7 @@ static bool index_headers(struct bj_connection *connection)
                 strncasecmp(name, known_names[known].name, header->name_length) != 0)
                 continue;
             if (connection->known[known] != 0) {
-                bj_refuse(connection, BJ_E_INVALID, 0, NULL, "the header %s was sent twice",
+                bj_refuse(connection, BJ_E_INVALID, BJ_API_PLAIN, "the header %s was sent twice",
                           known_names[known].name);
                 connection->keep_alive = false;
                 return false;
@@ -181,7 +181,7 @@ static bool take_target(struct bj_connection *connection, struct bj_text *ret)
     size_t scheme = 0;
 
     if (target.length > BJ_HTTP_TARGET_MAX) {
-        bj_refuse(connection, BJ_E_LIMIT, 414, "TARGET_TOO_LONG",
+        bj_refuse(connection, BJ_E_LIMIT, BJ_API_TARGET_TOO_LONG,
                   "the address of a request may have %d bytes", BJ_HTTP_TARGET_MAX);
         return false;
     }
@@ -218,9 +218,9 @@ static bool find_route(struct bj_connection *connection)
     if (exchange->route != NULL)
         return true;
     if (allow == NULL) {
-        bj_refuse(connection, BJ_E_NOT_FOUND, 0, NULL, "there is no such address here");
+        bj_refuse(connection, BJ_E_NOT_FOUND, BJ_API_PLAIN, "there is no such address here");
     } else {
-        bj_refuse(connection, BJ_E_INVALID, 405, "METHOD_NOT_ALLOWED",
+        bj_refuse(connection, BJ_E_INVALID, BJ_API_METHOD_NOT_ALLOWED,
                   "this address takes other methods: %s", allow);
         connection->refusal.allow = allow;
     }
@@ -254,7 +254,7 @@ static bool check_body(struct bj_connection *connection)
         return true;
     if (connection->known[BJ_HEADER_CONTENT_ENCODING] != 0 &&
         !text_is(bj_head_text(connection, BJ_HEADER_CONTENT_ENCODING), "identity")) {
-        bj_refuse(connection, BJ_E_INVALID, 415, "UNSUPPORTED_MEDIA_TYPE",
+        bj_refuse(connection, BJ_E_INVALID, BJ_API_UNSUPPORTED_MEDIA_TYPE,
                   "bodies are taken as they are, without Content-Encoding");
         return false;
     }
@@ -263,12 +263,12 @@ static bool check_body(struct bj_connection *connection)
     if (exchange->route->body == BJ_BODY_RAW)
         return true;
     if (!is_json(bj_head_text(connection, BJ_HEADER_CONTENT_TYPE))) {
-        bj_refuse(connection, BJ_E_INVALID, 415, "UNSUPPORTED_MEDIA_TYPE",
+        bj_refuse(connection, BJ_E_INVALID, BJ_API_UNSUPPORTED_MEDIA_TYPE,
                   "the body must be JSON: send Content-Type: application/json");
         return false;
     }
     if (said && length > BJ_REQUEST_MAX) {
-        bj_refuse(connection, BJ_E_LIMIT, 0, NULL, "a request's body may have %d bytes",
+        bj_refuse(connection, BJ_E_LIMIT, BJ_API_PLAIN, "a request's body may have %d bytes",
                   BJ_REQUEST_MAX);
         return false;
     }
@@ -295,7 +295,7 @@ bool bj_head_check(struct bj_connection *connection)
         exchange->route = connection->server->options.port_route;
         exchange->path = bj_arena_copy(&connection->arena, target.at, target.length);
         if (exchange->path == NULL) {
-            bj_refuse(connection, BJ_E_NO_MEMORY, 0, NULL, "no memory for the request");
+            bj_refuse(connection, BJ_E_NO_MEMORY, BJ_API_PLAIN, "no memory for the request");
             return false;
         }
         exchange->body_length = -1;

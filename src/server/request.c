@@ -35,12 +35,12 @@ static int on_field(llhttp_t *parser, const char *at, size_t length)
     struct bj_header *header;
 
     if (connection->head_done) {
-        bj_refuse(connection, BJ_E_INVALID, 0, NULL, "trailers behind a body are not taken");
+        bj_refuse(connection, BJ_E_INVALID, BJ_API_PLAIN, "trailers behind a body are not taken");
         return -1;
     }
     if (!connection->in_field) {
         if (connection->header_count == BJ_HTTP_HEADERS_MAX) {
-            bj_refuse(connection, BJ_E_LIMIT, 431, "HEAD_TOO_LARGE",
+            bj_refuse(connection, BJ_E_LIMIT, BJ_API_HEAD_TOO_LARGE,
                       "a request may have %d headers", BJ_HTTP_HEADERS_MAX);
             return -1;
         }
@@ -103,7 +103,7 @@ static int on_extension(llhttp_t *parser, const char *at, size_t length)
     connection->extension_bytes += (uint32_t)length;
     if (connection->extension_bytes <= BJ_HTTP_EXTENSION_MAX)
         return 0;
-    bj_refuse(connection, BJ_E_INVALID, 0, NULL,
+    bj_refuse(connection, BJ_E_INVALID, BJ_API_PLAIN,
               "the extensions of the body's chunks are too long");
     return -1;
 }
@@ -188,7 +188,7 @@ static void refuse_malformed(struct bj_connection *connection)
     const char *reason = llhttp_get_error_reason(&connection->parser);
 
     if (!connection->refused)
-        bj_refuse(connection, BJ_E_INVALID, 0, NULL, "the request is not valid HTTP/1.1: %s",
+        bj_refuse(connection, BJ_E_INVALID, BJ_API_PLAIN, "the request is not valid HTTP/1.1: %s",
                   reason != NULL && reason[0] != '\0' ? reason : "malformed");
 }
 
@@ -244,10 +244,10 @@ static void check_head_length(struct bj_connection *connection)
     if (connection->in_end < BJ_HTTP_HEAD_MAX || connection->head_done)
         return;
     if (connection->header_count == 0)
-        bj_refuse(connection, BJ_E_LIMIT, 414, "TARGET_TOO_LONG",
+        bj_refuse(connection, BJ_E_LIMIT, BJ_API_TARGET_TOO_LONG,
                   "the address of a request may have %d bytes", BJ_HTTP_TARGET_MAX);
     else
-        bj_refuse(connection, BJ_E_LIMIT, 431, "HEAD_TOO_LARGE",
+        bj_refuse(connection, BJ_E_LIMIT, BJ_API_HEAD_TOO_LARGE,
                   "the head of a request may have %d bytes", BJ_HTTP_HEAD_MAX);
     connection->keep_alive = false;
 }

@@ -363,10 +363,9 @@ void bj_response_refuse(struct bj_connection *connection)
         set_header(exchange, "Allow", refusal->allow);
     if (refusal->error.code == BJ_E_UNAUTHENTICATED)
         set_header(exchange, "WWW-Authenticate", "Bearer");
-    bj_exchange_fail_with(exchange, &refusal->error,
-                          &(struct bj_failure){.status = refusal->status,
-                                               .code = refusal->code,
-                                               .retry_after_us = refusal->retry_after_us});
+    bj_exchange_fail_with(
+        exchange, &refusal->error,
+        &(struct bj_failure){.which = refusal->which, .retry_after_us = refusal->retry_after_us});
 }
 
 const struct bj_exchange_server bj_exchange_functions = {

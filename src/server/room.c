@@ -232,7 +232,7 @@ static bool refuse_room(struct bj_connection *connection, enum bj_code code, con
 {
     connection->keep_alive = false;
     connection->server->counts.refused++;
-    bj_refuse(connection, code, 0, NULL, "%s", why);
+    bj_refuse(connection, code, BJ_API_PLAIN, "%s", why);
     connection->refusal.retry_after_us = 1000000;
     return false;
 }

@@ -79,8 +79,7 @@ struct bj_text {
 /* The answer to a request that no handler sees. */
 struct bj_refusal {
     struct bj_error error;
-    int status; /* 0 = the error's own */
-    const char *code;
+    enum bj_api_error which;
     const char *allow; /* of 405 */
     int64_t retry_after_us;
 };
@@ -284,8 +283,8 @@ bool bj_head_check(struct bj_connection *connection);
 struct bj_text bj_head_text(const struct bj_connection *connection, enum bj_known_header header);
 /* Of the request's body. */
 bool bj_head_has_body(const struct bj_connection *connection);
-void bj_refuse(struct bj_connection *connection, enum bj_code code, int status, const char *name,
-               const char *format, ...) __attribute__((format(printf, 5, 6)));
+void bj_refuse(struct bj_connection *connection, enum bj_code code, enum bj_api_error which,
+               const char *format, ...) __attribute__((format(printf, 4, 5)));
 
 /* ---- gate.c ---- */
 bool bj_gate_host(struct bj_connection *connection);

@@ -97,7 +97,7 @@ static void end_badly(struct bj_splice *splice, const char *why)
         bj_connection_close(connection); /* nobody may take it for all */
     } else {
         connection->begun = false;
-        bj_refuse(connection, BJ_E_PROTOCOL, 0, NULL, "the program behind the port %s", why);
+        bj_refuse(connection, BJ_E_PROTOCOL, BJ_API_PLAIN, "the program behind the port %s", why);
         bj_response_refuse(connection);
     }
     bj_connection_leave(connection);

@@ -342,7 +342,7 @@ bool bj_transfer_add(struct bj_connection *connection, const char *data, size_t 
     struct bj_transfer *transfer = connection->transfer;
 
     if (transfer->moved + (int64_t)(transfer->filled + length) > transfer->maximum) {
-        bj_refuse(connection, BJ_E_LIMIT, 0, NULL, "the body may have %lld bytes",
+        bj_refuse(connection, BJ_E_LIMIT, BJ_API_PLAIN, "the body may have %lld bytes",
                   (long long)transfer->maximum);
         return false;
     }

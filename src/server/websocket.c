@@ -90,11 +90,10 @@ static void on_message(wslay_event_context_ptr context,
 
 /* ---- The handshake ---- */
 
-static bool refuse(struct bj_connection *connection, int status, const char *message)
+static bool refuse(struct bj_connection *connection, enum bj_api_error which, const char *message)
 {
-    bj_refuse(connection, BJ_E_INVALID, status, status == 426 ? "UPGRADE_REQUIRED" : NULL, "%s",
-              message);
-    if (status == 426) {
+    bj_refuse(connection, BJ_E_INVALID, which, "%s", message);
+    if (which == BJ_API_UPGRADE_REQUIRED) {
         bj_exchange_set_header(&connection->exchange, "Upgrade", "websocket");
         bj_exchange_set_header(&connection->exchange, "Sec-WebSocket-Version", "13");
     }
@@ -112,13 +111,15 @@ static bool check_handshake(struct bj_connection *connection)
     if (!connection->parser.upgrade || upgrade.length != 9 ||
         strncasecmp(upgrade.at, "websocket", 9) != 0 || connection->parser.http_minor < 1 ||
         connection->parser.method != HTTP_GET)
-        return refuse(connection, 426, "this address speaks WebSocket: ask for it with Upgrade");
+        return refuse(connection, BJ_API_UPGRADE_REQUIRED,
+                      "this address speaks WebSocket: ask for it with Upgrade");
     if (version.length != 2 || memcmp(version.at, "13", 2) != 0)
-        return refuse(connection, 426, "only version 13 of WebSocket is spoken here");
+        return refuse(connection, BJ_API_UPGRADE_REQUIRED,
+                      "only version 13 of WebSocket is spoken here");
     if (key.length != KEY_LENGTH ||
         EVP_DecodeBlock(bytes, (const unsigned char *)key.at, KEY_LENGTH) != 18 ||
         key.at[KEY_LENGTH - 1] != '=' || key.at[KEY_LENGTH - 2] != '=')
-        return refuse(connection, 0, "Sec-WebSocket-Key must be 16 bytes in base64");
+        return refuse(connection, BJ_API_PLAIN, "Sec-WebSocket-Key must be 16 bytes in base64");
     return true;
 }
 
@@ -154,7 +155,7 @@ bool bj_websocket_upgrade(struct bj_exchange *exchange, bj_frame_fn frame, void 
     if (websocket == NULL ||
         wslay_event_context_server_init(&websocket->context, &callbacks, websocket) != 0) {
         bj_free(websocket);
-        bj_refuse(connection, BJ_E_NO_MEMORY, 0, NULL, "no memory for the WebSocket");
+        bj_refuse(connection, BJ_E_NO_MEMORY, BJ_API_PLAIN, "no memory for the WebSocket");
         bj_response_refuse(connection);
         return false;
     }

@@ -45,11 +45,11 @@ def test_the_document_is_valid(tmp_path):
 
 def explore(service, tmp_path, *words):
     """Requests made of the document: schemathesis finds no answer that it does not have."""
-    python = Path(python_with("schemathesis"))
+    python = python_with("schemathesis")
     home = tmp_path / "home"
     home.mkdir()
     done = subprocess.run(
-        [python.parent / "st", "run", f"http://127.0.0.1:{service.port}/openapi.json",
+        [python, "-m", "schemathesis.cli", "run", f"http://127.0.0.1:{service.port}/openapi.json",
          "-H", f"X-API-Key: {service.key}", "--checks", ",".join(CHECKS), "--request-timeout",
          "20", "--seed", "7", "--no-color", "--suppress-health-check", "all",
          *[word for name in WITHOUT_END for word in ("--exclude-operation-id", name)], *words],
@@ -75,3 +75,40 @@ def test_no_answer_for_what_there_is_is_undocumented(service, tmp_path):
     explore(service, tmp_path, "--phases", "coverage,fuzzing", "-n", "25",
             *[word for name in endings for word in ("--exclude-operation-id", name)])
     assert service.roles()["front"] == front, service.errors()
+
+
+def errors_of_the_reference():
+    """{code: what its row says of statuses}"""
+    table = (ROOT / "docs/API.md").read_text().split("## Errors\n")[1].split("\n## ")[0]
+    rows = [[cell.strip() for cell in line.split("|")] for line in table.splitlines()[3:]]
+    return {cells[1].strip("`"): cells[2] for cells in rows if len(cells) > 2}
+
+
+def test_the_reference_has_every_error(service):
+    """What the service answers is in the table, with the status; and the document lists as many."""
+    errors = errors_of_the_reference()
+    code = service.get("/openapi.json").json["components"]["schemas"]["Failure"]["properties"]["code"]
+    assert sorted(errors) == sorted(code["enum"])
+    service.bash("echo x > f; mkdir d")
+    at = "/v1/sandboxes/default"
+    started = service.post(f"{at}/processes", {"argv": ["sleep", "100"]}).json["id"]
+    for wanted, answer in (
+            ("METHOD_NOT_ALLOWED", service.request("DELETE", "/health")),
+            ("UNSUPPORTED_MEDIA_TYPE",
+             service.post("/bash", b"true", headers={"Content-Type": "text/plain"})),
+            ("TARGET_TOO_LONG", service.get("/" + 20000 * "x")),
+            ("HEAD_TOO_LARGE", service.get("/health", headers={"X-A": 70000 * "x"})),
+            ("RANGE", service.get(f"{at}/files/content?path=f", headers={"Range": "bytes=90-"})),
+            ("UPGRADE_REQUIRED", service.get(f"{at}/processes/{started}/attach")),
+            ("UPGRADE_REQUIRED", service.get(f"{at}/ports/80")),
+            ("COMMAND_NOT_FOUND", service.post(f"{at}/processes", {"argv": ["no-such"]})),
+            ("NOT_EXECUTABLE", service.post(f"{at}/processes", {"argv": ["./f"]})),
+            ("NOT_FOUND", service.get("/v1/sandboxes/nosuch")),
+            ("NOT_FOUND", service.get("/nowhere")),
+            ("UNAUTHENTICATED", service.get("/v1/sandboxes", key="wrong")),
+            ("INVALID", service.post("/bash", {"comand": "true"})),
+            ("NOT_FOUND", service.get(f"{at}/files/content?path=none")),
+            ("SYSTEM", service.post(f"{at}/processes",
+                                    {"argv": ["true"], "working_directory": "/none"}))):
+        found = answer.json["error"]["code"]
+        assert found == wanted and str(answer.status) in errors[found], (wanted, answer)
