@@ -353,6 +353,7 @@ struct bj_process {
     bool in_ended; /* among its owner's that have ended and have output yet */
     struct bj_process *ended_before, *ended_after;
     struct bj_ending ending;
+    int64_t oom_kills; /* in the sandbox when it was started */
     bool timed_out;
     bool clock_stopped;          /* while the sandbox is paused */
     struct bj_fds handed;        /* BJ_START_PIPES: the front's, until they are sent */

@@ -21,6 +21,7 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "keeper/keeper_internal.h"
+#include "linux/cgroup.h"
 
 #define ENDED_MAX 32
 #define ENDED_US  (600LL * 1000000)
@@ -205,6 +206,29 @@ static void end_with_status(struct bj_process *process, int status)
              (double)process->timeout_us / 1000000);
 }
 
+/*
+ * The kernel does not say whom it killed for the sandbox's memory, only how often it did. It was
+ * this process, or a command whose status its shell passes on, if it did so meanwhile.
+ */
+static bool lacked_memory(const struct bj_process *process)
+{
+    const char *cgroup = process->sandbox->cgroups[BJ_CONTROLLER_MEMORY];
+
+    return process->ending.exit_code == 128 + SIGKILL &&
+           bj_cgroup_oom_kills(cgroup) > process->oom_kills;
+}
+
+static void say_memory(struct bj_process *process)
+{
+    struct bj_ending *ending = &process->ending;
+    long long limit = process->sandbox->memory_bytes >> 20;
+
+    ending->oom_killed = true;
+    if (ending->reason[0] == '\0' && limit > 0)
+        snprintf(ending->reason, sizeof ending->reason,
+                 "ended by the sandbox's memory limit of %lld MiB", limit);
+}
+
 void bj_process_exited(struct bj_sandbox *sandbox, const struct bj_exited *exited)
 {
     struct bj_process *process = sandbox->processes;
@@ -216,8 +240,8 @@ void bj_process_exited(struct bj_sandbox *sandbox, const struct bj_exited *exite
     end_with_status(process, exited->status);
     process->ending.cpu_us = exited->cpu_us;
     process->ending.peak_memory = exited->peak_kb << 10;
-    if (exited->memory_exceeded)
-        process->ending.oom_killed = true;
+    if (exited->memory_exceeded || lacked_memory(process))
+        say_memory(process);
     process->stage = BJ_PROCESS_DRAINING;
     set_deadline(process, drained_enough,
                  process->flags & BJ_START_TERMINAL ? TERMINAL_DRAIN_US : -1);
@@ -440,6 +464,7 @@ static struct bj_process *new_process(struct bj_sandbox *sandbox, const struct b
     process->columns = act->columns;
     process->timeout_us = act->timeout_us;
     process->began = bj_clock_us();
+    process->oom_kills = bj_cgroup_oom_kills(sandbox->cgroups[BJ_CONTROLLER_MEMORY]);
     process->input_fd = -1;
     process->hold_deadline.passed = bj_read_hold_passed;
     process->task = *task;

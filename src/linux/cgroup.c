@@ -222,14 +222,19 @@ static int64_t read_oom_kills(const char *directory, const char *name)
     return found != NULL ? strtoll(found + strlen("oom_kill "), NULL, 10) : 0;
 }
 
+int64_t bj_cgroup_oom_kills(const char *path)
+{
+    int64_t kills = *path != '\0' ? read_oom_kills(path, "memory.events") : 0;
+
+    return kills != 0 || *path == '\0' ? kills : read_oom_kills(path, "memory.oom_control");
+}
+
 void bj_cgroup_read_memory(const char *path, struct bj_cgroup_memory *ret)
 {
     ret->peak = read_number(path, "memory.peak");
     if (ret->peak == 0)
         ret->peak = read_number(path, "memory.max_usage_in_bytes");
-    ret->oom_kills = read_oom_kills(path, "memory.events");
-    if (ret->oom_kills == 0)
-        ret->oom_kills = read_oom_kills(path, "memory.oom_control");
+    ret->oom_kills = bj_cgroup_oom_kills(path);
 }
 
 void bj_cgroup_read_figures(const char *memory, const char *pids, const char *cpu,

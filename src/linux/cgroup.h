@@ -47,5 +47,7 @@ struct bj_cgroup_memory {
     int64_t oom_kills;
 };
 void bj_cgroup_read_memory(const char *path, struct bj_cgroup_memory *ret);
+/* The second of them alone; 0 for "". */
+int64_t bj_cgroup_oom_kills(const char *path);
 
 #endif
