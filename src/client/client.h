@@ -27,13 +27,15 @@ struct bj_client_number {
     double value;
 };
 
-#define BJ_CLIENT_TYPE_FLAG   bool
-#define BJ_CLIENT_TYPE_TEXT   const char *
-#define BJ_CLIENT_TYPE_LIST   struct bj_client_list
-#define BJ_CLIENT_TYPE_NUMBER struct bj_client_number
+#define BJ_CLIENT_TYPE_FLAG     bool
+#define BJ_CLIENT_TYPE_TEXT     const char *
+#define BJ_CLIENT_TYPE_LIST     struct bj_client_list
+#define BJ_CLIENT_TYPE_NUMBER   struct bj_client_number
+#define BJ_CLIENT_TYPE_DURATION struct bj_client_number /* seconds */
 struct bj_client_options {
 #define BJ_CLIENT_OPTION(kind, field, name, short, argument, commands, help)                       \
     BJ_CLIENT_TYPE_##kind field;
+#define BJ_CLIENT_OPTION_TOO(...)
 #include "model/client_options.def"
 #undef BJ_CLIENT_OPTION
 };
@@ -47,12 +49,15 @@ struct bj_client_place {
     const char *ca_file; /* NULL = the system's */
 };
 
+#define BJ_CLIENT_FAILED 125 /* exit status of what went wrong here or at the service */
+
 struct bj_client {
     const char *name; /* of the command */
     struct bj_client_options options;
     char **arguments; /* ends with NULL */
     int argument_count;
     struct bj_client_place place;
+    bool not_started; /* the error is that of a command which could not be started inside */
 };
 
 /* The program: argv[0] is the name of the command. */
@@ -63,6 +68,11 @@ int bj_client_main(int argc, char **argv);
     int bj_client_##function(struct bj_client *client, int *ret_status, struct bj_error *err);
 #include "model/client_commands.def"
 #undef BJ_CLIENT_COMMAND
+
+/* ---- main.c ---- */
+
+/* One line on standard error. */
+void bj_client_complain(const struct bj_client *client, const struct bj_error *err);
 
 /* ---- options.c ---- */
 
@@ -109,7 +119,8 @@ void bj_client_release(struct bj_client_call *call);
 /* The same where both sides are JSON. *ret_answer (may be NULL) is the caller's, or NULL. */
 int bj_client_json(struct bj_client *client, const char *method, const char *path,
                    const json_t *body, json_t **ret_answer, struct bj_error *err);
-/* The service's error in a body, told as ours. */
+/* The service's error in a body, told as ours; its step is "command" if there is no such command in
+ * the sandbox, else "service". */
 int bj_client_refused(const struct bj_client *client, long status, const char *body, size_t length,
                       struct bj_error *err);
 /* A handle with what every request has: socket, key, TLS. *ret_headers is the caller's. */

@@ -138,18 +138,20 @@ int bj_client_refused(const struct bj_client *client, long status, const char *b
     const json_t *error = json_object_get(answer, "error");
     const char *message = json_string_value(json_object_get(error, "message"));
     const char *advice = json_string_value(json_object_get(error, "advice"));
-    enum bj_code code = code_of(json_string_value(json_object_get(error, "code")), status);
+    const char *name = json_string_value(json_object_get(error, "code"));
+    const char *step = name != NULL && bj_streq(name, "COMMAND_NOT_FOUND") ? "command" : "service";
+    enum bj_code code = code_of(name, status);
 
     if (message == NULL)
-        bj_fail(err, code, "service", "%s answers %ld, which is not as this service answers",
+        bj_fail(err, code, step, "%s answers %ld, which is not as this service answers",
                 client->place.shown, status);
     else if (code == BJ_E_UNAUTHENTICATED)
         bj_fail(
-            err, code, "service",
+            err, code, step,
             "%s: put the key into BELLJAR_API_KEY (the service said where it is when it started)",
             message);
     else
-        bj_fail(err, code, "service", "%s%s%s", message, says_more(advice) ? "; " : "",
+        bj_fail(err, code, step, "%s%s%s", message, says_more(advice) ? "; " : "",
                 says_more(advice) ? advice : "");
     json_decref(answer);
     return -(int)code;

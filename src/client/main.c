@@ -26,24 +26,39 @@ static int run(struct bj_client *client, int *ret_status, struct bj_error *err)
     return bj_fail(err, BJ_E_INTERNAL, "command", "%s is in no table", client->name);
 }
 
-static void print_error(const struct bj_client *client, const struct bj_error *err)
+void bj_client_complain(const struct bj_client *client, const struct bj_error *err)
 {
     struct bj_buf text;
 
     fflush(stdout);
-    if (client->options.json) {
-        json_t *error = json_pack("{s:{s:s, s:s}}", "error", "code", bj_code_name(err->code),
-                                  "message", err->message);
-
-        if (error != NULL)
-            bj_client_print_json(error);
-        json_decref(error);
-    }
     bj_buf_init(&text, 8 << 10);
     bj_put_escaped(&text, err->message, strlen(err->message));
     fprintf(stderr, "belljar %s: %s\n", client->name != NULL ? client->name : "",
             bj_buf_text(&text));
     bj_buf_release(&text);
+}
+
+static void print_error(const struct bj_client *client, const struct bj_error *err)
+{
+    json_t *error;
+
+    if (client->options.json) {
+        error = json_pack("{s:{s:s, s:s}}", "error", "code", bj_code_name(err->code), "message",
+                          err->message);
+        if (error != NULL)
+            bj_client_print_json(error);
+        json_decref(error);
+    }
+    bj_client_complain(client, err);
+}
+
+/*
+ * The statuses that belong to a command inside are its own: a shell's 126 and 127 for one that
+ * cannot be started. All else that goes wrong here is 125, as docker has it.
+ */
+static int exit_status(const struct bj_client *client, const struct bj_error *err)
+{
+    return client->not_started ? bj_code_exit_status(err->code) : BJ_CLIENT_FAILED;
 }
 
 int bj_client_main(int argc, char **argv)
@@ -54,10 +69,10 @@ int bj_client_main(int argc, char **argv)
     int status = 0, result;
 
     if (argc < 1)
-        return bj_code_exit_status(BJ_E_INVALID);
+        return BJ_CLIENT_FAILED;
     signal(SIGPIPE, SIG_IGN);
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != 0)
-        return bj_code_exit_status(BJ_E_NO_MEMORY);
+        return BJ_CLIENT_FAILED;
     result = bj_client_parse(&client, argc, argv, &help, &err);
     if (result == 0 && !help)
         result = bj_client_find_place(&client, &err);
@@ -65,10 +80,10 @@ int bj_client_main(int argc, char **argv)
         result = run(&client, &status, &err);
     if (result < 0) {
         print_error(&client, &err);
-        status = bj_code_exit_status(result);
+        status = exit_status(&client, &err);
     }
     if (fflush(stdout) != 0 && status == 0)
-        status = bj_code_exit_status(BJ_E_SYSTEM);
+        status = BJ_CLIENT_FAILED;
     curl_global_cleanup();
     return status;
 }

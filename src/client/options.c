@@ -7,8 +7,9 @@
 
 #include "base/str.h"
 #include "client/client.h"
+#include "model/options.h"
 
-enum kind { FLAG, TEXT, LIST, NUMBER };
+enum kind { FLAG, TEXT, LIST, NUMBER, DURATION };
 
 static const struct option_row {
     enum kind kind;
@@ -23,6 +24,8 @@ static const struct option_row {
 #undef BJ_CLIENT_OPTION
 };
 #define ROWS (sizeof rows / sizeof *rows)
+#define LONG_FIRST                                                                                 \
+    1000 /* what getopt_long(3) calls long options, by their rows; letters are less */
 
 static const struct command_row {
     const char *name, *usage;
@@ -86,7 +89,7 @@ static void fill(const char *command, struct option *longs, char *shorts)
         if (!takes(command, &rows[i]))
             continue;
         longs[count++] =
-            (struct option){rows[i].name, rows[i].argument != NULL, NULL, 1000 + (int)i};
+            (struct option){rows[i].name, rows[i].argument != NULL, NULL, LONG_FIRST + (int)i};
         if (rows[i].letter == '\0')
             continue;
         shorts[used++] = rows[i].letter;
@@ -100,10 +103,26 @@ static void fill(const char *command, struct option *longs, char *shorts)
 static const struct option_row *row_of(const char *command, int found)
 {
     for (size_t i = 0; i < ROWS; i++) {
-        if (takes(command, &rows[i]) && (found == 1000 + (int)i || found == rows[i].letter))
+        if (takes(command, &rows[i]) && (found == LONG_FIRST + (int)i || found == rows[i].letter))
             return &rows[i];
     }
     return NULL;
+}
+
+static int set_number(const struct option_row *row, struct bj_client_number *number,
+                      const char *value, struct bj_error *err)
+{
+    int64_t whole;
+
+    number->given = true;
+    if (row->kind == DURATION && bj_parse_decimal(value, &number->value))
+        return 0;
+    if (row->kind == DURATION ? !bj_parse_seconds(value, &whole) : !bj_parse_int64(value, &whole))
+        return bj_fail(
+            err, BJ_E_INVALID, "options", "--%s takes %s, not %s", row->name,
+            row->kind == DURATION ? "a time such as 90, 90s, 5m or 1h" : "a whole number", value);
+    number->value = (double)whole;
+    return 0;
 }
 
 static int set(struct bj_client_options *options, const struct option_row *row, const char *value,
@@ -111,8 +130,6 @@ static int set(struct bj_client_options *options, const struct option_row *row, 
 {
     void *field = (char *)options + row->place;
     struct bj_client_list *list = field;
-    struct bj_client_number *number = field;
-    char *end;
 
     switch (row->kind) {
     case FLAG:
@@ -128,25 +145,47 @@ static int set(struct bj_client_options *options, const struct option_row *row, 
         list->items[list->count++] = value;
         return 0;
     case NUMBER:
-        number->given = true;
-        number->value = strtod(value, &end);
-        if (*value == '\0' || *end != '\0' || number->value != number->value ||
-            number->value < -1 || number->value > 1e15)
-            return bj_fail(err, BJ_E_INVALID, "options", "--%s takes a number, not %s", row->name,
-                           value);
-        return 0;
+    case DURATION:
+        return set_number(row, field, value, err);
     }
     return 0;
 }
 
+/* The command's option that a word like --optoin may have meant; NULL if there is none. */
+static const char *nearest(const char *command, const char *word)
+{
+    const char *names[ROWS + 1];
+    size_t count = 0;
+
+    for (size_t i = 0; i < ROWS; i++) {
+        if (takes(command, &rows[i]))
+            names[count++] = rows[i].name;
+    }
+    names[count] = NULL;
+    return bj_starts_with(word, "--") ? bj_choice_nearest(names, word + 2) : NULL;
+}
+
+/* What getopt_long(3) did not take: `found` is ':' where a value is missing. */
 static int complain(const char *command, int argc, char **argv, int found, struct bj_error *err)
 {
     const char *word = optind > 0 && optind <= argc ? argv[optind - 1] : "";
+    char option[80];
+    const char *meant;
 
-    return bj_fail(err, BJ_E_INVALID, "options",
-                   found == ':' ? "%s needs a value; see belljar %s --help"
-                                : "%s is not an option; see belljar %s --help",
-                   word, command);
+    if (optopt > 0 && optopt < LONG_FIRST) /* of a word that may have more letters */
+        snprintf(option, sizeof option, "-%c", optopt);
+    else
+        snprintf(option, sizeof option, "%.*s", (int)strcspn(word, "="), word);
+    if (found == ':')
+        return bj_fail(err, BJ_E_INVALID, "options", "%s needs a value; see belljar %s --help",
+                       option, command);
+    if (optopt >= LONG_FIRST)
+        return bj_fail(err, BJ_E_INVALID, "options", "%s takes no value", option);
+    meant = nearest(command, option);
+    return meant != NULL ? bj_fail(err, BJ_E_INVALID, "options",
+                                   "%s is not an option; did you mean --%s?", option, meant)
+                         : bj_fail(err, BJ_E_INVALID, "options",
+                                   "%s is not an option; see belljar %s --help", option, command);
 }
 
 int bj_client_parse(struct bj_client *client, int argc, char **argv, bool *ret_help,

@@ -82,8 +82,11 @@ static int start(struct bj_client *client, json_t *body, int *ret_status, struct
     json_t *process = NULL;
     int result = bj_client_json(client, "POST", path, body, &process, err);
 
-    if (result < 0)
+    if (result < 0) {
+        client->not_started = result == -BJ_E_NOT_EXECUTABLE ||
+                              (result == -BJ_E_NOT_FOUND && bj_streq(err->step, "command"));
         return result;
+    }
     session.process = (uint32_t)bj_client_number(process, "id");
     if (options->detach && options->json)
         bj_client_print_json(process);

@@ -283,49 +283,86 @@ int bj_client_ps(struct bj_client *client, int *ret_status, struct bj_error *err
 
 /* ---- what is done to several, one after the other ---- */
 
-static int each(struct bj_client *client, const char *method, const char *what,
+/*
+ * What came of one of several: of the last error one is told at the end if it was the only one
+ * asked for; of several each is said at once, and the others have their turn.
+ */
+struct several {
+    struct bj_client *client;
+    json_t *answers;
+    bool alone;
+    int failed, *ret_status;
+    struct bj_error *err;
+};
+
+static void one_done(struct several *several, const char *name, json_t *answer)
+{
+    if (!several->client->options.json)
+        printf("%s\n", name);
+    json_array_append_new(several->answers, answer);
+}
+
+static void one_failed(struct several *several, const char *name)
+{
+    const struct bj_error *err = several->err;
+
+    several->failed = -err->code;
+    if (several->alone)
+        return;
+    bj_client_complain(several->client, err);
+    json_array_append_new(several->answers,
+                          json_pack("{s:s, s:{s:s, s:s}}", "id", name, "error", "code",
+                                    bj_code_name(err->code), "message", err->message));
+    *several->ret_status = BJ_CLIENT_FAILED;
+}
+
+static int all_done(struct several *several)
+{
+    bool told = several->failed < 0 && several->alone;
+
+    if (several->client->options.json && !told)
+        bj_client_print_json(several->answers);
+    json_decref(several->answers);
+    return told ? several->failed : 0;
+}
+
+static int each(struct bj_client *client, const char *method, const char *what, int *ret_status,
                 struct bj_error *err)
 {
-    json_t *answers = json_array();
-    int result = 0;
+    struct several several = {client, json_array(), client->argument_count == 1,
+                              0,      ret_status,   err};
 
-    for (int i = 0; i < client->argument_count && result == 0; i++) {
+    for (int i = 0; i < client->argument_count; i++) {
         const char *sandbox = client->arguments[i];
         BJ_CLEANUP_FREE char *path = bj_client_path("/v1/sandboxes/", sandbox, what, NULL);
         json_t *answer = NULL;
+        int result = bj_client_json(client, method, path, NULL, &answer, err);
 
-        result = bj_client_json(client, method, path, NULL, &answer, err);
         if (client->options.force && (result == -BJ_E_NOT_FOUND || result == -BJ_E_ENDED))
             result = 0;
-        if (result == 0 && !client->options.json)
-            printf("%s\n", sandbox);
-        if (result == 0)
-            json_array_append_new(answers, answer != NULL ? json_incref(answer)
-                                                          : json_pack("{s:s}", "id", sandbox));
+        if (result < 0)
+            one_failed(&several, sandbox);
+        else
+            one_done(&several, sandbox,
+                     answer != NULL ? json_incref(answer) : json_pack("{s:s}", "id", sandbox));
         json_decref(answer);
     }
-    if (client->options.json && result == 0)
-        bj_client_print_json(answers);
-    json_decref(answers);
-    return result;
+    return all_done(&several);
 }
 
 int bj_client_rm(struct bj_client *client, int *ret_status, struct bj_error *err)
 {
-    (void)ret_status;
-    return each(client, "DELETE", "", err);
+    return each(client, "DELETE", "", ret_status, err);
 }
 
 int bj_client_pause(struct bj_client *client, int *ret_status, struct bj_error *err)
 {
-    (void)ret_status;
-    return each(client, "POST", "/pause", err);
+    return each(client, "POST", "/pause", ret_status, err);
 }
 
 int bj_client_resume(struct bj_client *client, int *ret_status, struct bj_error *err)
 {
-    (void)ret_status;
-    return each(client, "POST", "/resume", err);
+    return each(client, "POST", "/resume", ret_status, err);
 }
 
 /* ---- kill ---- */
@@ -349,42 +386,49 @@ int bj_client_signal(struct bj_client *client, const char *sandbox, const char *
     return result;
 }
 
+/* All that run. What ended meanwhile is no less. */
+static void kill_all(struct several *several, const char *sandbox, const char *signal)
+{
+    json_t *all = NULL, *one;
+    char number[24];
+    size_t at;
+    int result = bj_client_list_processes(several->client, sandbox, &all, several->err);
+
+    for (at = json_array_size(all); at > 0; at--) {
+        if (!bj_streq(bj_client_text(json_array_get(all, at - 1), "state"), "running"))
+            json_array_remove(all, at - 1);
+    }
+    if (result == 0 && json_array_size(all) == 0)
+        fprintf(stderr, "belljar kill: no process runs in %s; `belljar rm` ends the sandbox\n",
+                sandbox);
+    several->failed = result;
+    several->alone = json_array_size(all) <= 1;
+    json_array_foreach(all, at, one)
+    {
+        snprintf(number, sizeof number, "%.0f", bj_client_number(one, "id"));
+        result = bj_client_signal(several->client, sandbox, number, signal, several->err);
+        if (result == 0)
+            one_done(several, number, json_string(number));
+        else if (result != -BJ_E_ENDED && result != -BJ_E_NOT_FOUND && result != -BJ_E_CONFLICT)
+            one_failed(several, number);
+    }
+    json_decref(all);
+}
+
 int bj_client_kill(struct bj_client *client, int *ret_status, struct bj_error *err)
 {
     const char *signal = client->options.signal != NULL ? client->options.signal : "KILL";
     const char *sandbox = client->arguments[0];
-    json_t *done = json_array(), *all = NULL, *one;
-    char number[24];
-    size_t at;
-    int result = 0;
+    struct several several = {client, json_array(), client->argument_count == 2,
+                              0,      ret_status,   err};
 
-    (void)ret_status;
-    for (int i = 1; i < client->argument_count && result == 0; i++) {
-        result = bj_client_signal(client, sandbox, client->arguments[i], signal, err);
-        if (result == 0)
-            json_array_append_new(done, json_string(client->arguments[i]));
-    }
     if (client->argument_count == 1)
-        result = bj_client_list_processes(client, sandbox, &all, err);
-    json_array_foreach(all, at, one)
-    {
-        if (result < 0 || !bj_streq(bj_client_text(one, "state"), "running"))
-            continue;
-        snprintf(number, sizeof number, "%.0f", bj_client_number(one, "id"));
-        result = bj_client_signal(client, sandbox, number, signal, err);
-        if (result == -BJ_E_ENDED || result == -BJ_E_NOT_FOUND || result == -BJ_E_CONFLICT)
-            result = 0; /* it ended meanwhile, which is no less */
-        else if (result == 0)
-            json_array_append_new(done, json_string(number));
+        kill_all(&several, sandbox, signal);
+    for (int i = 1; i < client->argument_count; i++) {
+        if (bj_client_signal(client, sandbox, client->arguments[i], signal, err) < 0)
+            one_failed(&several, client->arguments[i]);
+        else
+            one_done(&several, client->arguments[i], json_string(client->arguments[i]));
     }
-    json_array_foreach(done, at, one)
-    {
-        if (!client->options.json)
-            printf("%s\n", json_string_value(one));
-    }
-    if (client->options.json && result == 0)
-        bj_client_print_json(done);
-    json_decref(all);
-    json_decref(done);
-    return result;
+    return all_done(&several);
 }

@@ -44,6 +44,7 @@ struct session {
     bool input_open, failed, ended, left;
     unsigned forwarded; /* signals of the user's that were passed on */
     int status;
+    char reason[128];    /* why the service ended the process; "" = it ended by itself */
     char keys[KEYS_MAX]; /* that leave */
     size_t key_count, key_at;
     struct bj_error err; /* when `failed` */
@@ -107,6 +108,16 @@ static void say(const struct session *session, const char *text)
     fprintf(stderr, "%sbelljar: %s%s", session->terminal.fd >= 0 ? "\r\n" : "", text, newline);
 }
 
+/* What a status alone does not tell is said at the end, when the terminal is the user's again. */
+static void take_end(struct session *session, const json_t *end)
+{
+    const char *reason = bj_client_text(end, "reason");
+
+    session->status = (int)bj_client_number(end, "exit_code");
+    if (*reason != '\0')
+        bj_str_copy(session->reason, sizeof session->reason, reason);
+}
+
 static void take_message(void *context, const char *data, size_t length)
 {
     struct session *session = context;
@@ -127,8 +138,7 @@ static void take_message(void *context, const char *data, size_t length)
         say(session, "some output is lost: it was written faster than it was read");
     } else if (bj_streq(type, "end")) {
         session->ended = true;
-        session->status = (int)bj_client_number(
-            json_object_get(json_object_get(message, "process"), "end"), "exit_code");
+        take_end(session, json_object_get(json_object_get(message, "process"), "end"));
     } else if (bj_streq(type, "error")) {
         session->failed = true;
         bj_fail(&session->err, BJ_E_SYSTEM, "service", "%s", bj_client_text(message, "message"));
@@ -318,6 +328,8 @@ int bj_client_session_run(struct bj_client *client, struct bj_client_session *wa
     if (session.left)
         say(&session, "left; the process runs on");
     bj_terminal_restore(&session.terminal);
+    if (result == 0 && session.reason[0] != '\0')
+        say(&session, session.reason);
     bj_client_ws_free(session.ws);
     bj_fd_close(&session.signals);
     *ret_status = session.left ? STATUS_LEFT : session.status;

@@ -126,6 +126,9 @@ const char *bj_choice_nearest(const char *const *choices, const char *text);
 
 /* A size as every option of kind SIZE takes it, in MiB. False, *ret untouched, if it is none. */
 bool bj_parse_size_mb(const char *text, int64_t *ret);
+/* A time as every option of kind DURATION takes it; digits with a point at most. The same. */
+bool bj_parse_seconds(const char *text, int64_t *ret);
+bool bj_parse_decimal(const char *text, double *ret);
 
 /* Appends what the option accepts: "a whole number from 1 to 4194304, or 0 for no limit". */
 void bj_option_expected(const struct bj_option *option, bool in_json, struct bj_buf *out);

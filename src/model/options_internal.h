@@ -48,9 +48,7 @@ size_t bj_word_distance(const char *given, const char *known);
 /* Is `distance` near enough to a word of `length` to suggest it? */
 bool bj_is_near(size_t distance, size_t length);
 
-/* Parsers of single values. False, *ret untouched, when the text is none. */
-bool bj_parse_seconds(const char *text, int64_t *ret);
-bool bj_parse_decimal(const char *text, double *ret);
+/* More parsers of single values, as those in options.h. */
 bool bj_is_domain_pattern(const char *text);
 bool bj_is_printable(const char *text); /* no control characters */
 

@@ -129,6 +129,56 @@ def test_exec_says_why_it_cannot(client, sandbox):
     assert client.run("exec", "--json", sandbox, "./f").status == 126
 
 
+def test_statuses_of_the_client_s_own(client, sandbox):
+    """127 and 126 say something of a command inside; whatever belljar could not do is 125."""
+    for words in (["exec", "no-such", "true"], ["logs", sandbox, "99"], ["attach", sandbox],
+                  ["cat", sandbox, "no"], ["create", "--preset", "no"], ["rm", "no-such"],
+                  ["ps", "--nope"]):
+        assert client.run(*words).status == 125, words
+    client.where = f"unix://{client.directory}/none"
+    assert client.run("exec", sandbox, "true").status == 125
+
+
+def test_exec_says_what_ended_the_command(client, sandbox):
+    for wanted, said in (("0.3", "0.3 s"), ("1s", "1 s")):
+        done = client.run("exec", "--timeout", wanted, sandbox, "sleep", "100")
+        assert (done.status, done.err) == (124, f"belljar: ended by its time-out of {said}\n")
+    assert client.says("exec", "--timeout", "5m", sandbox, "echo", "in time") == "in time\n"
+    assert client.run("exec", sandbox, "sh", "-c", "kill -9 $$").err == ""
+    small = client.run("create", "--set", "resource_limits.memory_mb=64")
+    assert small.status == 0, small
+    small = small.out.decode().strip()
+    done = client.run("exec", small, "tail", "/dev/zero")
+    assert (done.status, done.err) == \
+        (137, "belljar: ended by the sandbox's memory limit of 64 MiB\n")
+    whole = client.run("exec", "--json", small, "tail", "/dev/zero")
+    assert whole.status == 137 and json.loads(whole.out)["oom_killed"] is True
+    # A shell that passes on what became of its command is no less a victim; a later one is none.
+    assert "memory limit" in client.run("exec", small, "sh", "-c", "tail /dev/zero; exit $?").err
+    assert client.run("exec", small, "sh", "-c", "kill -9 $$").err == ""
+
+
+def test_several_are_done_though_one_fails(client):
+    one, two = (client.says("create").strip() for _ in range(2))
+    for word in ("pause", "resume", "rm"):
+        done = client.run(word, "nosuch", one, "none", two)
+        if word == "pause" and "cannot be paused here" in done.err:
+            continue
+        assert (done.status, done.out.decode()) == (125, f"{one}\n{two}\n"), done
+        assert [line.partition(";")[0] for line in done.err.splitlines()] == [
+            f"belljar {word}: no such sandbox: {name}" for name in ("nosuch", "none")]
+    rows = json.loads(client.run("rm", "--json", one, "nosuch").out)
+    assert [row["error"]["code"] for row in rows] == ["ENDED", "NOT_FOUND"] or \
+        [row["error"]["code"] for row in rows] == ["NOT_FOUND"] * 2
+    sandbox = client.says("create").strip()
+    number = client.says("exec", "-d", sandbox, "sleep", "100").strip()
+    done = client.run("kill", sandbox, "77", number, "78")
+    assert (done.status, done.out.decode()) == (125, f"{number}\n") and done.err.count("no such process") == 2
+    assert wait_until(lambda: client.says("ps", "-q", sandbox) == "")
+    done = client.run("kill", sandbox)
+    assert done.status == 0 and "belljar rm" in done.err
+
+
 def test_errors_give_advice_that_fits(client, sandbox):
     about_keys = "belongs to this key"
     for words, advised in ((["exec", "nosuch", "true"], about_keys), (["cat", sandbox, "no"], "check the path"),
@@ -330,8 +380,8 @@ def test_files_both_ways(client, sandbox):
     assert client.says("ls", sandbox, "made/above") == "f2\n"
     assert client.json("cat", sandbox, "f")[0]["base64"]
     missing = client.run("cp", f"{sandbox}:nope", "x")
-    assert missing.status == 127 and "nope" in missing.err and not (here / "x").exists()
-    assert client.run("cp", "nope", f"{sandbox}:x").status == 127
+    assert missing.status == 125 and "nope" in missing.err and not (here / "x").exists()
+    assert client.run("cp", "nope", f"{sandbox}:x").status == 125
     assert client.run("cp", "f", "g").status == 125
 
 
@@ -677,8 +727,11 @@ def test_a_key(client):
 
 COMMANDS = re.findall(r'BJ_CLIENT_COMMAND\("(\w+)",.*?"(\w+)",\s+"[^"]*"\)',
                       (ROOT / "src/model/client_commands.def").read_text(), re.DOTALL)
-OPTIONS = re.findall(r'BJ_CLIENT_OPTION\(\w+, \w+, "([\w-]+)", [^,]+, [^,]+, "([^"]*)"',
-                     (ROOT / "src/model/client_options.def").read_text())
+OPTIONS = {}  # name: the commands that take it, [""] for all
+for _name, _commands in re.findall(
+        r'BJ_CLIENT_OPTION(?:_TOO)?\(\w+, \w+, "([\w-]+)", [^,]+, [^,]+, "([^"]*)"',
+        (ROOT / "src/model/client_options.def").read_text()):
+    OPTIONS.setdefault(_name, []).extend(_commands.split() or [""])
 
 
 def test_commands_stand_for_routes(service):
@@ -695,11 +748,26 @@ def test_help_and_manual_say_all(tmp_path):
         said = subprocess.run([BELLJAR, name, "--help"], capture_output=True, text=True,
                               check=True, cwd=tmp_path, env={}).stdout
         assert f".SS belljar {name}" in manual
-        for option, commands in OPTIONS:
-            taken = not commands or f" {name} " in commands
-            assert (f"--{option} " in said or f"--{option}\n" in said) == taken, (name, option)
-    for option, _ in OPTIONS:
+        for option, commands in OPTIONS.items():
+            taken = commands == [""] or name in commands
+            assert len(re.findall(rf"^  (?:-., |    )--{option}[ \n]", said, re.M)) == taken, (name, option)
+    for option in OPTIONS:
         assert f"--{option}" in manual, option
+
+
+@pytest.mark.parametrize("words, meant", [
+    (["ps", "--quite"], "--quite is not an option; did you mean --quiet?"),
+    (["create", "--lable=A=1"], "--lable is not an option; did you mean --label?"),
+    (["ps", "-x"], "-x is not an option; see belljar ps --help"),
+    (["ps", "-qx"], "-x is not an option; see belljar ps --help"),
+    (["ps", "--json=yes"], "--json takes no value"),
+    (["logs", "--since"], "--since needs a value; see belljar logs --help"),
+    (["exec", "-e"], "-e needs a value; see belljar exec --help"),
+    (["exec", "--timeout", "5 minutes"],
+     "--timeout takes a time such as 90, 90s, 5m or 1h, not 5 minutes"),
+    (["logs", "--since", "1e3", "a"], "--since takes a whole number, not 1e3")])
+def test_wrong_options_are_told_apart(client, words, meant):
+    assert client.run(*words).err == f"belljar {words[0]}: {meant}\n"
 
 
 @pytest.mark.parametrize("words", [["exec"], ["ps", "--nope"], ["logs", "--since"],
@@ -708,4 +776,4 @@ def test_help_and_manual_say_all(tmp_path):
                                    ["attach", "--detach-keys", "ctrl", "a"]])
 def test_bad_command_lines(client, words):
     done = client.run(*words)
-    assert done.status in (125, 127) and done.err.startswith(f"belljar {words[0]}: ")
+    assert done.status == 125 and done.err.startswith(f"belljar {words[0]}: ")
