@@ -75,6 +75,7 @@
 #define BJ_ANSWER_TEXT_MAX    (32 << 20) /* bytes of one answer that are believed */
 #define BJ_SANDBOX_OPTIONS    64         /* options that a client sets for one */
 #define BJ_CALLS_MAX          65536      /* that wait for the keeper's answer */
+#define BJ_LINK_QUEUE_MAX     (4 << 20)  /* bytes that wait to be sent where nothing else is said */
 #define BJ_ENTRIES_MAX        (32 << 20) /* bytes of those that the audit process may not have yet */
 #define BJ_ASKS_MAX           (16 << 20) /* bytes that wait to be sent to one process */
 #define BJ_FRONT_QUEUE_MAX    (32 << 20) /* bytes that wait for the front before it is given up */

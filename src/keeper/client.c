@@ -9,22 +9,49 @@
  */
 #include "keeper/client_internal.h"
 
+#include "base/fd.h"
 #include "base/mem.h"
 
 /* Calls back whoever waits, and the watcher, once. */
-static void lose_keeper(struct bj_keeper_client *client)
+static void on_keeper_lost(void *context)
 {
+    struct bj_keeper_client *client = context;
     struct bj_error why = {0};
 
-    if (client->keeper == NULL)
-        return;
-    bj_port_free(client->keeper);
-    client->keeper = NULL;
     client->listens = 0;
     bj_fail(&why, BJ_E_ENDED, "keeper", "the service lost its sandboxes and starts again");
     bj_calls_fail(client, &why);
     if (!client->freed && client->watcher->lost != NULL)
         client->watcher->lost(client->context);
+}
+
+static void lose_keeper(struct bj_keeper_client *client)
+{
+    if (client->keeper.fd < 0)
+        return;
+    bj_link_close(&client->keeper);
+    on_keeper_lost(client);
+}
+
+int bj_client_message(const char *packet, size_t length, const struct bj_fds *fds,
+                      struct bj_message *ret, struct bj_error *err)
+{
+    int result = bj_message_get(packet, length, ret, err);
+
+    if (result == 0 && ret->head.fds != fds->count)
+        return bj_fail(err, BJ_E_PROTOCOL, "receive", "%zu descriptors came, not %u", fds->count,
+                       ret->head.fds);
+    return result;
+}
+
+int bj_client_say(struct bj_keeper_client *client, struct bj_buf *message, struct bj_error *err)
+{
+    int result;
+
+    if (!bj_message_end(message))
+        return bj_client_packing_failed(message, err);
+    result = bj_link_send(&client->keeper, message->data, message->length, NULL, err);
+    return result == -BJ_E_ENDED ? 0 : result;
 }
 
 /* ---- what the keeper says ---- */
@@ -121,49 +148,42 @@ static int take_message(struct bj_keeper_client *client, const struct bj_message
     return bj_fail(err, BJ_E_PROTOCOL, "keeper", "unexpected message %u", message->head.type);
 }
 
-static void on_keeper_message(void *context, const struct bj_message *message, struct bj_fds *fds)
+static void from_keeper(void *context, const char *packet, size_t length, struct bj_fds *fds)
 {
-    if (take_message(context, message, fds, NULL) < 0)
+    struct bj_message message;
+
+    if (bj_client_message(packet, length, fds, &message, NULL) < 0 ||
+        take_message(context, &message, fds, NULL) < 0)
         lose_keeper(context);
 }
 
-static void on_keeper_lost(void *context, const struct bj_error *why)
-{
-    (void)why;
-    lose_keeper(context);
-}
-
-static const struct bj_port_events keeper_events = {.message = on_keeper_message,
-                                                    .lost = on_keeper_lost};
+static const struct bj_link_calls keeper_calls = {.received = from_keeper,
+                                                  .closed = on_keeper_lost};
 
 /* ---- the audit process, which says nothing here ---- */
 
-static void lose_audit(struct bj_keeper_client *client)
+static void from_audit(void *context, const char *packet, size_t length, struct bj_fds *fds)
 {
-    bj_port_free(client->audit);
-    client->audit = NULL;
-}
+    struct bj_keeper_client *client = context;
 
-static void on_audit_message(void *context, const struct bj_message *message, struct bj_fds *fds)
-{
-    (void)message;
+    (void)packet;
+    (void)length;
     (void)fds;
-    lose_audit(context);
+    bj_link_close(&client->audit);
 }
 
-static void on_audit_lost(void *context, const struct bj_error *why)
+static void audit_closed(void *context)
 {
-    (void)why;
-    lose_audit(context);
+    (void)context; /* the supervisor has the next one, and the keeper then the GAP */
 }
 
-static void on_audit_writable(void *context)
+static void audit_drained(void *context)
 {
     bj_keeper_pump(context);
 }
 
-static const struct bj_port_events audit_events = {
-    .message = on_audit_message, .writable = on_audit_writable, .lost = on_audit_lost};
+static const struct bj_link_calls audit_calls = {
+    .received = from_audit, .closed = audit_closed, .drained = audit_drained};
 
 /* ---- the client ---- */
 
@@ -175,6 +195,21 @@ void bj_keeper_client_set_front(struct bj_keeper_client *client, int64_t number)
         client->last_id = first;
 }
 
+/* Takes the descriptor, also when it fails. */
+static int open_link(struct bj_keeper_client *client, struct bj_link *link, int fd,
+                     const struct bj_link_calls *calls, struct bj_error *err)
+{
+    int result = bj_socket_make_room(fd, BJ_MESSAGE_MAX, err);
+
+    if (result < 0) {
+        bj_fd_close(&fd);
+        return result;
+    }
+    result = bj_link_open(link, client->loop, fd, calls, client, err);
+    link->maximum = BJ_ASKS_MAX;
+    return result;
+}
+
 int bj_keeper_client_set_keeper(struct bj_keeper_client *client, int fd, int64_t number,
                                 struct bj_error *err)
 {
@@ -183,21 +218,15 @@ int bj_keeper_client_set_keeper(struct bj_keeper_client *client, int fd, int64_t
 
     lose_keeper(client);
     client->keeper_number = number;
-    result =
-        bj_port_new(client->loop, fd, BJ_ASKS_MAX, &keeper_events, client, &client->keeper, err);
+    result = open_link(client, &client->keeper, fd, &keeper_calls, err);
     if (result < 0)
         return result;
     bj_buf_init(&hello, BJ_MESSAGE_MAX);
     bj_message_begin(&hello, BJ_MESSAGE_HELLO, 0);
-    if (bj_message_end(&hello))
-        result = bj_port_send(client->keeper, hello.data, hello.length, NULL, err);
-    else
-        result = bj_fail(err, BJ_E_NO_MEMORY, "keeper", "no memory for a message");
+    result = bj_client_say(client, &hello, err);
     bj_buf_release(&hello);
-    if (result < 0) {
-        bj_port_free(client->keeper);
-        client->keeper = NULL;
-    }
+    if (result < 0)
+        bj_link_close(&client->keeper);
     return result;
 }
 
@@ -206,8 +235,8 @@ int bj_keeper_client_set_audit(struct bj_keeper_client *client, int fd, int64_t 
 {
     int result;
 
-    lose_audit(client);
-    result = bj_port_new(client->loop, fd, BJ_ASKS_MAX, &audit_events, client, &client->audit, err);
+    bj_link_close(&client->audit);
+    result = open_link(client, &client->audit, fd, &audit_calls, err);
     if (result < 0)
         return result;
     client->audit_number = number;
@@ -229,6 +258,7 @@ int bj_keeper_client_new(uv_loop_t *loop, const struct bj_keeper_watcher *watche
         return result;
     }
     client->loop = loop;
+    client->keeper.fd = client->audit.fd = -1;
     client->watcher = watcher;
     client->context = context;
     uv_idle_init(loop, &client->end);
@@ -253,7 +283,7 @@ void bj_keeper_client_free(struct bj_keeper_client *client)
         return;
     client->freed = true;
     lose_keeper(client);
-    lose_audit(client);
+    bj_link_close(&client->audit);
     bj_fail(&why, BJ_E_ENDED, "keeper", "the service ends");
     bj_questions_fail(client, &why);
     uv_close((uv_handle_t *)&client->end, on_end);

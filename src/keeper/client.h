@@ -50,7 +50,7 @@ int bj_keeper_client_set_audit(struct bj_keeper_client *client, int fd, int64_t 
 void bj_keeper_client_free(struct bj_keeper_client *client);
 
 /*
- * Records a verdict and, if `act` is not NULL, has the act done. BJ_E_LIMIT when too much waits to
+ * Records a verdict and, if `act` is not NULL, has the act done. BJ_E_BUSY when too much waits to
  * be sent. *ret_id (may be NULL) names an ATTACH later.
  */
 int bj_keeper_act(struct bj_keeper_client *client, const struct bj_entry *entry,

@@ -15,15 +15,14 @@
 
 void bj_keeper_pump(struct bj_keeper_client *client)
 {
-    if (client->audit == NULL || client->listens != client->audit_number)
+    if (client->audit.fd < 0 || client->listens != client->audit_number)
         return;
     while (client->unsent != NULL &&
-           bj_port_try(client->audit, client->unsent->packet, client->unsent->length))
+           bj_link_try(&client->audit, client->unsent->packet, client->unsent->length))
         client->unsent = client->unsent->next;
 }
 
-/* Why a message could not be packed. */
-static int packing_failed(const struct bj_buf *buf, struct bj_error *err)
+int bj_client_packing_failed(const struct bj_buf *buf, struct bj_error *err)
 {
     if (buf->no_memory)
         return bj_fail(err, BJ_E_NO_MEMORY, "keeper", "no memory for a message");
@@ -46,7 +45,7 @@ static int pack_entry(struct bj_buf *out, uint64_t id, const struct bj_entry *en
     if (act != NULL) {
         bj_act_put(&packed, act);
         if (packed.failed)
-            result = packing_failed(&packed, err);
+            result = bj_client_packing_failed(&packed, err);
         whole.act = packed.data;
         whole.act_length = packed.length;
     }
@@ -54,7 +53,7 @@ static int pack_entry(struct bj_buf *out, uint64_t id, const struct bj_entry *en
         bj_message_begin(out, BJ_MESSAGE_ENTRY, id);
         bj_entry_put(out, &whole);
         if (!bj_message_end(out))
-            result = packing_failed(out, err);
+            result = bj_client_packing_failed(out, err);
     }
     bj_buf_release(&packed);
     return result;
@@ -117,10 +116,8 @@ static int ask(struct bj_keeper_client *client, struct question *question, uint6
                struct bj_error *err)
 {
     struct bj_buf *packet = &question->packet;
-    int result = bj_message_end(packet) ? 0 : packing_failed(packet, err);
+    int result = bj_client_say(client, packet, err);
 
-    if (result == 0)
-        result = bj_port_send(client->keeper, packet->data, packet->length, NULL, err);
     bj_buf_release(packet);
     if (result < 0) {
         bj_asked_free(question->call);
@@ -184,12 +181,11 @@ void bj_keeper_send_detach(struct bj_keeper_client *client, uint64_t id)
 {
     struct bj_buf packet;
 
-    if (client->keeper == NULL)
+    if (client->keeper.fd < 0)
         return;
     bj_buf_init(&packet, BJ_MESSAGE_MAX);
     bj_message_begin(&packet, BJ_MESSAGE_DETACH, id);
-    if (bj_message_end(&packet))
-        bj_port_send(client->keeper, packet.data, packet.length, NULL, NULL);
+    bj_client_say(client, &packet, NULL);
     bj_buf_release(&packet);
 }
 
@@ -227,7 +223,7 @@ static void question_end(struct bj_question *question, const struct bj_keeper_an
     *(question->previous != NULL ? &question->previous->next : &client->questions) = question->next;
     if (question->next != NULL)
         question->next->previous = question->previous;
-    bj_port_free(question->port);
+    bj_link_close(&question->link);
     question->done(question->context, how);
     bj_free(question);
 }
@@ -240,35 +236,41 @@ static void question_fail(struct bj_question *question, const struct bj_error *w
                  &(struct bj_keeper_answer){.result = -why->code, .error = why, .fds = &fds});
 }
 
-static void on_reply(void *context, const struct bj_message *message, struct bj_fds *fds)
+static void on_reply(void *context, const char *packet, size_t length, struct bj_fds *fds)
 {
     struct bj_question *question = context;
-    struct bj_keeper_answer how = {.result = message->head.result, .fds = fds};
     struct bj_error why = {0}, bad = {0};
+    struct bj_message message;
 
-    if (message->head.type != BJ_MESSAGE_ANSWER || how.result > 0 ||
-        (how.result == 0 && fds->count != 1)) {
+    if (bj_client_message(packet, length, fds, &message, &why) < 0) {
+        question_fail(question, &why);
+    } else if (message.head.type != BJ_MESSAGE_ANSWER || message.head.result > 0 ||
+               (message.head.result == 0 && fds->count != 1)) {
         bj_fail(&why, BJ_E_PROTOCOL, "question", "not a reply");
         question_fail(question, &why);
-    } else if (how.result < 0) {
-        question_fail(question, bj_message_get_error(message, &why, &bad) < 0 ? &bad : &why);
+    } else if (message.head.result < 0) {
+        question_fail(question, bj_message_get_error(&message, &why, &bad) < 0 ? &bad : &why);
     } else {
-        question_end(question, &how);
+        question_end(question, &(struct bj_keeper_answer){.fds = fds});
     }
 }
 
-static void on_reply_lost(void *context, const struct bj_error *why)
+static void on_reply_lost(void *context)
 {
     struct bj_error busy = {0};
 
-    (void)why;
     bj_fail(&busy, BJ_E_BUSY, "question", "the audit process was replaced; ask again");
     question_fail(context, &busy);
 }
 
-static const struct bj_port_events reply_events = {.message = on_reply, .lost = on_reply_lost};
+static const struct bj_link_calls reply_calls = {.received = on_reply, .closed = on_reply_lost};
 
-/* Sends it with the other end of its socket. */
+static int audit_missing(struct bj_error *err)
+{
+    return bj_fail(err, BJ_E_BUSY, "question", "the audit process is starting; try again");
+}
+
+/* Sends it with the other end of its socket, which stays the caller's. */
 static int send_question(struct bj_keeper_client *client, const struct bj_audit_question *asked,
                          int other, struct bj_error *err)
 {
@@ -284,13 +286,11 @@ static int send_question(struct bj_keeper_client *client, const struct bj_audit_
         head->fds = 1;
     bj_audit_question_put(&packet, asked);
     if (!bj_message_end(&packet))
-        result = packing_failed(&packet, err);
+        result = bj_client_packing_failed(&packet, err);
     if (result == 0)
-        result = bj_port_send(client->audit, packet.data, packet.length, &fds, err);
-    else
-        bj_fd_close(&other);
+        result = bj_link_send(&client->audit, packet.data, packet.length, &fds, err);
     bj_buf_release(&packet);
-    return result;
+    return result == -BJ_E_ENDED ? audit_missing(err) : result;
 }
 
 int bj_keeper_question(struct bj_keeper_client *client, const struct bj_audit_question *asked,
@@ -299,8 +299,8 @@ int bj_keeper_question(struct bj_keeper_client *client, const struct bj_audit_qu
     struct bj_question *question;
     int ends[2], result;
 
-    if (client->freed || client->audit == NULL)
-        return bj_fail(err, BJ_E_BUSY, "question", "the audit process is starting; try again");
+    if (client->freed || client->audit.fd < 0)
+        return audit_missing(err);
     question = bj_alloc(sizeof *question);
     if (question == NULL)
         return bj_fail(err, BJ_E_NO_MEMORY, "question", "no memory for a question");
@@ -311,13 +311,12 @@ int bj_keeper_question(struct bj_keeper_client *client, const struct bj_audit_qu
     }
     *question = (struct bj_question){
         .client = client, .done = done, .context = context, .next = client->questions};
-    result = bj_port_new(client->loop, ends[0], 0, &reply_events, question, &question->port, err);
-    if (result < 0)
-        bj_fd_close(&ends[1]);
-    else
+    result = bj_link_open(&question->link, client->loop, ends[0], &reply_calls, question, err);
+    if (result == 0)
         result = send_question(client, asked, ends[1], err);
+    bj_fd_close(&ends[1]);
     if (result < 0) {
-        bj_port_free(question->port);
+        bj_link_close(&question->link);
         bj_free(question);
         return result;
     }

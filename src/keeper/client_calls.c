@@ -102,7 +102,7 @@ int bj_asked_new(struct bj_keeper_client *client, bj_keeper_fn done, void *conte
 {
     struct bj_asked *call;
 
-    if (client->freed || client->keeper == NULL)
+    if (client->freed || client->keeper.fd < 0)
         return bj_fail(err, BJ_E_BUSY, "keeper", "the service is starting; try again");
     if (client->call_count >= BJ_CALLS_MAX)
         return bj_fail(err, BJ_E_BUSY, "keeper", "%d calls wait for an answer; try again later",

@@ -5,7 +5,7 @@
 #define BJ_KEEPER_CLIENT_INTERNAL_H
 
 #include "keeper/client.h"
-#include "loop/port.h"
+#include "loop/link.h"
 
 /* What was asked and is not answered yet. */
 struct bj_asked {
@@ -27,7 +27,7 @@ struct bj_asked_list {
 struct bj_question {
     struct bj_question *previous, *next;
     struct bj_keeper_client *client;
-    struct bj_port *port;
+    struct bj_link link;
     bj_keeper_fn done;
     void *context;
 };
@@ -38,10 +38,10 @@ struct bj_keeper_client {
     bool freed;
     const struct bj_keeper_watcher *watcher;
     void *context;
-    struct bj_port *keeper, *audit; /* NULL = not now */
-    int64_t keeper_number;          /* of the process at `keeper`: entries are for no other */
-    int64_t audit_number;           /* of the process at `audit` */
-    int64_t listens;                /* of the one that the keeper takes acts from; 0 = not said */
+    struct bj_link keeper, audit; /* closed = not now */
+    int64_t keeper_number;        /* of the process at `keeper`: entries are for no other */
+    int64_t audit_number;         /* of the process at `audit` */
+    int64_t listens;              /* of the one that the keeper takes acts from; 0 = not said */
     uint64_t last_id;
     struct bj_asked **buckets;
     uint32_t bucket_count, call_count;
@@ -63,6 +63,15 @@ struct bj_asked *bj_asked_find(struct bj_keeper_client *client, uint64_t id);
 void bj_asked_take(struct bj_keeper_client *client, struct bj_asked *call);
 /* Answers everything with one error; what call backs ask meanwhile is left alone. */
 void bj_calls_fail(struct bj_keeper_client *client, const struct bj_error *why);
+
+/* What a packet says; -BJ_E_PROTOCOL also where its descriptors did not all come. */
+int bj_client_message(const char *packet, size_t length, const struct bj_fds *fds,
+                      struct bj_message *ret, struct bj_error *err);
+/* Why a message could not be packed (client_ask.c). */
+int bj_client_packing_failed(const struct bj_buf *buf, struct bj_error *err);
+/* Ends a message and sends it to the keeper. To one that is gone nothing is sent: the loop is about
+ * to tell, and then everything that was asked is answered. */
+int bj_client_say(struct bj_keeper_client *client, struct bj_buf *message, struct bj_error *err);
 
 /* Sends the entries that are still to be sent, as far as it goes (client_ask.c). */
 void bj_keeper_pump(struct bj_keeper_client *client);

@@ -9,6 +9,8 @@
 #include "base/fault.h"
 #include "base/limits.h"
 
+#define PACKET_OVERHEAD 64 /* the kernel's own, of a socket's bytes */
+
 union control {
     struct cmsghdr head;
     char space[CMSG_SPACE(BJ_FRAME_FDS_MAX * sizeof(int))];
@@ -17,6 +19,26 @@ union control {
 int bj_socket_pair(int ret_ends[2])
 {
     return BJ_SYS(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ret_ends));
+}
+
+/* The kernel counts its own of a packet's bytes, too. Forcing takes a right; without it there is
+ * the system's maximum. What was given by someone with more rights is kept. */
+int bj_socket_make_room(int fd, int length, struct bj_error *err)
+{
+    int wanted = length + PACKET_OVERHEAD, size = 0;
+    socklen_t bytes = sizeof size;
+
+    if (getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, &bytes) == 0 && size >= wanted)
+        return 0;
+    if ((setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &wanted, sizeof wanted) < 0 &&
+         BJ_SYS(setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &wanted, sizeof wanted)) < 0) ||
+        getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, &bytes) < 0)
+        return bj_fail_errno(err, "socket", "cannot prepare the socket of a process");
+    if (size < wanted)
+        return bj_fail(err, BJ_E_UNSUPPORTED, "socket",
+                       "a socket holds %d bytes and needs %d: raise net.core.wmem_max", size,
+                       wanted);
+    return 0;
 }
 
 /* Descriptors that are on their way are bounded as well: ETOOMANYREFS. */

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "base/error.h"
 #include "base/limits.h"
 
 /* Descriptors that travel with a packet. */
@@ -24,6 +25,9 @@ void bj_fds_close(struct bj_fds *fds);
 
 /* A connected SOCK_SEQPACKET pair, close-on-exec. 0, or -1 with errno. */
 int bj_socket_pair(int ret_ends[2]);
+
+/* Sees to it that the socket can hold a packet of `length` bytes to be sent. */
+int bj_socket_make_room(int fd, int length, struct bj_error *err);
 
 /*
  * Sends one packet with descriptors (NULL for none), which stay the caller's. 0, or -1 with errno.

@@ -1,4 +1,7 @@
-/* Packets on the loop. */
+/*
+ * Packets on the loop. Whoever is called back may close the link, and free what it lies in: each
+ * call that goes out leaves a flag at the link, which closing it clears.
+ */
 #include "loop/link.h"
 
 #include <errno.h>
@@ -35,22 +38,50 @@ static void drop_first(struct bj_link *link)
     bj_free(first);
 }
 
-static void choose_events(struct bj_link *link)
+static void drop_queue(struct bj_link *link)
 {
-    bj_watch_for(link->watch, UV_READABLE | (link->first != NULL ? UV_WRITABLE : 0));
+    while (link->first != NULL)
+        drop_first(link);
 }
 
-/* Sends what is queued as far as the socket takes it. False when the other end is gone. */
-static bool send_queued(struct bj_link *link)
+static void choose_events(struct bj_link *link)
+{
+    bool write = link->first != NULL || link->tried;
+
+    bj_watch_for(link->watch, (link->paused ? 0 : UV_READABLE) | (write ? UV_WRITABLE : 0));
+}
+
+/* 1: it went. 0: not now. -1 with errno: it never will. */
+static int transmit(struct bj_link *link, const void *packet, size_t length,
+                    const struct bj_fds *fds)
+{
+    if (link->deaf) {
+        errno = EPIPE;
+        return -1;
+    }
+    if (bj_socket_send(link->fd, packet, length, fds) == 0)
+        return 1;
+    if (errno == EAGAIN || bj_socket_shortage(errno))
+        return 0;
+    link->deaf = errno == EPIPE || errno == ECONNRESET || errno == ENOTCONN;
+    return -1;
+}
+
+/* Sends what is queued as far as the socket takes it. What never will go is dropped: what the other
+ * end sent before is still to be received. */
+static void send_queued(struct bj_link *link)
 {
     while (link->first != NULL) {
-        if (bj_socket_send(link->fd, link->first->packet, link->first->length, &link->first->fds) <
-            0) {
-            return errno == EAGAIN || bj_socket_shortage(errno);
-        }
-        drop_first(link);
+        struct bj_queued *first = link->first;
+        int sent = transmit(link, first->packet, first->length, &first->fds);
+
+        if (sent == 0)
+            return;
+        if (sent < 0)
+            drop_queue(link);
+        else
+            drop_first(link);
     }
-    return true;
 }
 
 /* Where no descriptor is free for those of the packet it comes without them, and says that it had
@@ -69,39 +100,96 @@ static ssize_t take_packet(struct bj_link *link, char *packet, size_t size, stru
     return length;
 }
 
+ssize_t bj_link_receive(struct bj_link *link, char *packet, size_t size, struct bj_fds *ret_fds,
+                        struct bj_error *err)
+{
+    ssize_t length = take_packet(link, packet, size, ret_fds);
+
+    /* The other end closed with packets of ours unread: said first and once, then the rest comes.
+     */
+    if (length < 0 && errno == ECONNRESET)
+        length = take_packet(link, packet, size, ret_fds);
+    if (length > 0)
+        return length;
+    if (length == 0 || errno == ECONNRESET)
+        return bj_fail(err, BJ_E_ENDED, "receive", "the other end is gone");
+    if (errno == EAGAIN || bj_socket_shortage(errno))
+        return 0;
+    if (errno == EMSGSIZE)
+        return bj_fail(err, BJ_E_PROTOCOL, "receive", "a message is too long");
+    return bj_fail_errno(err, "receive", "cannot receive");
+}
+
+/* ---- calls that go out ---- */
+
+struct out {
+    bool alive, *outer;
+};
+
+static void go_out(struct bj_link *link, struct out *out)
+{
+    *out = (struct out){.alive = true, .outer = link->alive};
+    link->alive = &out->alive;
+}
+
+/* Is the link still there? */
+static bool come_back(struct bj_link *link, struct out *out)
+{
+    if (out->alive)
+        link->alive = out->outer;
+    else if (out->outer != NULL)
+        *out->outer = false;
+    return out->alive;
+}
+
+static bool call(struct bj_link *link, void (*fn)(void *context))
+{
+    struct out out;
+
+    go_out(link, &out);
+    fn(link->context);
+    return come_back(link, &out);
+}
+
 enum received { RECEIVED, NOTHING_NOW, CLOSED };
 
-/* One packet. */
+/* One packet, brought to the user. */
 static enum received receive(struct bj_link *link)
 {
     static char packet[BJ_MESSAGE_MAX];
     const struct bj_link_calls *calls = link->calls;
     void *context = link->context;
-    bool alive = true, *outer = link->alive;
     struct bj_fds fds;
-    ssize_t length = take_packet(link, packet, sizeof packet, &fds);
+    struct out out;
+    ssize_t length = bj_link_receive(link, packet, sizeof packet, &fds, NULL);
 
-    /* The other end closed with packets of ours unread: said first and once, then the rest comes.
-     */
-    if (length < 0 && errno == ECONNRESET)
-        length = take_packet(link, packet, sizeof packet, &fds);
-    if (length < 0 && (errno == EAGAIN || bj_socket_shortage(errno)))
+    if (length == 0)
         return NOTHING_NOW;
-    if (length <= 0) {
+    if (length < 0) {
         bj_link_close(link);
         calls->closed(context);
         return CLOSED;
     }
-    link->alive = &alive;
+    go_out(link, &out);
     calls->received(context, packet, (size_t)length, &fds);
     bj_fds_close(&fds);
-    if (!alive) {
-        if (outer != NULL)
-            *outer = false;
-        return CLOSED;
+    return come_back(link, &out) ? RECEIVED : CLOSED;
+}
+
+/* After an error nothing is watched: all that is left is taken in at once. */
+static void take_in(struct bj_link *link, bool all)
+{
+    enum received received = RECEIVED;
+
+    if (link->calls->readable != NULL) {
+        if (call(link, link->calls->readable))
+            choose_events(link);
+        return;
     }
-    link->alive = outer;
-    return RECEIVED;
+    for (int i = 0; received == RECEIVED && (all || i < TURN_MAX); i++)
+        received = receive(link);
+    if (received == NOTHING_NOW)
+        choose_events(link);
 }
 
 static void ready(void *context, int events)
@@ -109,33 +197,16 @@ static void ready(void *context, int events)
     struct bj_link *link = context;
 
     if (events & UV_WRITABLE) {
-        /* Gone: what it sent before is still to be received. */
-        if (!send_queued(link)) {
-            while (link->first != NULL)
-                drop_first(link);
+        send_queued(link);
+        if (link->first == NULL) {
+            link->tried = false;
+            if (link->calls->drained != NULL && !call(link, link->calls->drained))
+                return;
         }
         choose_events(link);
-        if (link->first == NULL && link->calls->drained != NULL) {
-            bool alive = true;
-
-            link->alive = &alive;
-            link->calls->drained(link->context);
-            if (!alive)
-                return;
-            link->alive = NULL;
-        }
     }
-    if (events == UV_WRITABLE)
-        return;
-    /* After an error nothing is watched: all that is left is taken in at once. */
-    for (int i = 0; events == 0 || i < TURN_MAX; i++) {
-        enum received received = receive(link);
-
-        if (received == NOTHING_NOW)
-            choose_events(link);
-        if (received != RECEIVED)
-            return;
-    }
+    if (events != UV_WRITABLE)
+        take_in(link, events == 0);
 }
 
 int bj_link_open(struct bj_link *link, uv_loop_t *loop, int fd, const struct bj_link_calls *calls,
@@ -161,8 +232,7 @@ void bj_link_close(struct bj_link *link)
     if (link->alive != NULL)
         *link->alive = false;
     link->alive = NULL;
-    while (link->first != NULL)
-        drop_first(link);
+    drop_queue(link);
     bj_watch_free(link->watch);
     link->watch = NULL;
     bj_fd_close(&link->fd);
@@ -202,19 +272,37 @@ static int enqueue(struct bj_link *link, const void *packet, size_t length,
 int bj_link_send(struct bj_link *link, const void *packet, size_t length, const struct bj_fds *fds,
                  struct bj_error *err)
 {
+    int sent = 0;
+
     if (link->fd < 0)
         return bj_fail(err, BJ_E_ENDED, "send", "there is nobody to send to");
-    if (link->first == NULL) {
-        if (bj_socket_send(link->fd, packet, length, fds) == 0)
-            return 0;
-        if (errno == EPIPE || errno == ECONNRESET || errno == ENOTCONN)
-            return bj_fail(err, BJ_E_ENDED, "send", "the other end is gone");
-        if (errno != EAGAIN && !bj_socket_shortage(errno))
-            return bj_fail_errno(err, "send", "cannot send");
-    }
+    if (link->first == NULL)
+        sent = transmit(link, packet, length, fds);
+    if (sent > 0)
+        return 0;
+    if (sent < 0)
+        return link->deaf ? bj_fail(err, BJ_E_ENDED, "send", "the other end is gone")
+                          : bj_fail_errno(err, "send", "cannot send");
     if (link->queued + length > link->maximum)
         return bj_fail(err, BJ_E_BUSY, "send", "too much waits to be sent");
     return enqueue(link, packet, length, fds, err);
+}
+
+bool bj_link_try(struct bj_link *link, const void *packet, size_t length)
+{
+    if (link->fd < 0 || (link->first == NULL && transmit(link, packet, length, NULL) != 0))
+        return true;
+    link->tried = true;
+    choose_events(link);
+    return false;
+}
+
+void bj_link_pause(struct bj_link *link, bool paused)
+{
+    if (link->fd < 0 || link->paused == paused)
+        return;
+    link->paused = paused;
+    choose_events(link);
 }
 
 void bj_link_take_in(struct bj_link *link)
@@ -231,7 +319,6 @@ void bj_link_flush(struct bj_link *link, int timeout_ms)
         struct pollfd polled = {.fd = link->fd, .events = POLLOUT};
 
         poll(&polled, 1, 50);
-        if (!send_queued(link))
-            return;
+        send_queued(link);
     }
 }
