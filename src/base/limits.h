@@ -79,6 +79,7 @@
 #define BJ_ENTRIES_MAX        (32 << 20) /* bytes of those that the audit process may not have yet */
 #define BJ_ASKS_MAX           (16 << 20) /* bytes that wait to be sent to one process */
 #define BJ_FRONT_QUEUE_MAX    (32 << 20) /* bytes that wait for the front before it is given up */
+#define BJ_KEEPER_QUEUE_MAX   (32 << 20) /* and for the keeper, of what is recorded */
 #define BJ_AUDIT_QUEUE_MAX    (32 << 20) /* and for the audit process */
 #define BJ_PLANS_QUEUE_MAX    (64 << 20) /* bytes of plans that wait for the launcher */
 #define BJ_OUTCOMES_MAX       65536 /* that wait to be recorded; more, and somebody must look at it */

@@ -5,9 +5,7 @@
  * The front is listened to only while there is a keeper that takes what it is sent: so what waits
  * is in the front's socket, where it is bounded, and not here. The keeper is always listened to.
  */
-#include <errno.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -50,28 +48,6 @@ static struct bj_message message_of(const struct bj_batch *batch, const struct b
 
 /* ---- taking in ---- */
 
-/* The length of the next packet, in the batch's room; 0: there is none now. -BJ_E_ENDED: nor will
- * there be. */
-static ssize_t receive(struct bj_recorder *recorder, struct bj_peer *peer, struct bj_fds *ret_fds,
-                       struct bj_error *err)
-{
-    struct bj_batch *batch = recorder->batch;
-    char *room = batch->bytes + batch->used;
-    ssize_t length = bj_socket_receive(peer->fd, room, BJ_MESSAGE_MAX, ret_fds, MSG_DONTWAIT);
-
-    /* The other end closed with something of ours unread: said once, before what it sent. */
-    if (length < 0 && errno == ECONNRESET)
-        length = bj_socket_receive(peer->fd, room, BJ_MESSAGE_MAX, ret_fds, MSG_DONTWAIT);
-    if (length > 0)
-        return length;
-    if (length == 0 || errno == ECONNRESET)
-        return bj_fail(err, BJ_E_ENDED, "audit", "the other end is gone");
-    if (errno == EAGAIN || errno == ENOMEM || errno == ENOBUFS)
-        return 0;
-    return errno == EMSGSIZE ? bj_fail(err, BJ_E_PROTOCOL, "audit", "a message is too long")
-                             : bj_fail_errno(err, "audit", "cannot receive");
-}
-
 static bool has_room(const struct bj_batch *batch)
 {
     return batch->count < BJ_BATCH_ITEMS && batch->used <= BJ_BATCH_BYTES;
@@ -100,7 +76,7 @@ static void take_entry(struct bj_recorder *recorder, const struct bj_message *me
     struct bj_batch *batch = recorder->batch;
     struct bj_item *item;
 
-    if (may_wait && message->head.number == recorder->keeper->number + 1) {
+    if (may_wait && message->head.number == recorder->keeper.number + 1) {
         bj_buf_append(&recorder->held, batch->bytes + batch->used, length);
         recorder->held_us = bj_clock_us();
         if (recorder->held.failed)
@@ -108,10 +84,10 @@ static void take_entry(struct bj_recorder *recorder, const struct bj_message *me
         return;
     }
     item = add(batch, BJ_ITEM_ENTRY, length);
-    if (message->head.number == 0 || message->head.number == recorder->keeper->number)
+    if (message->head.number == 0 || message->head.number == recorder->keeper.number)
         return;
     item->failed = true;
-    if (message->head.number > recorder->keeper->number)
+    if (message->head.number > recorder->keeper.number)
         bj_fail(&item->error, BJ_E_BUSY, "keeper", "its keeper is not here; try again later");
     else
         bj_fail(&item->error, BJ_E_ENDED, "keeper", "the sandbox has ended: its keeper did");
@@ -129,7 +105,7 @@ static int take_from_front(struct bj_recorder *recorder, size_t length, const st
     if (result < 0)
         return result;
     if (message.head.type == BJ_MESSAGE_ENTRY && fds->count == 0) {
-        if (message.head.id >> BJ_FRONT_ID_BITS != (uint64_t)recorder->front->number)
+        if (message.head.id >> BJ_FRONT_ID_BITS != (uint64_t)recorder->front.number)
             return bj_fail(err, BJ_E_PROTOCOL, "audit", "an id is another front's");
         take_entry(recorder, &message, length, true);
         return 0;
@@ -155,7 +131,7 @@ static int take_from_keeper(struct bj_recorder *recorder, size_t length, const s
         return result;
     if (message.head.type == BJ_MESSAGE_BEGUN && fds->count == 0 && message.head.id <= INT64_MAX &&
         message.head.number >= 0) {
-        recorder->keeper->begun = true;
+        recorder->keeper.begun = true;
         bj_sweep_begin(recorder, (int64_t)message.head.id, message.head.number);
         return 0;
     }
@@ -172,19 +148,21 @@ typedef int take_fn(struct bj_recorder *recorder, size_t length, const struct bj
                     struct bj_error *err);
 
 /* Nothing overtakes an entry that waits for its keeper. */
-static bool is_held_up(const struct bj_recorder *recorder, struct bj_peer *const *peer)
+static bool is_held_up(const struct bj_recorder *recorder, const struct bj_peer *peer)
 {
     return peer == &recorder->front && recorder->held.length > 0;
 }
 
 /* What this one has sent, as far as there is room. True when that was not all. */
-static bool take_in(struct bj_recorder *recorder, struct bj_peer **peer, take_fn *take)
+static bool take_in(struct bj_recorder *recorder, struct bj_peer *peer, take_fn *take)
 {
+    struct bj_batch *batch = recorder->batch;
     struct bj_error err = {0};
     struct bj_fds fds;
 
-    while (*peer != NULL && has_room(recorder->batch) && !is_held_up(recorder, peer)) {
-        ssize_t length = receive(recorder, *peer, &fds, &err);
+    while (peer->link.fd >= 0 && has_room(batch) && !is_held_up(recorder, peer)) {
+        ssize_t length =
+            bj_link_receive(&peer->link, batch->bytes + batch->used, BJ_MESSAGE_MAX, &fds, &err);
         int result = length < 0 ? (int)length : 0;
 
         if (length == 0)
@@ -194,15 +172,15 @@ static bool take_in(struct bj_recorder *recorder, struct bj_peer **peer, take_fn
             bj_fds_close(&fds);
         }
         if (result == -BJ_E_ENDED)
-            bj_peer_close(peer);
+            bj_link_close(&peer->link);
         else if (result == -BJ_E_PROTOCOL)
             bj_recorder_fault(recorder, peer, &err);
-        if (result < 0 && *peer != NULL) { /* something is wrong here, not there */
+        if (result < 0 && peer->link.fd >= 0) { /* something is wrong here, not there */
             bj_recorder_end(recorder, 1);
             return false;
         }
     }
-    return *peer != NULL && !is_held_up(recorder, peer);
+    return peer->link.fd >= 0 && !is_held_up(recorder, peer);
 }
 
 /* ---- recording ---- */
@@ -390,6 +368,7 @@ static void send_message(struct bj_recorder *recorder, enum bj_message_type type
 {
     struct bj_buf *out = &recorder->batch->message;
     struct bj_message_head *head;
+    int result = -BJ_E_NO_MEMORY;
 
     out->length = 0;
     out->failed = out->no_memory = false;
@@ -403,9 +382,11 @@ static void send_message(struct bj_recorder *recorder, enum bj_message_type type
         bj_buf_append(out, item->act, item->act_length);
     else if (type == BJ_MESSAGE_REFUSED)
         bj_message_put_error(out, &item->error);
-    /* What is recorded must come through or be known to be lost, and the next process sees to that.
-     */
-    if (!bj_outbox_send(recorder, out))
+    /* Without a keeper it concerns nobody any more. Otherwise what is recorded must come through or
+     * be known to be lost, and the next process sees to that. */
+    if (bj_message_end(out))
+        result = bj_link_send(&recorder->keeper.link, out->data, out->length, NULL, NULL);
+    if (result < 0 && result != -BJ_E_ENDED)
         bj_recorder_end(recorder, 1);
 }
 
@@ -424,11 +405,10 @@ static void keep_outcome(struct bj_recorder *recorder, const struct bj_message *
         bj_recorder_end(recorder, 1); /* the keeper still has them */
         return;
     }
-    *pending =
-        (struct bj_pending){.id = message->head.id,
-                            .number = message->head.number,
-                            .keeper = recorder->keeper != NULL ? recorder->keeper->number : 0,
-                            .note = note};
+    *pending = (struct bj_pending){.id = message->head.id,
+                                   .number = message->head.number,
+                                   .keeper = recorder->keeper.number,
+                                   .note = note};
     if (note.reason != NULL) {
         memcpy(pending->reason, note.reason, length);
         pending->note.reason = pending->reason;
@@ -483,8 +463,9 @@ static void pass_on(struct bj_recorder *recorder)
 /* Is there a keeper that has begun and takes what it is sent? */
 static bool may_pass(const struct bj_recorder *recorder)
 {
-    return recorder->keeper != NULL && recorder->keeper->begun && !recorder->keeper->deaf &&
-           recorder->outbox.first == NULL;
+    const struct bj_link *keeper = &recorder->keeper.link;
+
+    return keeper->fd >= 0 && recorder->keeper.begun && !keeper->deaf && keeper->first == NULL;
 }
 
 void bj_held_drop(struct bj_recorder *recorder)
@@ -503,24 +484,12 @@ static void take_held(struct bj_recorder *recorder)
 
     if (held.length == 0 || !has_room(batch) ||
         bj_message_get(held.data, held.length, &message, NULL) < 0 ||
-        (may_wait && message.head.number > recorder->keeper->number))
+        (may_wait && message.head.number > recorder->keeper.number))
         return;
     bj_buf_init(&recorder->held, BJ_MESSAGE_MAX);
     memcpy(batch->bytes + batch->used, held.data, held.length);
     take_entry(recorder, &message, held.length, may_wait);
     bj_buf_release(&held);
-}
-
-static void choose_events(struct bj_recorder *recorder)
-{
-    bool waits;
-
-    if (!bj_outbox_flush(recorder)) /* or what is for a keeper that is gone is dropped */
-        bj_recorder_end(recorder, 1);
-    waits = recorder->outbox.first != NULL;
-    bj_peer_wait(recorder->keeper, UV_READABLE | (waits ? UV_WRITABLE : 0));
-    bj_peer_wait(recorder->front,
-                 may_pass(recorder) && recorder->held.length == 0 ? UV_READABLE : 0);
 }
 
 void bj_recorder_turn(struct bj_recorder *recorder)
@@ -538,7 +507,7 @@ void bj_recorder_turn(struct bj_recorder *recorder)
         record(recorder);
         pass_on(recorder);
     }
-    choose_events(recorder);
+    bj_link_pause(&recorder->front.link, !may_pass(recorder) || recorder->held.length > 0);
 }
 
 void bj_recorder_hear_keeper(struct bj_recorder *recorder)
@@ -589,7 +558,7 @@ static void drop_pending(struct bj_recorder *recorder, bool tell)
         struct bj_pending *first = recorder->first_pending;
 
         recorder->first_pending = first->next;
-        if (tell && recorder->keeper != NULL && recorder->keeper->number == first->keeper)
+        if (tell && recorder->keeper.number == first->keeper)
             send_message(recorder, BJ_MESSAGE_RECORDED, first->id, first->number, NULL);
         bj_free(first);
     }
@@ -612,8 +581,6 @@ void bj_recorder_retry(struct bj_recorder *recorder)
     do {
         result = record_pending(recorder, &again, &err);
     } while (again);
-    if (result < 0)
-        return;
-    drop_pending(recorder, true);
-    choose_events(recorder);
+    if (result == 0)
+        drop_pending(recorder, true);
 }

@@ -366,5 +366,5 @@ void bj_reader_ask(struct bj_recorder *recorder, const void *packet, size_t leng
 {
     /* When too many wait, this one gets the end of its socket for a reply: the socket is the
      * asker's, and writing to it may block. */
-    bj_socket_send(recorder->reader->fd, packet, length, reply_to);
+    bj_socket_send(recorder->reader.fd, packet, length, reply_to);
 }

@@ -25,12 +25,10 @@
 #include "recorder/recorder_internal.h"
 
 #define TICK_MS     1000
-#define ALIVE_TICKS 4    /* between telling the supervisor that this process is well */
 #define PRUNE_TICKS 3600 /* between looking for records that are too old, with little to record */
 #define TRY_US      1000000 /* between attempts to open the database */
 #define BUSY_MS     2000    /* waited for another process that keeps the database */
 #define LOG_PAGES   2000    /* of SQLite's log, before it is carried over */
-#define CONTROL_MAX 4096    /* bytes of a message of the supervisor's */
 
 /* ---- the database ---- */
 
@@ -124,31 +122,29 @@ static void maintain(struct bj_recorder *recorder)
 
 /* ---- the supervisor ---- */
 
-static void tell_supervisor(struct bj_recorder *recorder, enum bj_message_type type,
-                            const char *text)
+static void say_fault(struct bj_recorder *recorder, const char *whose)
 {
     struct bj_buf out;
 
-    bj_buf_init(&out, CONTROL_MAX);
-    bj_message_begin(&out, type, 0);
-    if (text != NULL)
-        bj_pack_text(&out, text);
-    if (recorder->control != NULL && bj_message_end(&out))
-        bj_socket_send(recorder->control->fd, out.data, out.length, NULL);
+    bj_buf_init(&out, BJ_MESSAGE_MAX);
+    bj_message_begin(&out, BJ_MESSAGE_FAULT, 0);
+    bj_pack_text(&out, whose);
+    if (bj_message_end(&out))
+        bj_link_send(&recorder->control, out.data, out.length, NULL, NULL);
     bj_buf_release(&out);
 }
 
-void bj_recorder_fault(struct bj_recorder *recorder, struct bj_peer **peer,
+void bj_recorder_fault(struct bj_recorder *recorder, struct bj_peer *peer,
                        const struct bj_error *why)
 {
     const char *who = peer == &recorder->front ? "front" : "keeper";
 
-    if (*peer == NULL)
+    if (peer->link.fd < 0)
         return;
     BJ_LOG(recorder->log, SERVER, ERROR, "the %s process broke the protocol: %s", who,
            why->message);
-    tell_supervisor(recorder, BJ_MESSAGE_FAULT, who);
-    bj_peer_close(peer);
+    say_fault(recorder, who);
+    bj_link_close(&peer->link);
 }
 
 void bj_recorder_end(struct bj_recorder *recorder, int status)
@@ -158,97 +154,106 @@ void bj_recorder_end(struct bj_recorder *recorder, int status)
     uv_stop(&recorder->loop);
 }
 
+/* ---- the front and the keeper ---- */
+
+static void turn(void *context)
+{
+    bj_recorder_turn(context);
+}
+
+static const struct bj_link_calls peer_calls = {.readable = turn, .drained = turn};
+
 /* A new front: what the one before it sent comes first, but for what would have to wait: nobody
  * asks for it any more. */
-static void meet_front(struct bj_recorder *recorder, struct bj_peer *peer)
+static void part_from_front(struct bj_recorder *recorder)
 {
     bj_held_drop(recorder);
     bj_recorder_turn(recorder);
     bj_held_drop(recorder);
-    bj_peer_close(&recorder->front);
-    recorder->front = peer;
 }
 
-/* A new keeper: what the one before it said comes first, and what was for that one is dropped. */
-static void meet_keeper(struct bj_recorder *recorder, struct bj_peer *peer)
+static int meet(struct bj_recorder *recorder, struct bj_peer *peer, int fd, int64_t number,
+                struct bj_error *err)
 {
-    bj_recorder_hear_keeper(recorder);
-    bj_peer_close(&recorder->keeper);
-    bj_outbox_drop(&recorder->outbox);
-    recorder->keeper = peer;
+    int result = bj_socket_make_room(fd, BJ_MESSAGE_MAX, err);
+
+    bj_link_close(&peer->link);
+    *peer = (struct bj_peer){.link.fd = -1, .number = number};
+    if (result < 0) {
+        bj_fd_close(&fd);
+        return result;
+    }
+    result = bj_link_open(&peer->link, &recorder->loop, fd, &peer_calls, recorder, err);
+    peer->link.maximum = BJ_KEEPER_QUEUE_MAX;
+    return result;
 }
 
-static void meet(struct bj_recorder *recorder, const struct bj_message *message, struct bj_fds *fds)
+static void new_peer(struct bj_recorder *recorder, const struct bj_message *message,
+                     struct bj_fds *fds)
 {
     struct bj_unpack in = bj_message_body(message);
     const char *who = bj_unpack_string(&in);
-    struct bj_peer *peer = NULL;
+    bool is_front = bj_streq(who, "front");
     struct bj_error err = {0};
 
-    if (!bj_unpack_end(&in) || fds->count != 1 ||
-        !(bj_streq(who, "front") || bj_streq(who, "keeper")))
+    if (!bj_unpack_end(&in) || fds->count != 1 || !(is_front || bj_streq(who, "keeper")))
         return;
     fds->count = 0;
-    if (bj_peer_new(recorder, fds->fd[0], &peer, &err) < 0) {
+    /* What a keeper before this one said comes first, and what was for that one is dropped. */
+    if (is_front)
+        part_from_front(recorder);
+    else
+        bj_recorder_hear_keeper(recorder);
+    if (meet(recorder, is_front ? &recorder->front : &recorder->keeper, fds->fd[0],
+             message->head.number, &err) < 0) {
         BJ_LOG(recorder->log, SERVER, ERROR, "%s", err.message);
         bj_recorder_end(recorder, 1);
         return;
     }
-    peer->number = message->head.number;
-    if (bj_streq(who, "front"))
-        meet_front(recorder, peer);
-    else
-        meet_keeper(recorder, peer);
     bj_recorder_turn(recorder);
 }
 
-/* False: there is nothing more now. */
-static bool hear_supervisor(struct bj_recorder *recorder)
-{
-    char packet[CONTROL_MAX];
-    struct bj_message message;
-    struct bj_fds fds;
-    ssize_t length =
-        bj_socket_receive(recorder->control->fd, packet, sizeof packet, &fds, MSG_DONTWAIT);
+/* ---- who is there from the beginning ---- */
 
-    if (length < 0 && (errno == EAGAIN || errno == ENOMEM || errno == ENOBUFS))
-        return false;
-    if (length == 0 || (length < 0 && errno == ECONNRESET)) {
-        bj_recorder_end(recorder, 0);
-    } else if (length < 0 || bj_message_get(packet, (size_t)length, &message, NULL) < 0) {
+static void from_supervisor(void *context, const char *packet, size_t length, struct bj_fds *fds)
+{
+    struct bj_recorder *recorder = context;
+    struct bj_message message;
+
+    if (bj_message_get(packet, length, &message, NULL) < 0)
         bj_recorder_end(recorder, 1);
-    } else if (message.head.type == BJ_MESSAGE_STOP) {
+    else if (message.head.type == BJ_MESSAGE_STOP)
         bj_recorder_end(recorder, 0);
-    } else {
-        if (message.head.type == BJ_MESSAGE_PEER)
-            meet(recorder, &message, &fds);
-        bj_fds_close(&fds);
-        return true;
-    }
-    return false;
+    else if (message.head.type == BJ_MESSAGE_PEER)
+        new_peer(recorder, &message, fds);
 }
+
+static void supervisor_gone(void *context)
+{
+    bj_recorder_end(context, 0);
+}
+
+static const struct bj_link_calls control_calls = {.received = from_supervisor,
+                                                   .closed = supervisor_gone};
+
+static void reader_gone(void *context)
+{
+    struct bj_recorder *recorder = context;
+
+    BJ_LOG(recorder->log, AUDIT, ERROR, "the process for questions has ended");
+    bj_recorder_end(recorder, 1);
+}
+
+/* It says nothing here: one that does is not well. */
+static const struct bj_link_calls reader_calls = {.readable = reader_gone};
 
 /* ---- the loop ---- */
-
-void bj_recorder_ready(struct bj_recorder *recorder, struct bj_peer *peer)
-{
-    if (peer == recorder->control) {
-        while (hear_supervisor(recorder))
-            continue;
-    } else if (peer == recorder->reader) {
-        BJ_LOG(recorder->log, AUDIT, ERROR, "the process for questions has ended");
-        bj_recorder_end(recorder, 1);
-    } else {
-        bj_recorder_turn(recorder);
-    }
-}
 
 static void on_tick(uv_timer_t *timer)
 {
     struct bj_recorder *recorder = timer->data;
 
-    if (recorder->ticks++ % ALIVE_TICKS == 0)
-        tell_supervisor(recorder, BJ_MESSAGE_READY, NULL);
+    recorder->ticks++;
     bj_recorder_retry(recorder);
     bj_sweep_resume(recorder);
     if (recorder->held.length > 0)
@@ -271,9 +276,10 @@ static int begin(struct bj_recorder *recorder, struct bj_error *err)
     uv_timer_init(&recorder->loop, &recorder->tick);
     uv_idle_init(&recorder->loop, &recorder->idle);
     recorder->tick.data = recorder->idle.data = recorder;
-    result = bj_peer_new(recorder, reader, &recorder->reader, err);
+    result = bj_link_open(&recorder->reader, &recorder->loop, reader, &reader_calls, recorder, err);
     if (result == 0)
-        result = bj_peer_new(recorder, options->control_fd, &recorder->control, err);
+        result = bj_link_open(&recorder->control, &recorder->loop, options->control_fd,
+                              &control_calls, recorder, err);
     if (result < 0 || !bj_recorder_is_on(recorder))
         return result;
     /* A full disk is emptied again, and another process lets the database go: what does not need
@@ -293,11 +299,11 @@ static void end(struct bj_recorder *recorder)
 {
     maintain(recorder);
     bj_audit_close(recorder->audit);
-    bj_peer_close(&recorder->front);
-    bj_peer_close(&recorder->keeper);
-    bj_peer_close(&recorder->control);
-    bj_peer_close(&recorder->reader);
-    bj_outbox_drop(&recorder->outbox);
+    bj_alive_stop(&recorder->alive);
+    bj_link_close(&recorder->front.link);
+    bj_link_close(&recorder->keeper.link);
+    bj_link_close(&recorder->control);
+    bj_link_close(&recorder->reader);
     bj_pending_drop(recorder);
     bj_buf_release(&recorder->held);
     bj_batch_free(recorder->batch);
@@ -311,8 +317,14 @@ static void end(struct bj_recorder *recorder)
 
 int bj_recorder_main(const struct bj_recorder_options *options)
 {
-    struct bj_recorder recorder = {
-        .options = options, .log = options->log, .lock = -1, .secrets = options->mask->count};
+    struct bj_recorder recorder = {.options = options,
+                                   .log = options->log,
+                                   .front.link.fd = -1,
+                                   .keeper.link.fd = -1,
+                                   .control.fd = -1,
+                                   .reader.fd = -1,
+                                   .lock = -1,
+                                   .secrets = options->mask->count};
     struct bj_error err = {0};
 
     signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is a full disk */
@@ -321,8 +333,7 @@ int bj_recorder_main(const struct bj_recorder_options *options)
         BJ_LOG(options->log, AUDIT, ERROR, "%s", err.message);
         recorder.status = bj_code_exit_status(err.code);
     } else {
-        bj_peer_wait(recorder.control, UV_READABLE);
-        bj_peer_wait(recorder.reader, UV_READABLE);
+        bj_alive_start(&recorder.alive, &recorder.loop, options->control_fd);
         uv_timer_start(&recorder.tick, on_tick, 0, TICK_MS);
         uv_run(&recorder.loop, UV_RUN_DEFAULT);
         bj_recorder_hear_keeper(&recorder); /* the last outcomes */

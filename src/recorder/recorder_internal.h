@@ -8,47 +8,19 @@
 
 #include "audit/audit.h"
 #include "base/log.h"
-#include "linux/socket.h"
+#include "loop/alive.h"
+#include "loop/link.h"
 #include "recorder/recorder.h"
 #include "wire/keeper.h"
 
 struct bj_recorder;
 
-/* ---- sockets on the loop (peer.c) ---- */
-
-/* The other end of a socket. Of its own because libuv lets go of it later than it is closed. */
+/* Another process of the service. */
 struct bj_peer {
-    uv_poll_t poll;
-    struct bj_recorder *recorder;
-    int fd;
-    int events;     /* that are waited for */
-    int64_t number; /* how many of its kind there have been with this one */
-    bool begun;     /* the keeper has said so */
-    bool deaf;      /* it takes nothing any more; what it sent before is still to be read */
+    struct bj_link link; /* closed = none */
+    int64_t number;      /* how many of its kind there have been with this one */
+    bool begun;          /* the keeper has said so */
 };
-
-/* Takes the descriptor, also when it fails. */
-int bj_peer_new(struct bj_recorder *recorder, int fd, struct bj_peer **ret, struct bj_error *err);
-/* Called when what was waited for is there (recorder.c). */
-void bj_recorder_ready(struct bj_recorder *recorder, struct bj_peer *peer);
-/* Closes it and sets it to NULL; NULL is fine. */
-void bj_peer_close(struct bj_peer **peer);
-void bj_peer_wait(struct bj_peer *peer, int events); /* NULL is fine */
-
-/* ---- messages to the keeper that wait until it takes them (outbox.c) ---- */
-
-struct bj_waiting;
-struct bj_outbox {
-    struct bj_waiting *first, *last;
-};
-
-/* Ends the message and sends it, or keeps a copy until the socket takes it. Without a keeper it is
- * dropped: what it says concerns nobody any more. False: it can be neither, and the process is to
- * end. */
-bool bj_outbox_send(struct bj_recorder *recorder, struct bj_buf *message);
-/* What waits. False as above. */
-bool bj_outbox_flush(struct bj_recorder *recorder);
-void bj_outbox_drop(struct bj_outbox *outbox);
 
 /* ---- what is recorded together (batch.c) ---- */
 
@@ -117,10 +89,12 @@ struct bj_recorder {
     const struct bj_log *log;
     uv_loop_t loop;
     uv_timer_t tick;
-    uv_idle_t idle;                           /* runs while a sweep has more to do */
-    struct bj_peer *control, *front, *keeper; /* NULL = none */
-    struct bj_outbox outbox;
-    struct bj_batch *batch; /* owned */
+    uv_idle_t idle; /* runs while a sweep has more to do */
+    struct bj_alive alive;
+    struct bj_link control;       /* the supervisor */
+    struct bj_link reader;        /* the process that has questions answered */
+    struct bj_peer front, keeper; /* may be replaced */
+    struct bj_batch *batch;       /* owned */
     struct bj_buf held;     /* an entry for the keeper that is yet to be introduced; "" = none */
     int64_t held_us;        /* since when */
     struct bj_audit *audit; /* NULL: not open now, or the record is off */
@@ -130,9 +104,8 @@ struct bj_recorder {
     struct bj_pending *first_pending, *last_pending;
     size_t pending;
     struct bj_sweep sweep;
-    struct bj_peer *reader; /* the process that has questions answered */
-    int lock;               /* that no other service keeps its record in the same place */
-    int status;             /* exit status */
+    int lock;   /* that no other service keeps its record in the same place */
+    int status; /* exit status */
     unsigned ticks;
     bool complained; /* that records cannot be written; until they can again */
 };
@@ -148,7 +121,7 @@ static inline bool bj_recorder_is_on(const struct bj_recorder *recorder)
 int bj_recorder_open(struct bj_recorder *recorder, struct bj_error *err);
 
 /* Tells the supervisor that what this one sent was malformed, and closes it. */
-void bj_recorder_fault(struct bj_recorder *recorder, struct bj_peer **peer,
+void bj_recorder_fault(struct bj_recorder *recorder, struct bj_peer *peer,
                        const struct bj_error *why);
 
 /* Ends the loop. */
