@@ -86,6 +86,13 @@ static void send_exited(struct bj_init *init, enum bj_frame_type type, uint32_t 
     bj_init_send(init, head, exited, NULL);
 }
 
+/* Why there will be no sandbox any more. */
+static void say_failed(struct bj_init *init, const struct bj_error *err)
+{
+    bj_init_send(init, (struct bj_frame_head){.type = BJ_FRAME_FAILED, .length = sizeof *err}, err,
+                 NULL);
+}
+
 /* The main process is over: end the rest, tell the host what it all cost, and go. */
 static void finish(struct bj_init *init, int status) __attribute__((noreturn));
 static void finish(struct bj_init *init, int status)
@@ -169,6 +176,15 @@ static bool receive(struct bj_init *init)
  */
 static void limit_memory(struct bj_init *init)
 {
+    struct bj_error err;
+
+    if (init->main_pid == 0 && bj_init_files_exceed(init)) {
+        bj_fail(&err, BJ_E_NO_MEMORY, "memory",
+                "the sandbox has ended: its files, which lie in memory, took more than the memory "
+                "limit of %llu MiB; write less, or raise memory_mb",
+                (unsigned long long)(init->plan->memory_watch >> 20));
+        say_failed(init, &err);
+    }
     if (init->main_pid != 0 || bj_init_files_exceed(init)) {
         init->memory_exceeded = true;
         finish(init, SIGKILL);
@@ -236,8 +252,7 @@ void bj_init_run(const struct bj_plan *plan, int socket_fd, struct bj_init_wipe 
         bj_init_setup(&init, &err) < 0) {
         if (err.code == BJ_E_OK)
             bj_fail_errno(&err, "init", "cannot ask to die with the parent");
-        bj_init_send(&init, (struct bj_frame_head){.type = BJ_FRAME_FAILED, .length = sizeof err},
-                     &err, NULL);
+        say_failed(&init, &err);
         _exit(1);
     }
     serve(&init);

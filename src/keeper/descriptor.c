@@ -269,8 +269,10 @@ static int ask_to_signal(struct bj_process *process, const struct bj_act *act,
     bj_buf_init(&packet, BJ_FRAME_MAX);
     bj_frame_put(&packet, head, &body);
     result = bj_init_ask(process->sandbox, &packet, NULL, signalled, waiting, err);
-    if (result == 0)
+    if (result == 0) {
         waiting->left++;
+        process->killed |= act->signal == SIGKILL;
+    }
     return result;
 }
 

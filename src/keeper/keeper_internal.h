@@ -249,6 +249,7 @@ struct bj_sandbox {
     struct bj_error failure; /* why it could not be made */
     struct bj_owner *owner;  /* NULL in the pool */
     int64_t output_bytes;    /* that output of its processes takes */
+    int64_t oom_told; /* of the kernel's kills for want of memory, those that explained an end */
     char *label;
     char *user, *home, *workspace;
     char **environment;
@@ -353,8 +354,9 @@ struct bj_process {
     bool in_ended; /* among its owner's that have ended and have output yet */
     struct bj_process *ended_before, *ended_after;
     struct bj_ending ending;
-    int64_t oom_kills; /* in the sandbox when it was started */
     bool timed_out;
+    bool killed;                 /* by the service, for whatever reason */
+    int64_t oom_before;          /* what the kernel had killed for want of memory when it began */
     bool clock_stopped;          /* while the sandbox is paused */
     struct bj_fds handed;        /* BJ_START_PIPES: the front's, until they are sent */
     struct bj_deadline deadline; /* its time-out; the end of draining; when it is forgotten */
@@ -379,6 +381,10 @@ void bj_process_state(const struct bj_process *process, struct bj_process_state 
 void bj_process_forget(struct bj_process *process);
 /* Has SIGKILL sent to its group. */
 void bj_process_kill(struct bj_process *process);
+
+/* oom.c: whether memory ended it. */
+void bj_oom_begin(struct bj_process *process);
+bool bj_oom_ended(struct bj_process *process); /* once its ending is known */
 
 /* stream.c: what processes write. */
 /* Takes the descriptor; watches it. */

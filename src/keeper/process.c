@@ -21,7 +21,6 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "keeper/keeper_internal.h"
-#include "linux/cgroup.h"
 
 #define ENDED_MAX 32
 #define ENDED_US  (600LL * 1000000)
@@ -206,18 +205,6 @@ static void end_with_status(struct bj_process *process, int status)
              (double)process->timeout_us / 1000000);
 }
 
-/*
- * The kernel does not say whom it killed for the sandbox's memory, only how often it did. It was
- * this process, or a command whose status its shell passes on, if it did so meanwhile.
- */
-static bool lacked_memory(const struct bj_process *process)
-{
-    const char *cgroup = process->sandbox->cgroups[BJ_CONTROLLER_MEMORY];
-
-    return process->ending.exit_code == 128 + SIGKILL &&
-           bj_cgroup_oom_kills(cgroup) > process->oom_kills;
-}
-
 static void say_memory(struct bj_process *process)
 {
     struct bj_ending *ending = &process->ending;
@@ -240,7 +227,7 @@ void bj_process_exited(struct bj_sandbox *sandbox, const struct bj_exited *exite
     end_with_status(process, exited->status);
     process->ending.cpu_us = exited->cpu_us;
     process->ending.peak_memory = exited->peak_kb << 10;
-    if (exited->memory_exceeded || lacked_memory(process))
+    if (exited->memory_exceeded || bj_oom_ended(process))
         say_memory(process);
     process->stage = BJ_PROCESS_DRAINING;
     set_deadline(process, drained_enough,
@@ -258,8 +245,9 @@ void bj_processes_end(struct bj_sandbox *sandbox, const struct bj_usage *usage)
             if (!at->timed_out)
                 snprintf(at->ending.reason, sizeof at->ending.reason, "the sandbox ended: %s",
                          sandbox->reason);
-            if (usage != NULL && usage->oom_killed)
-                at->ending.oom_killed = true;
+            if ((usage != NULL && usage->oom_killed) ||
+                sandbox->init.failure.code == BJ_E_NO_MEMORY)
+                say_memory(at);
             at->stage = BJ_PROCESS_DRAINING;
             bj_output_unhold(&at->output);
             bj_streams_finish(at);
@@ -287,6 +275,7 @@ void bj_process_kill(struct bj_process *process)
                                  .length = sizeof body};
     struct bj_buf packet;
 
+    process->killed = true;
     bj_buf_init(&packet, BJ_FRAME_MAX);
     bj_frame_put(&packet, head, &body);
     /* An init that cannot even be asked to is not in order. */
@@ -464,7 +453,6 @@ static struct bj_process *new_process(struct bj_sandbox *sandbox, const struct b
     process->columns = act->columns;
     process->timeout_us = act->timeout_us;
     process->began = bj_clock_us();
-    process->oom_kills = bj_cgroup_oom_kills(sandbox->cgroups[BJ_CONTROLLER_MEMORY]);
     process->input_fd = -1;
     process->hold_deadline.passed = bj_read_hold_passed;
     process->task = *task;
@@ -481,6 +469,7 @@ static struct bj_process *new_process(struct bj_sandbox *sandbox, const struct b
         return NULL;
     }
     bj_budget_open(process);
+    bj_oom_begin(process);
     if (act->flags & BJ_START_HOLD)
         bj_output_hold(&process->output, 0);
     return process;

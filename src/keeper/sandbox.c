@@ -26,8 +26,11 @@
 #include "keeper/keeper_internal.h"
 #include "linux/process.h"
 
-#define PLACES   1024   /* of the table; it is as fast with four times as many sandboxes */
-#define AGAIN_US 100000 /* until an end that could not be asked for is asked for again */
+#define PLACES        1024 /* of the table; it is as fast with four times as many sandboxes */
+#define FAILED        "failed"
+#define OUT_OF_MEMORY "out of memory; use less, or raise memory_mb"
+#define FILES_TOO_BIG "its files lie in memory and exceeded it; write less, or raise memory_mb"
+#define AGAIN_US      100000 /* until an end that could not be asked for is asked for again */
 
 /* ---- the table ---- */
 
@@ -217,6 +220,8 @@ static void ended(void *context, const struct bj_launcher_answer *answer, struct
         bj_keeper_sandbox_gone(keeper);
         return;
     }
+    if (answer != NULL && answer->usage.oom_killed && bj_streq(sandbox->reason, FAILED))
+        sandbox->reason = OUT_OF_MEMORY;
     bj_processes_end(sandbox, answer != NULL ? &answer->usage : NULL);
     if (!made)
         bj_task_done(keeper, &sandbox->task, &sandbox->failure);
@@ -272,7 +277,7 @@ void bj_sandbox_end(struct bj_sandbox *sandbox, const char *reason)
 
 void bj_sandbox_init_gone(struct bj_sandbox *sandbox)
 {
-    bool timed_out = sandbox->init.failure.code == BJ_E_TIMEOUT;
+    enum bj_code code = sandbox->init.failure.code;
 
     if (sandbox->stage == BJ_STAGE_SETTING_UP) {
         sandbox->failure = sandbox->init.failure;
@@ -280,7 +285,9 @@ void bj_sandbox_init_gone(struct bj_sandbox *sandbox)
             bj_fail(&sandbox->failure, BJ_E_ENDED, "sandbox",
                     "the sandbox ended while it was being made");
     }
-    bj_sandbox_end(sandbox, timed_out ? "unresponsive" : "failed");
+    bj_sandbox_end(sandbox, code == BJ_E_TIMEOUT     ? "unresponsive"
+                            : code == BJ_E_NO_MEMORY ? FILES_TOO_BIG
+                                                     : FAILED);
 }
 
 /* ---- its time ---- */
@@ -399,7 +406,7 @@ static void set_up(void *context, const struct bj_init_reply *reply)
         return; /* the end tells */
     if (reply->failed != NULL) {
         sandbox->failure = *reply->failed;
-        bj_sandbox_end(sandbox, "failed");
+        bj_sandbox_end(sandbox, FAILED);
         return;
     }
     sandbox->stage = BJ_STAGE_RUNNING;
@@ -439,7 +446,7 @@ static void launched(void *context, const struct bj_launcher_answer *answer, str
     }
     if (sandbox->failure.code != BJ_E_OK) {
         sandbox->stage = BJ_STAGE_ENDING;
-        sandbox->reason = "failed";
+        sandbox->reason = FAILED;
         give_up(sandbox);
         return;
     }
@@ -455,7 +462,7 @@ static void launched(void *context, const struct bj_launcher_answer *answer, str
     if (result == 0)
         result = ask_init(sandbox, &sandbox->failure);
     if (result < 0)
-        bj_sandbox_end(sandbox, "failed");
+        bj_sandbox_end(sandbox, FAILED);
 }
 
 /* Everything else, once there is a workspace. */
@@ -506,7 +513,7 @@ void bj_sandbox_workspace_ready(struct bj_sandbox *sandbox, const struct bj_erro
     if (result == 0)
         return;
     if (sandbox->stage != BJ_STAGE_ENDING)
-        sandbox->reason = "failed";
+        sandbox->reason = FAILED;
     sandbox->stage = BJ_STAGE_ENDING;
     give_up(sandbox);
 }
