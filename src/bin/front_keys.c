@@ -9,14 +9,19 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "supervisor/keyfile.h"
+#include "supervisor/toldkey.h"
 
 #define OLD_MAX 256 /* files of keys that one front has seen; each takes memory until it ends */
 
-/* The administrator's own key, from the environment or a file. */
-static int add_admin(struct bj_keys *keys, const char *text, struct bj_error *err)
+/* The administrator's own key, from the environment (its digest) or a file. */
+static int add_admin(struct bj_keys *keys, const char *text, const uint8_t *digest,
+                     struct bj_error *err)
 {
-    const struct bj_key_options options = {
-        .name = BJ_KEY_ADMIN, .scopes = BJ_SCOPE_ALL, .text = text, .created = ""};
+    const struct bj_key_options options = {.name = BJ_KEY_ADMIN,
+                                           .scopes = BJ_SCOPE_ALL,
+                                           .text = text,
+                                           .digest = digest,
+                                           .created = ""};
     int result = bj_keys_add(keys, &options, err);
 
     if (result == 0)
@@ -28,14 +33,17 @@ int bj_front_keys_load(const struct bj_service_settings *settings, struct bj_fro
                        struct bj_error *err)
 {
     BJ_CLEANUP_FREE char *path = NULL, *text = NULL;
-    int result;
+    uint8_t told[BJ_KEY_DIGEST];
+    size_t told_length = 0;
+    int result = bj_toldkey_read(told, sizeof told, &told_length, err);
 
     *ret = (struct bj_front_keys){
         .local = {.key = BJ_KEY_LOCAL, .owner = BJ_KEY_ADMIN, .scopes = BJ_SCOPE_ALL, .uid = -1},
         .no_key = settings->no_key,
         .uid = geteuid(),
     };
-    result = bj_keyfile_path(settings, "keys.json", &path, err);
+    if (result == 0)
+        result = bj_keyfile_path(settings, "keys.json", &path, err);
     if (result == 0)
         result = bj_keys_load(path, &ret->keys, err);
     if (result == 0 && bj_keys_check(&ret->keys, err) < 0) {
@@ -44,11 +52,11 @@ int bj_front_keys_load(const struct bj_service_settings *settings, struct bj_fro
     }
     if (result < 0 || settings->no_key)
         return result;
-    if (settings->api_key != NULL)
-        return add_admin(&ret->keys, settings->api_key, err);
+    if (told_length == sizeof told)
+        return add_admin(&ret->keys, NULL, told, err);
     result = bj_keyfile_read(settings, &text, err);
     if (result == 0 && text != NULL)
-        result = add_admin(&ret->keys, text, err);
+        result = add_admin(&ret->keys, text, NULL, err);
     if (text != NULL)
         explicit_bzero(text, strlen(text));
     return result;

@@ -18,15 +18,40 @@
 #include "keeper/keeper.h"
 #include "linux/socket.h"
 #include "recorder/recorder.h"
+#include "service/keys.h"
+#include "supervisor/keyfile.h"
 #include "supervisor/keys_command.h"
 #include "supervisor/roles.h"
 #include "supervisor/serve.h"
+#include "supervisor/toldkey.h"
 #include "wire/keeper.h"
 
 #define TEXT_OF(number)    #number
 #define DESCRIPTOR(number) "/proc/self/fd/" TEXT_OF(number)
 
 /* ---- roles ---- */
+
+/* The administrator's key in a record would be the key to everything. */
+static int mask_key(const struct bj_service_settings *settings, struct bj_mask *mask,
+                    struct bj_error *err)
+{
+    char told[BJ_KEY_LONGEST + 1] = "";
+    size_t length = 0;
+    char *text = NULL;
+    int result = bj_toldkey_read(told, sizeof told - 1, &length, err);
+
+    if (result == 0 && length > 0)
+        result = bj_mask_add(mask, told, err);
+    else if (result == 0 && !settings->no_key)
+        result = bj_keyfile_read(settings, &text, err);
+    if (result == 0 && text != NULL)
+        result = bj_mask_add(mask, text, err);
+    if (text != NULL)
+        explicit_bzero(text, strlen(text));
+    bj_free(text);
+    explicit_bzero(told, sizeof told);
+    return result;
+}
 
 static int run_audit(const struct bj_service_settings *settings, const struct bj_log *log,
                      struct bj_error *err)
@@ -49,8 +74,8 @@ static int run_audit(const struct bj_service_settings *settings, const struct bj
     }
     if (result == 0)
         result = bj_secrets_collect(&config, &mask, err);
-    if (result == 0 && settings->api_key != NULL)
-        result = bj_mask_add(&mask, settings->api_key, err);
+    if (result == 0)
+        result = mask_key(settings, &mask, err);
     if (result == 0)
         result = bj_recorder_main(&options);
     bj_mask_release(&mask);

@@ -24,7 +24,6 @@
 #define KEY_PREFIX   "e2b_"
 #define KEY_BYTES    20 /* 160 bits */
 #define KEY_LEAST    16
-#define KEY_MOST     512
 #define NAME_LONGEST 64
 #define PEER_PREFIX  "unix:"
 
@@ -113,10 +112,10 @@ bool bj_key_valid(const char *text)
         if (text[i] <= ' ' || text[i] > '~')
             return false;
     }
-    return length >= KEY_LEAST && length <= KEY_MOST;
+    return length >= KEY_LEAST && length <= BJ_KEY_LONGEST;
 }
 
-static void digest_of(const char *text, uint8_t ret[BJ_KEY_DIGEST])
+void bj_key_digest(const char *text, uint8_t ret[BJ_KEY_DIGEST])
 {
     struct sha256_ctx context;
 
@@ -178,7 +177,7 @@ int bj_keys_add(struct bj_keys *keys, const struct bj_key_options *options, stru
     const char *owner = options->owner != NULL ? options->owner : options->name;
     struct bj_key key = {
         .identity = {.scopes = options->scopes, .uid = -1, .quota = options->quota},
-        .is_peer = options->text == NULL};
+        .is_peer = options->text == NULL && options->digest == NULL};
 
     if (!is_name(options->name) || !is_name(owner))
         return bj_fail(err, BJ_E_INVALID, "keys",
@@ -190,9 +189,11 @@ int bj_keys_add(struct bj_keys *keys, const struct bj_key_options *options, stru
     if (options->text != NULL && !bj_key_valid(options->text))
         return bj_fail(err, BJ_E_INVALID, "keys",
                        "expected a key of %d to %d printable characters without spaces (not shown)",
-                       KEY_LEAST, KEY_MOST);
+                       KEY_LEAST, BJ_KEY_LONGEST);
     if (options->text != NULL)
-        digest_of(options->text, key.digest);
+        bj_key_digest(options->text, key.digest);
+    else if (options->digest != NULL)
+        memcpy(key.digest, options->digest, sizeof key.digest);
     else
         key.identity.uid = options->uid;
     key.name = bj_strdup(options->name);
@@ -272,7 +273,7 @@ const struct bj_identity *bj_keys_find(const struct bj_keys *keys, const char *t
     uint8_t digest[BJ_KEY_DIGEST];
     size_t found = 0; /* place + 1 */
 
-    digest_of(text, digest);
+    bj_key_digest(text, digest);
     for (size_t i = 0; i < keys->count; i++) {
         const struct bj_key *key = &keys->entry[i];
 
@@ -302,10 +303,10 @@ static bool has_form(const char *text, size_t length)
 
 static bool is_word(const struct bj_keys *keys, const char *text, size_t length)
 {
-    char word[KEY_MOST + 1];
+    char word[BJ_KEY_LONGEST + 1];
     bool found;
 
-    if (length < KEY_LEAST || length > KEY_MOST)
+    if (length < KEY_LEAST || length > BJ_KEY_LONGEST)
         return false;
     memcpy(word, text, length);
     word[length] = '\0';
@@ -456,17 +457,13 @@ static int read_entry(struct bj_keys *keys, json_t *entry, bool peer, struct bj_
     }
     if (options.name == NULL)
         return bj_fail(err, BJ_E_CONFIG, "keys", "expected a \"name\"");
-    if (!peer && !read_digest(json_string_value(json_object_get(entry, "sha256")), digest))
-        return bj_fail(err, BJ_E_CONFIG, "keys", "expected \"sha256\" with 64 hexadecimal digits");
-    result = bj_keys_add(keys, &options, err);
-    if (result == 0) {
-        struct bj_key *added = &keys->entry[keys->count - 1];
-
-        memcpy(added->digest, digest, sizeof digest);
-        added->is_peer = peer;
-        added->identity.uid = peer ? (int64_t)options.uid : -1;
+    if (!peer) {
+        if (!read_digest(json_string_value(json_object_get(entry, "sha256")), digest))
+            return bj_fail(err, BJ_E_CONFIG, "keys",
+                           "expected \"sha256\" with 64 hexadecimal digits");
+        options.digest = digest;
     }
-    return result;
+    return bj_keys_add(keys, &options, err);
 }
 
 static int read_list(struct bj_keys *keys, json_t *root, const char *name, struct bj_error *err)

@@ -23,6 +23,8 @@
 #define BJ_KEY_DIGEST 32 /* bytes of SHA-256 */
 /* "e2b_" and 40 hexadecimal digits: a form that clients of that kind check for. */
 #define BJ_KEY_TEXT 45
+/* Bytes of one that somebody chose. */
+#define BJ_KEY_LONGEST 512
 
 struct bj_key {
     struct bj_identity identity; /* `key` and `owner` are below */
@@ -51,6 +53,9 @@ int bj_key_make(char ret_text[BJ_KEY_TEXT], struct bj_error *err);
 #define BJ_KEY_LOCAL "local"
 int bj_keys_check(const struct bj_keys *keys, struct bj_error *err);
 
+/* Its SHA-256: all that is kept of one. */
+void bj_key_digest(const char *text, uint8_t ret[BJ_KEY_DIGEST]);
+
 /* Is this fit to be a key: 16 to 512 printable characters without spaces? */
 bool bj_key_valid(const char *text);
 
@@ -62,9 +67,10 @@ struct bj_key_options {
     const char *name, *owner;
     uint32_t scopes;
     struct bj_quota quota;
-    const char *text;    /* of the key; NULL: a peer */
-    uid_t uid;           /* of a peer */
-    const char *created; /* NULL = now */
+    const char *text;      /* of the key */
+    const uint8_t *digest; /* of one whose text is not known; with neither it is a peer */
+    uid_t uid;             /* of a peer */
+    const char *created;   /* NULL = now */
 };
 int bj_keys_add(struct bj_keys *keys, const struct bj_key_options *options, struct bj_error *err);
 

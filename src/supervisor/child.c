@@ -16,6 +16,7 @@
 #include "base/str.h"
 #include "linux/process.h"
 #include "linux/socket.h"
+#include "supervisor/toldkey.h"
 #include "wire/keeper.h"
 
 #define EXIT_NO_PROGRAM 127
@@ -46,13 +47,6 @@ static bool is_for_supervisor(const char *variable)
     return false;
 }
 
-/* The keeper is told no key: it has no use for one. */
-static bool is_passed_on(const char *variable, enum bj_role role)
-{
-    return !is_for_supervisor(variable) &&
-           (role != BJ_ROLE_KEEPER || !bj_starts_with(variable, "BELLJAR_API_KEY="));
-}
-
 /* Pointers into environ and the arguments, made before the fork; the caller frees the arrays. */
 static int make_vectors(const struct bj_child_start *start, char *role_word, char ***ret_argv,
                         char ***ret_env, struct bj_error *err)
@@ -71,7 +65,7 @@ static int make_vectors(const struct bj_child_start *start, char *role_word, cha
     (*ret_argv)[1] = role_word;
     memcpy(*ret_argv + 2, start->arguments, (arguments + 1) * sizeof **ret_argv);
     for (size_t i = 0; i < variables; i++) {
-        if (is_passed_on(environ[i], start->role))
+        if (!is_for_supervisor(environ[i]))
             (*ret_env)[kept++] = environ[i];
     }
     (*ret_env)[kept] = NULL;
@@ -87,14 +81,15 @@ static int lift_child(int fd)
 }
 
 /* Closes all others but the program, which is close-on-exec. */
-static void place_child(const struct bj_child_start *start, int control, int program)
+static void place_child(const struct bj_child_start *start, int control, int key, int program)
 {
-    int lifted[3 + BJ_LISTENERS_MAX], count = 0;
+    int lifted[4 + BJ_LISTENERS_MAX], count = 0;
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
     lifted[count++] = lift_child(control);
     lifted[count++] = lift_child(start->config);
     lifted[count++] = lift_child(start->lock);
+    lifted[count++] = lift_child(key);
     for (size_t i = 0; i < start->more_count; i++)
         lifted[count++] = lift_child(start->more[i]);
     dup2(null, STDIN_FILENO);
@@ -114,6 +109,7 @@ static int start_as(const struct bj_child_start *start, const char *what, pid_t 
                     int *ret_control, struct bj_error *err)
 {
     BJ_CLEANUP_FREE char **argv = NULL, **env = NULL;
+    BJ_CLEANUP_CLOSE int key = -1;
     char role_word[16] = "@";
     int ends[2];
     pid_t pid;
@@ -121,6 +117,8 @@ static int start_as(const struct bj_child_start *start, const char *what, pid_t 
 
     strncat(role_word, what, sizeof role_word - 2);
     result = make_vectors(start, role_word, &argv, &env, err);
+    if (result == 0)
+        result = bj_toldkey_open(start->api_key, start->role, &key, err);
     if (result < 0)
         return result;
     if (bj_socket_pair(ends) < 0)
@@ -130,7 +128,7 @@ static int start_as(const struct bj_child_start *start, const char *what, pid_t 
         int program = lift_child(start->program);
 
         setsid();
-        place_child(start, ends[1], program);
+        place_child(start, ends[1], key, program);
         bj_process_reset_signals();
         execveat(program, "", argv, env, AT_EMPTY_PATH);
         _exit(EXIT_NO_PROGRAM);

@@ -18,6 +18,7 @@ struct bj_child_start {
     int program;            /* belljar-serve, open: a file put in its place makes no difference */
     char *const *arguments; /* the service's own, without the program's name; NULL-terminated */
     int config, lock;       /* descriptors; -1 = none */
+    const char *api_key;    /* as bj_toldkey_open() takes it; NULL = none */
     const int *more;        /* those from BJ_ROLE_LISTEN on */
     size_t more_count;
 };

@@ -35,10 +35,11 @@ const char *bj_role_name(enum bj_role role);
 #define BJ_ROLE_CONTROL 3 /* the supervisor's socket: PEER and STOP come in, READY goes out */
 #define BJ_ROLE_CONFIG  4 /* the configuration file as the supervisor read it; may be empty */
 #define BJ_ROLE_LOCK    5 /* of the state directory: held until the last process is gone */
-#define BJ_ROLE_LISTEN  6 /* front only: this one and those behind it are listening sockets */
+#define BJ_ROLE_KEY     6 /* what it is told of the administrator's key (toldkey.h); read once */
+#define BJ_ROLE_LISTEN  7 /* front only: this one and those behind it are listening sockets */
 /* Keeper only: the programs that were installed with the supervisor's own, open as paths. */
-#define BJ_ROLE_LAUNCHER 6
-#define BJ_ROLE_FILES    7
+#define BJ_ROLE_LAUNCHER 7
+#define BJ_ROLE_FILES    8
 
 #define BJ_LISTENERS_MAX 16 /* of one service */
 

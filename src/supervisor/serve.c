@@ -15,6 +15,7 @@
 #include "supervisor/listen.h"
 #include "supervisor/state.h"
 #include "supervisor/supervisor.h"
+#include "supervisor/toldkey.h"
 #include "supervisor/welcome.h"
 
 #define PATIENCE_US 10000000 /* for what is left of an earlier service to end */
@@ -75,6 +76,10 @@ static int reload(void *context, int *ret_config, struct bj_error *err)
     struct bj_service_settings settings;
     int result = bj_service_settings_load(&settings, service->argc, service->argv, -1, err);
 
+    if (result == 0 && settings.no_key && service->settings.api_key != NULL)
+        result = bj_fail(err, BJ_E_INVALID, "options",
+                         "no_key lets everyone in, so BELLJAR_API_KEY, with which the service was "
+                         "started, makes no sense beside it");
     if (result == 0)
         result = bj_service_settings_snapshot(&settings, ret_config, err);
     bj_service_settings_release(&settings);
@@ -152,6 +157,7 @@ static int run(struct service *service, const char *program, struct bj_error *er
     struct bj_supervisor_options options = {.program = program,
                                             .arguments = service->argv + 1,
                                             .listeners = &service->listeners,
+                                            .api_key = service->settings.api_key,
                                             .log = &service->log,
                                             .config = -1,
                                             .reload = reload,
@@ -180,6 +186,7 @@ int bj_serve(const char *program, int argc, char **argv)
     struct bj_error error;
     int result = bj_service_settings_load(&service.settings, argc, argv, -1, &error);
 
+    bj_toldkey_forget();
     if (result == 0 && service.settings.help) {
         struct bj_buf text;
 

@@ -18,6 +18,7 @@
 #include "model/json_read.h"
 #include "model/preset.h"
 #include "model/rows.h"
+#include "service/keys.h"
 #include "supervisor/state.h"
 
 static const char *const log_formats[] = {"text", "json", NULL};
@@ -280,6 +281,11 @@ static int check(const struct bj_service_settings *settings, struct bj_error *er
         return bj_fail(err, BJ_E_INVALID, "options",
                        "--no-key lets everyone in, so a key makes no sense beside it; leave one "
                        "of them out (BELLJAR_API_KEY counts)");
+    if (settings->api_key != NULL && !bj_key_valid(settings->api_key))
+        return bj_fail(
+            err, BJ_E_INVALID, "options",
+            "environment variable BELLJAR_API_KEY: expected a key of 16 to 512 printable "
+            "characters without spaces (not shown)");
     if (settings->default_preset != NULL &&
         bj_service_settings_preset(settings, settings->default_preset) == NULL)
         return bj_fail(err, BJ_E_INVALID, "options",

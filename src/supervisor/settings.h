@@ -21,7 +21,8 @@
 struct bj_service_settings {
     /* One field per row of options.def; texts and lists are owned. */
     char **listen;
-    char *state, *config, *key_file, *api_key;
+    char *state, *config, *key_file;
+    char *api_key; /* in the supervisor; other processes have it from toldkey.h */
     bool no_key;
     char *tls_certificate, *tls_key;
     char **hosts;

@@ -302,6 +302,7 @@ static void describe_start(const struct supervisor *supervisor, enum bj_role rol
                                    .arguments = options->arguments,
                                    .config = supervisor->config,
                                    .lock = options->lock,
+                                   .api_key = options->api_key,
                                    .more = more};
     if (role == BJ_ROLE_KEEPER) {
         more[ret->more_count++] = options->launcher;

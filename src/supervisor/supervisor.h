@@ -32,6 +32,7 @@ struct bj_supervisor_options {
     int launcher, files;    /* the programs beside it, likewise; for the keeper */
     char *const *arguments; /* the service's own; NULL-terminated */
     const struct bj_listeners *listeners;
+    const char *api_key; /* of the environment; NULL = none */
     const struct bj_log *log;
     int lock;
     int config; /* as BJ_ROLE_CONFIG; taken over */

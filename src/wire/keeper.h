@@ -97,7 +97,7 @@ struct bj_message_head {
     int32_t result;  /* ANSWER */
     uint32_t length; /* of the body */
 };
-#define BJ_MESSAGE_MAGIC 0x334a4c42u /* "BLJ3" */
+#define BJ_MESSAGE_MAGIC 0x344a4c42u /* "BLJ4" */
 
 #define BJ_FRONT_ID_BITS 40 /* for a front to count its requests with */
 
