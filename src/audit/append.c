@@ -226,6 +226,8 @@ int bj_audit_transaction(struct bj_audit *audit, struct bj_error *err)
     if (result == 0 && !audit->checked)
         result = check_end(audit, err);
     audit->checked = result == 0;
+    if (result == 0 && audit->version != BJ_AUDIT_VERSION)
+        result = bj_audit_upgrade(audit, err);
     if (result == 0)
         result = bj_audit_read_head(audit, &audit->head, err);
     if (result < 0)
@@ -239,6 +241,8 @@ int bj_audit_accept(struct bj_audit *audit, struct bj_error *err)
 
     if (run(audit, BJ_SQL_COMMIT) < 0)
         result = bj_audit_fail(audit, "write to", err);
+    else
+        audit->version = BJ_AUDIT_VERSION;
     bj_audit_abandon(audit);
     return result;
 }
@@ -289,8 +293,12 @@ static void bind_record(sqlite3_stmt *insert, const struct bj_audit_record *reco
         bind_text(insert, 8, record->tool);
         sqlite3_bind_int(insert, 9, (int)record->decision);
         sqlite3_bind_int(insert, 10, (int)record->risk);
+        bind_text(insert, 15, record->owner);
+        bind_text(insert, 16, record->sandbox_owner);
     } else if (record->kind == BJ_AUDIT_OUTCOME) {
         sqlite3_bind_int64(insert, 4, record->verdict);
+    }
+    if (record->kind == BJ_AUDIT_OUTCOME && !record->unknown) {
         sqlite3_bind_int(insert, 11, record->exit_code);
         sqlite3_bind_int64(insert, 12, record->duration_us);
     }
@@ -408,7 +416,9 @@ int bj_audit_append_verdict(struct bj_audit *audit, const struct bj_request *req
         return result;
     record.uid = who->uid;
     record.key = name(audit, 0, who->key != NULL ? who->key : request->key);
+    record.owner = who->owner;
     record.sandbox = name(audit, 1, request->sandbox);
+    record.sandbox_owner = who->sandbox_owner;
     record.tool = name(audit, 2, request->tool);
     record.decision = verdict->decision;
     record.risk = verdict->risk;
@@ -482,6 +492,7 @@ int bj_audit_append_outcome(struct bj_audit *audit, int64_t verdict_number,
         return result;
     }
     record.verdict = verdict_number;
+    record.unknown = outcome->unknown;
     record.exit_code = outcome->exit_code;
     record.duration_us = outcome->duration_us;
     bj_audit_body_outcome(audit, &record, outcome);

@@ -67,10 +67,14 @@ int bj_audit_default_path(char **ret_path, struct bj_error *err);
 struct bj_audit_who {
     int64_t uid;     /* of the caller */
     const char *key; /* API key's name or the like; NULL: the request's */
+    /* Of the service: whose request it is, and whose sandbox if that is another's; NULL elsewhere.
+     * Not masked, since records are found by them. */
+    const char *owner, *sandbox_owner;
 };
 
 struct bj_audit_outcome {
-    bool ran; /* false: it was never started; `reason` says why */
+    bool ran;     /* false: it was never started; `reason` says why */
+    bool unknown; /* nobody knows how it ended: neither exit code nor duration are recorded */
     int exit_code;
     int signal; /* that ended it; 0 = none */
     int64_t duration_us, cpu_us;
@@ -143,10 +147,11 @@ struct bj_audit_record {
     enum bj_audit_kind kind;
     int64_t verdict; /* outcome: the number of its verdict */
     int64_t uid;     /* verdict, from here on */
-    const char *key, *sandbox, *tool;
+    const char *key, *owner, *sandbox, *sandbox_owner, *tool;
     enum bj_decision decision;
     enum bj_risk risk;
-    int exit_code; /* outcome, from here on */
+    bool unknown; /* outcome, from here on: without exit code and duration */
+    int exit_code;
     int64_t duration_us;
     const char *body; /* JSON */
     size_t body_length;
@@ -158,6 +163,7 @@ struct bj_audit_filter {
     int64_t since_ns;                 /* time of the verdict, inclusive */
     int64_t until_ns;                 /* exclusive; 0 = no end */
     const char *key, *sandbox, *tool; /* NULL = any */
+    const char *owner;                /* whose request or sandbox it was; NULL = anybody's */
     int decision;                     /* enum bj_decision; -1 = any */
     enum bj_risk risk;                /* at least */
     int64_t after;                    /* behind this number only */
@@ -212,7 +218,7 @@ struct bj_audit_stats {
     int64_t first, last; /* numbers; 0 = none */
     int64_t first_ns, last_ns;
     int64_t calls, decisions[3], risks[5], tools;
-    int64_t outcomes, failed; /* exit code other than 0 */
+    int64_t outcomes, failed; /* an exit code that is not 0, or is not known */
     int64_t open;             /* allowed or asked about, without an outcome */
     int64_t duration_us;      /* sum */
     int64_t bytes, log_bytes; /* of the files */

@@ -27,6 +27,7 @@ struct bj_audit {
     enum bj_audit_access access;
     bool durable;
     bool checked; /* the log and the end of the chain are as they should be */
+    int version;  /* of the format that the tables have */
     int busy_ms;
     int64_t (*now_ns)(void *context);
     void *now_context;
@@ -44,10 +45,18 @@ struct bj_audit {
     struct bj_audit_head head; /* while one is open */
 };
 
-/* Texts of the schema, in the order in which they are made. */
-extern const char *const bj_audit_schema[];
-#define BJ_AUDIT_SCHEMA_COUNT 3
-#define BJ_AUDIT_VERSION      0x424a0001 /* user_version: "BJ" and the version of the format */
+/*
+ * user_version: "BJ" and the version of the format. The first one knew no owners. It is read as it
+ * is, and the first record that is written makes it the second: that adds columns and changes no
+ * record, so the chain goes on.
+ */
+#define BJ_AUDIT_VERSION       0x424a0002
+#define BJ_AUDIT_VERSION_FIRST 0x424a0001
+#define BJ_AUDIT_SCHEMA_COUNT  3
+/* Texts of that version's schema, in the order in which they are made. */
+const char *bj_audit_schema(int version, int index);
+/* Within a transaction for writing: what it takes to write the last version. */
+int bj_audit_upgrade(struct bj_audit *audit, struct bj_error *err);
 
 /* The error for what SQLite last said, with what the user can do. Returns the negative code. */
 int bj_audit_fail(struct bj_audit *audit, const char *doing, struct bj_error *err);
@@ -124,11 +133,12 @@ void bj_audit_body_head(const struct bj_audit_record *record, struct bj_buf *out
  */
 int bj_audit_check_log(struct bj_audit *audit, struct bj_error *err);
 
-/* ---- the schema's columns, as SELECT gives them ---- */
-#define BJ_AUDIT_COLUMNS(r)                                                                        \
+/* ---- the schema's columns, as SELECT gives them; those of the first version are fewer ---- */
+#define BJ_AUDIT_COLUMNS_FIRST(r)                                                                  \
     r ".number," r ".time," r ".kind," r ".verdict," r ".uid," r ".key," r ".sandbox," r           \
       ".tool," r ".decision," r ".risk," r ".exit_code," r ".duration_us," r ".body," r ".hash"
-#define BJ_AUDIT_COLUMN_COUNT 14
+#define BJ_AUDIT_COLUMNS(r)   BJ_AUDIT_COLUMNS_FIRST(r) "," r ".owner," r ".sandbox_owner"
+#define BJ_AUDIT_COLUMN_COUNT 16
 
 /* Reads them from `first` on. False if one is not of its type. */
 bool bj_audit_row(sqlite3_stmt *row, int first, struct bj_audit_record *ret);

@@ -124,13 +124,19 @@ void bj_audit_body_head(const struct bj_audit_record *record, struct bj_buf *out
     if (record->kind == BJ_AUDIT_VERDICT) {
         bj_buf_printf(out, ",\"uid\":%" PRId64, record->uid);
         put_name("key", record->key, out);
+        put_name("owner", record->owner, out);
         put_name("sandbox", record->sandbox, out);
+        put_name("sandbox_owner", record->sandbox_owner, out);
         put_name("tool", record->tool, out);
         bj_buf_printf(out, ",\"decision\":\"%s\",\"risk\":\"%s\"",
                       bj_decision_name(record->decision), bj_risk_name(record->risk));
     } else if (record->kind == BJ_AUDIT_OUTCOME) {
-        bj_buf_printf(out, ",\"verdict\":%" PRId64 ",\"exit_code\":%d,\"duration_us\":%" PRId64,
-                      record->verdict, record->exit_code, record->duration_us);
+        bj_buf_printf(out, ",\"verdict\":%" PRId64, record->verdict);
+        if (record->unknown)
+            bj_buf_puts(out, ",\"exit_code\":null,\"duration_us\":null");
+        else
+            bj_buf_printf(out, ",\"exit_code\":%d,\"duration_us\":%" PRId64, record->exit_code,
+                          record->duration_us);
     }
 }
 

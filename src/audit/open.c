@@ -36,13 +36,23 @@
     "; what can be read is shown by belljar audit; to begin a new history keep the old one "       \
     "under another name, with its -wal and -shm: mv %s %s.damaged"
 
-const char *const bj_audit_schema[BJ_AUDIT_SCHEMA_COUNT] = {
-    "CREATE TABLE base(id BLOB NOT NULL,number INTEGER NOT NULL,hash BLOB NOT NULL)",
-    "CREATE TABLE record(number INTEGER PRIMARY KEY,time INTEGER NOT NULL,kind INTEGER NOT NULL,"
-    "verdict INTEGER,uid INTEGER,key TEXT,sandbox TEXT,tool TEXT,decision INTEGER,risk INTEGER,"
-    "exit_code INTEGER,duration_us INTEGER,body TEXT NOT NULL,hash BLOB NOT NULL)",
-    "CREATE UNIQUE INDEX outcome ON record(verdict) WHERE verdict IS NOT NULL",
-};
+#define RECORD                                                                                     \
+    "CREATE TABLE record(number INTEGER PRIMARY KEY,time INTEGER NOT NULL,kind INTEGER NOT NULL,"  \
+    "verdict INTEGER,uid INTEGER,key TEXT,sandbox TEXT,tool TEXT,decision INTEGER,risk INTEGER,"   \
+    "exit_code INTEGER,duration_us INTEGER,body TEXT NOT NULL,hash BLOB NOT NULL"
+/* As SQLite writes them behind what was there. */
+#define RECORD_OWNERS ", owner TEXT, sandbox_owner TEXT"
+
+const char *bj_audit_schema(int version, int index)
+{
+    static const char *const texts[BJ_AUDIT_SCHEMA_COUNT] = {
+        "CREATE TABLE base(id BLOB NOT NULL,number INTEGER NOT NULL,hash BLOB NOT NULL)",
+        RECORD RECORD_OWNERS ")",
+        "CREATE UNIQUE INDEX outcome ON record(verdict) WHERE verdict IS NOT NULL",
+    };
+
+    return version == BJ_AUDIT_VERSION_FIRST && index == 1 ? RECORD ")" : texts[index];
+}
 
 static const char *const sql_texts[BJ_SQL_COUNT] = {
     [BJ_SQL_BEGIN] = "BEGIN IMMEDIATE",
@@ -51,7 +61,7 @@ static const char *const sql_texts[BJ_SQL_COUNT] = {
     [BJ_SQL_HEAD] = "SELECT number,hash FROM record ORDER BY number DESC LIMIT 1",
     [BJ_SQL_END] = "SELECT number,hash,body FROM record ORDER BY number DESC LIMIT 2",
     [BJ_SQL_BASE] = "SELECT id,number,hash FROM base",
-    [BJ_SQL_INSERT] = "INSERT INTO record VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+    [BJ_SQL_INSERT] = "INSERT INTO record VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
     [BJ_SQL_FIND] = "SELECT kind FROM record WHERE number=?",
     [BJ_SQL_OUTCOME] = "SELECT number FROM record WHERE verdict=?",
 };
@@ -305,7 +315,7 @@ static int write_schema(struct bj_audit *audit)
     if (execute(audit, version) < 0)
         return -1;
     for (int i = 0; i < BJ_AUDIT_SCHEMA_COUNT; i++) {
-        if (execute(audit, bj_audit_schema[i]) < 0)
+        if (execute(audit, bj_audit_schema(BJ_AUDIT_VERSION, i)) < 0)
             return -1;
     }
     return write_base(audit) < 0 || execute(audit, "COMMIT") < 0
@@ -451,6 +461,25 @@ int bj_audit_read_version(struct bj_audit *audit, int *ret)
     return result == SQLITE_ROW ? SQLITE_OK : result;
 }
 
+/* Another process may have been quicker. What was begun and is rolled back is begun again. */
+int bj_audit_upgrade(struct bj_audit *audit, struct bj_error *err)
+{
+    char sql[192];
+    int version;
+
+    if (bj_audit_read_version(audit, &version) != SQLITE_OK)
+        return bj_audit_fail(audit, "read", err);
+    if (version == BJ_AUDIT_VERSION)
+        return 0;
+    if (version != BJ_AUDIT_VERSION_FIRST)
+        return bj_audit_fail_damaged(audit, "the number of its format was changed", err);
+    snprintf(sql, sizeof sql,
+             "ALTER TABLE record ADD COLUMN owner TEXT;"
+             "ALTER TABLE record ADD COLUMN sandbox_owner TEXT;PRAGMA user_version=%d",
+             BJ_AUDIT_VERSION);
+    return execute(audit, sql) < 0 ? bj_audit_fail(audit, "write to", err) : 0;
+}
+
 /*
  * Does the file begin as ours do, whatever follows? Read through SQLite's own descriptor, since to
  * close another one would let go of this process's locks.
@@ -474,7 +503,8 @@ static int check_version(struct bj_audit *audit, struct bj_error *err)
 
     if (result != SQLITE_OK && !bj_audit_is_damage(result))
         return bj_audit_fail(audit, "open", err);
-    if (version == BJ_AUDIT_VERSION)
+    audit->version = version == BJ_AUDIT_VERSION_FIRST ? version : BJ_AUDIT_VERSION;
+    if (version == audit->version)
         return 0;
     if (version >> 16 == BJ_AUDIT_VERSION >> 16)
         return bj_fail(err, BJ_E_UNSUPPORTED, "audit",

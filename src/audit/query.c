@@ -1,6 +1,7 @@
 /*
  * Reading: calls and records in order of their number, past what is damaged.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "audit/audit_internal.h"
@@ -24,24 +25,73 @@
 #define RECORDS                                                                                    \
     " FROM record r LEFT JOIN record v ON v.number=ifnull(r.verdict,r.number) "                    \
     "WHERE r.number>?1 AND ifnull(v.number,0)<?10 AND " /* an outcome's may be gone */
-#define CALL_COLUMNS BJ_AUDIT_COLUMNS("v") "," BJ_AUDIT_COLUMNS("o")
 
-static const char calls_sql[] = "SELECT " CALL_COLUMNS CALLS_BEHIND WHERE_CALL " ORDER BY v.number";
-/* What may have an act; that it does is seen in the body (open.c has no column for it). */
-static const char open_sql[] =
-    "SELECT " CALL_COLUMNS CALLS_BEHIND WHERE_CALL
-    " AND v.decision<2 AND o.number IS NULL AND instr(v.body,',\"act\":{')>0 ORDER BY v.number";
-static const char calls_since_sql[] =
-    "SELECT " CALL_COLUMNS CALLS_SINCE WHERE_CALL " ORDER BY v.number";
-static const char records_sql[] =
-    "SELECT " BJ_AUDIT_COLUMNS("r") RECORDS WHERE_CALL " ORDER BY r.number";
-/* Where the newest ?9 begin. */
-static const char newest_calls_sql[] =
-    "SELECT min(number) FROM (SELECT v.number" CALLS_BEHIND WHERE_CALL
-    " ORDER BY v.number DESC LIMIT ?9)";
-static const char newest_records_sql[] =
-    "SELECT min(number) FROM (SELECT r.number" RECORDS WHERE_CALL
-    " ORDER BY r.number DESC LIMIT ?9)";
+/* What is asked for; the columns come first, the owner's condition and the order last. */
+enum question { CALLS, CALLS_OPEN, CALLS_ENDED, RECORDS_ALL, NEWEST_CALL, NEWEST_RECORD, FIGURES };
+static const struct {
+    const char *select, *from, *behind;
+    char columns; /* of which records: c a call's two, r one, 0 what `select` says */
+} questions[] = {
+    [CALLS] = {"", CALLS_BEHIND WHERE_CALL, " ORDER BY v.number", 'c'},
+    /* What may have an act; that it does is seen in the body (open.c has no column for it). */
+    [CALLS_OPEN] = {"",
+                    CALLS_BEHIND WHERE_CALL " AND v.decision<2 AND o.number IS NULL "
+                                            "AND instr(v.body,',\"act\":{')>0",
+                    " ORDER BY v.number", 'c'},
+    [CALLS_ENDED] = {"", CALLS_SINCE WHERE_CALL, " ORDER BY v.number", 'c'},
+    [RECORDS_ALL] = {"", RECORDS WHERE_CALL, " ORDER BY r.number", 'r'},
+    /* Where the newest ?9 begin. */
+    [NEWEST_CALL] = {"min(number) FROM (SELECT v.number", CALLS_BEHIND WHERE_CALL,
+                     " ORDER BY v.number DESC LIMIT ?9)", 0},
+    [NEWEST_RECORD] = {"min(number) FROM (SELECT r.number", RECORDS WHERE_CALL,
+                       " ORDER BY r.number DESC LIMIT ?9)", 0},
+    [FIGURES] = {"count(*),sum(v.decision=0),sum(v.decision=1),sum(v.decision=2),sum(v.risk=0),"
+                 "sum(v.risk=1),sum(v.risk=2),sum(v.risk=3),sum(v.risk=4),count(DISTINCT v.tool),"
+                 "count(o.number),sum(o.number IS NOT NULL AND o.exit_code IS NOT 0),"
+                 "sum(v.decision<2 AND o.number IS NULL),sum(o.duration_us)",
+                 CALLS_BEHIND WHERE_CALL, "", 0},
+};
+
+#define NO_OWNERS ",NULL,NULL"
+
+static const char *columns_of(const struct bj_audit *audit, char which)
+{
+    bool first = audit->version == BJ_AUDIT_VERSION_FIRST;
+
+    if (which == 'c')
+        return first ? BJ_AUDIT_COLUMNS_FIRST("v") NO_OWNERS "," BJ_AUDIT_COLUMNS_FIRST("o")
+                           NO_OWNERS
+                     : BJ_AUDIT_COLUMNS("v") "," BJ_AUDIT_COLUMNS("o");
+    if (which == 'r')
+        return first ? BJ_AUDIT_COLUMNS_FIRST("r") NO_OWNERS : BJ_AUDIT_COLUMNS("r");
+    return "";
+}
+
+/* A record of a time that knew no owners is nobody's. */
+static const char *condition_of(const struct bj_audit *audit, const struct bj_audit_filter *filter)
+{
+    if (filter->owner == NULL)
+        return "";
+    return audit->version == BJ_AUDIT_VERSION_FIRST ? " AND 0"
+                                                    : " AND (v.owner=?11 OR v.sandbox_owner=?11)";
+}
+
+static void bind_filter(sqlite3_stmt *query, const struct bj_audit_filter *filter, int64_t after);
+
+/* The question, ready to be asked about records behind `after`; what SQLite says. */
+static int prepare(const struct bj_audit *audit, enum question question,
+                   const struct bj_audit_filter *filter, int64_t after, sqlite3_stmt **ret)
+{
+    char sql[2048];
+    int length = snprintf(sql, sizeof sql, "SELECT %s%s%s%s%s", questions[question].select,
+                          columns_of(audit, questions[question].columns), questions[question].from,
+                          condition_of(audit, filter), questions[question].behind);
+    int result = sqlite3_prepare_v2(audit->db, sql, length, ret, NULL);
+
+    if (result == SQLITE_OK)
+        bind_filter(*ret, filter, after);
+    return result;
+}
 
 /* ---- rows ---- */
 
@@ -51,14 +101,14 @@ static const char *text_of(sqlite3_stmt *row, int column)
 }
 
 /*
- * What SQLite has to hold in each column of a kind of record: i a number, N nothing, t a text or
- * nothing, T a text, B bytes. SQLite takes any type anywhere, and compares in SQL what C would read
- * as something else.
+ * What SQLite has to hold in each column of a kind of record: i a number, n a number or nothing, N
+ * nothing, t a text or nothing, T a text, B bytes. SQLite takes any type anywhere, and compares in
+ * SQL what C would read as something else.
  */
 static const char *const shapes[] = {
-    [BJ_AUDIT_VERDICT] = "iiiNitttiiNNTB",
-    [BJ_AUDIT_OUTCOME] = "iiiiNNNNNNiiTB",
-    [BJ_AUDIT_PRUNE] = "iiiNNNNNNNNNTB",
+    [BJ_AUDIT_VERDICT] = "iiiNitttiiNNTBtt",
+    [BJ_AUDIT_OUTCOME] = "iiiiNNNNNNnnTBNN",
+    [BJ_AUDIT_PRUNE] = "iiiNNNNNNNNNTBNN",
 };
 
 static bool is_shape(sqlite3_stmt *row, int column, char shape)
@@ -68,6 +118,8 @@ static bool is_shape(sqlite3_stmt *row, int column, char shape)
     switch (shape) {
     case 'i':
         return type == SQLITE_INTEGER;
+    case 'n':
+        return type == SQLITE_INTEGER || type == SQLITE_NULL;
     case 'N':
         return type == SQLITE_NULL;
     case 'B':
@@ -120,11 +172,17 @@ bool bj_audit_row(sqlite3_stmt *row, int first, struct bj_audit_record *ret)
         .tool = text_of(row, first + 7),
         .decision = (enum bj_decision)small_number(row, first + 8),
         .risk = (enum bj_risk)small_number(row, first + 9),
+        .unknown = sqlite3_column_int64(row, first + 2) == BJ_AUDIT_OUTCOME &&
+                   sqlite3_column_type(row, first + 10) == SQLITE_NULL,
         .exit_code = small_number(row, first + 10),
         .duration_us = sqlite3_column_int64(row, first + 11),
         .body = text_of(row, first + 12),
         .body_length = (size_t)sqlite3_column_bytes(row, first + 12),
+        .owner = text_of(row, first + 14),
+        .sandbox_owner = text_of(row, first + 15),
     };
+    if (ret->unknown && sqlite3_column_type(row, first + 11) != SQLITE_NULL)
+        return false;
     if (ret->body == NULL || ret->exit_code < 0 || ret->decision < BJ_ALLOW ||
         ret->decision > BJ_DENY || ret->risk < BJ_RISK_NONE || ret->risk > BJ_RISK_CRITICAL ||
         sqlite3_column_bytes(row, first + 13) != BJ_AUDIT_HASH_SIZE)
@@ -161,6 +219,8 @@ static void bind_filter(sqlite3_stmt *query, const struct bj_audit_filter *filte
     sqlite3_bind_int(query, 8, (int)filter->risk);
     sqlite3_bind_int64(query, 9, filter->newest);
     sqlite3_bind_int64(query, 10, filter->before > 0 ? filter->before : INT64_MAX);
+    if (filter->owner != NULL)
+        sqlite3_bind_text(query, 11, filter->owner, -1, SQLITE_STATIC);
 }
 
 /* Gives the row. 0, or what the call back says. */
@@ -184,15 +244,14 @@ static int give(struct walk *walk, sqlite3_stmt *row)
 static int run(struct walk *walk, int *ret_stop)
 {
     sqlite3_stmt *query = NULL;
-    const char *sql = walk->call == NULL        ? records_sql
-                      : walk->filter->open_acts ? open_sql
-                      : walk->filter->ended_too ? calls_since_sql
-                                                : calls_sql;
-    int result = sqlite3_prepare_v2(walk->audit->db, sql, -1, &query, NULL);
+    enum question question = walk->call == NULL        ? RECORDS_ALL
+                             : walk->filter->open_acts ? CALLS_OPEN
+                             : walk->filter->ended_too ? CALLS_ENDED
+                                                       : CALLS;
+    int result = prepare(walk->audit, question, walk->filter, walk->last, &query);
 
     if (result != SQLITE_OK)
         return result;
-    bind_filter(query, walk->filter, walk->last);
     *ret_stop = 0;
     while ((result = sqlite3_step(query)) == SQLITE_ROW && *ret_stop == 0)
         *ret_stop = give(walk, query);
@@ -217,11 +276,9 @@ static int64_t begin_of_newest(struct walk *walk)
 
     if (walk->filter->newest <= 0)
         return begin;
-    if (sqlite3_prepare_v2(walk->audit->db,
-                           walk->call != NULL ? newest_calls_sql : newest_records_sql, -1, &query,
-                           NULL) != SQLITE_OK)
+    if (prepare(walk->audit, walk->call != NULL ? NEWEST_CALL : NEWEST_RECORD, walk->filter,
+                walk->filter->after, &query) != SQLITE_OK)
         return begin;
-    bind_filter(query, walk->filter, walk->filter->after);
     if (sqlite3_step(query) == SQLITE_ROW && sqlite3_column_type(query, 0) != SQLITE_NULL)
         begin = sqlite3_column_int64(query, 0) - 1;
     sqlite3_finalize(query);
@@ -362,11 +419,6 @@ void bj_audit_names_release(struct bj_audit_names *names)
 
 /* ---- statistics ---- */
 
-static const char stats_sql[] =
-    "SELECT count(*),sum(v.decision=0),sum(v.decision=1),sum(v.decision=2),sum(v.risk=0),"
-    "sum(v.risk=1),sum(v.risk=2),sum(v.risk=3),sum(v.risk=4),count(DISTINCT v.tool),"
-    "count(o.number),sum(o.exit_code<>0),sum(v.decision<2 AND o.number IS NULL),"
-    "sum(o.duration_us)" CALLS_BEHIND WHERE_CALL;
 static const char span_sql[] =
     "SELECT number,time FROM record WHERE number IN"
     "((SELECT min(number) FROM record),(SELECT max(number) FROM record)) ORDER BY number";
@@ -405,15 +457,15 @@ int bj_audit_stats(struct bj_audit *audit, const struct bj_audit_filter *filter,
     static const struct {
         const char *sql;
         void (*take)(sqlite3_stmt *row, struct bj_audit_stats *ret);
-    } parts[] = {{stats_sql, take_stats}, {span_sql, take_span}, {size_sql, take_size}};
+    } parts[] = {{NULL, take_stats}, {span_sql, take_span}, {size_sql, take_size}};
     struct bj_audit_stats found = {0};
 
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         sqlite3_stmt *query = NULL;
-        int result = sqlite3_prepare_v2(audit->db, parts[i].sql, -1, &query, NULL);
+        int result = parts[i].sql != NULL
+                         ? sqlite3_prepare_v2(audit->db, parts[i].sql, -1, &query, NULL)
+                         : prepare(audit, FIGURES, filter, filter->after, &query);
 
-        if (result == SQLITE_OK && i == 0)
-            bind_filter(query, filter, filter->after);
         while (result == SQLITE_OK && (result = sqlite3_step(query)) == SQLITE_ROW) {
             parts[i].take(query, &found);
             result = SQLITE_OK;

@@ -165,8 +165,10 @@ static int check_schema(struct proof *proof, struct bj_error *err)
 
     if (result != SQLITE_OK)
         return bj_audit_fail(proof->audit, "read", err);
-    if (version != BJ_AUDIT_VERSION)
+    if (version != BJ_AUDIT_VERSION && version != BJ_AUDIT_VERSION_FIRST)
         wrong(proof, 0, "the number of the format was changed");
+    else
+        proof->audit->version = version; /* a writer may have brought it up to date meanwhile */
     result = sqlite3_prepare_v2(proof->audit->db, "SELECT sql FROM sqlite_schema ORDER BY rowid",
                                 -1, &row, NULL);
     if (result == SQLITE_OK) {
@@ -174,7 +176,7 @@ static int check_schema(struct proof *proof, struct bj_error *err)
             const char *sql = (const char *)sqlite3_column_text(row, 0);
 
             if (count >= BJ_AUDIT_SCHEMA_COUNT || sql == NULL ||
-                !bj_streq(sql, bj_audit_schema[count]))
+                !bj_streq(sql, bj_audit_schema(proof->audit->version, count)))
                 wrong(proof, 0, "the tables are not those that belljar made");
             count++;
         }

@@ -133,7 +133,7 @@ static void writer_looks_at_the_end(void **state)
         "DELETE FROM record WHERE number<6",
         "UPDATE record SET number=9 WHERE number=6",
         "INSERT INTO record SELECT 7,time,kind,NULL,uid,key,sandbox,tool,decision,risk,exit_code,"
-        "duration_us,body,hash FROM record WHERE number=6",
+        "duration_us,body,hash,owner,sandbox_owner FROM record WHERE number=6",
         "DELETE FROM record; UPDATE base SET number=3",
     };
 

@@ -121,7 +121,7 @@ static void strange_files_stay(void **state)
     unlink(place->path);
     tamper(place, "CREATE TABLE t(a)");
     refused(place->path, BJ_AUDIT_WRITE, BJ_E_SYSTEM, "not an audit database");
-    tamper(place, "PRAGMA user_version=1112145922");
+    tamper(place, "PRAGMA user_version=1112145923");
     refused(place->path, BJ_AUDIT_WRITE, BJ_E_UNSUPPORTED, "another version");
 }
 

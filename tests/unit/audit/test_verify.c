@@ -49,8 +49,8 @@ static const struct attack {
      5, "does not follow"},
     {"inserted",
      MAKE_ROOM "INSERT INTO record SELECT 5,time,kind,verdict,uid,key,sandbox,tool,"
-               "decision,risk,exit_code,duration_us,body,hash FROM record WHERE "
-               "number=3",
+               "decision,risk,exit_code,duration_us,body,hash,owner,sandbox_owner FROM "
+               "record WHERE number=3",
      5, "does not follow"},
     {"beginning removed",
      "UPDATE base SET number=4,hash=(SELECT hash FROM record WHERE number=4);"
