@@ -27,7 +27,7 @@ static const char command[] =
     "cd build && cmake .. -DCMAKE_BUILD_TYPE=Release && make -j8 2>&1 | tail -20";
 static const char *const argv[] = {"/bin/bash", "-c", command, NULL};
 static const struct bj_act act = {
-    .kind = BJ_ACT_START, .sandbox = "s4f1c2a", .process = 1, .argv = argv};
+    .kind = BJ_ACT_START, .sandbox = "s4f1c2a", .owner = "team", .process = 1, .argv = argv};
 static const struct bj_request request = {.tool = "Bash",
                                           .key = "alice",
                                           .sandbox = "s4f1c2a",
@@ -211,6 +211,7 @@ static void make_entry(struct bj_buf *out)
     bj_message_begin(out, BJ_MESSAGE_ENTRY, 0);
     bj_entry_put(out, &(struct bj_entry){.request = request,
                                          .uid = 1000,
+                                         .owner = "team",
                                          .verdict = &verdict,
                                          .act = packed.data,
                                          .act_length = packed.length});

@@ -66,6 +66,7 @@ static void ask(struct bj_handling *call)
     struct page_call *page = (struct page_call *)call;
     const json_t *query = call->exchange->query;
     struct bj_audit_question question = {
+        .owner = bj_field_text(query, "owner"),
         .key = bj_field_text(query, "key"),
         .sandbox = bj_field_text(query, "sandbox"),
         .tool = bj_field_text(query, "tool"),

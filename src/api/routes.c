@@ -121,6 +121,9 @@ const struct bj_route bj_routes[] = {
         ROUTE("GET", "/audit-logs", "list_audit_logs", bj_get_audit_logs),
         .group = "Tools",
         .summary = "The calls that were judged, and what came of them.",
+        .help = "The calls that were judged, and what came of them: those that the owner of the "
+                "key asked for with any of its keys, and those in its sandboxes; everyone's with "
+                "`admin`.",
         NEEDS(AUDIT),
         QUERY(bj_record_query_schema),
         ANSWERS({200, JSON, &bj_logs_schema, "The newest first."}),
@@ -532,6 +535,8 @@ const struct bj_route bj_routes[] = {
         ROUTE("GET", "/v1/audit/records", "list_records", bj_get_records),
         .group = "Everything else",
         .summary = "Audit records.",
+        .help = "Audit records: of what the owner of the key asked for with any of its keys, and "
+                "of what was done in its sandboxes; everyone's with `admin`.",
         NEEDS(AUDIT),
         QUERY(bj_record_query_schema),
         ANSWERS({200, JSON, &bj_records_schema, "The newest first."}),
@@ -540,6 +545,7 @@ const struct bj_route bj_routes[] = {
         ROUTE("GET", "/v1/audit/stats", "get_record_stats", bj_get_record_stats),
         .group = "Everything else",
         .summary = "Figures of audit records.",
+        .help = "Figures of the audit records that `/v1/audit/records` gives.",
         NEEDS(AUDIT),
         QUERY(bj_record_query_schema),
         ANSWERS({200, JSON, NULL, "The figures."}),

@@ -153,6 +153,8 @@ static const char *const risks[] = {"none", "low", "medium", "high", "critical",
 #define NUMBER_MAX 9007199254740991.0 /* that every client's language has */
 
 static const struct bj_field record_query_fields[] = {
+    BJ_TEXT("owner", BJ_OWNER_MAX - 1, .minimum = 1,
+            BJ_SAYS "Only calls by its keys or in its sandboxes; another's needs `admin`."),
     BJ_TEXT("key", BJ_AUDIT_NAME_MAX, .minimum = 1, BJ_SAYS "Only calls made with this key."),
     BJ_TEXT("sandbox", BJ_AUDIT_NAME_MAX, .minimum = 1, BJ_SAYS "Only calls for it."),
     BJ_TEXT("tool", BJ_AUDIT_NAME_MAX, .minimum = 1, BJ_SAYS "Only calls of it."),

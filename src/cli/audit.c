@@ -39,6 +39,7 @@ static const char usage[] =
     "Filters of calls:\n"
     "      --since TIME, --until TIME   2h, 3d (ago), 2026-11-22, 2026-11-22T10:00[Z]\n"
     "      --key KEY                    who asked\n"
+    "      --owner OWNER                of the service: by its keys, or in its sandboxes\n"
     "      --sandbox ID                 or its beginning\n"
     "      --tool NAME                  Bash, Read, Write …\n"
     "      --verdict allow|ask|deny\n"

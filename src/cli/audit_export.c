@@ -128,10 +128,14 @@ static void put_outcome(struct bj_buf *out, const struct bj_audit_record *outcom
         return;
     }
     body = bj_audit_body(outcome);
-    bj_buf_printf(out, ",%d", outcome->exit_code);
+    bj_buf_puts(out, ",");
+    if (!outcome->unknown)
+        bj_buf_printf(out, "%d", outcome->exit_code);
     put_number(out, body, "signal");
-    bj_buf_printf(out, ",%" PRId64 ".%03" PRId64, outcome->duration_us / 1000,
-                  outcome->duration_us % 1000);
+    bj_buf_puts(out, ",");
+    if (!outcome->unknown)
+        bj_buf_printf(out, "%" PRId64 ".%03" PRId64, outcome->duration_us / 1000,
+                      outcome->duration_us % 1000);
     put_number(out, body, "stdout_bytes");
     put_number(out, body, "stderr_bytes");
     put_list(out, json_object_get(body, "limits"), NULL);

@@ -86,11 +86,12 @@ static void put_when(struct bj_buf *out, int64_t time_ns)
 
 static void put_duration(struct bj_buf *out, const struct bj_audit_record *outcome)
 {
+    bool known = outcome != NULL && !outcome->unknown;
     char text[32] = "";
 
-    if (outcome != NULL && outcome->duration_us < 1000000)
+    if (known && outcome->duration_us < 1000000)
         snprintf(text, sizeof text, "%.1fms", (double)outcome->duration_us / 1000);
-    else if (outcome != NULL)
+    else if (known)
         snprintf(text, sizeof text, "%.2fs", (double)outcome->duration_us / 1e6);
     put_cell(out, text, 9, true);
     bj_buf_puts(out, " ");
@@ -119,7 +120,9 @@ static void put_row(struct listing *listing, const struct bj_audit_record *verdi
     char ended[16] = "-";
     int left = listing->width - 95;
 
-    if (outcome != NULL)
+    if (outcome != NULL && outcome->unknown)
+        ended[0] = '?';
+    else if (outcome != NULL)
         snprintf(ended, sizeof ended, "%d", outcome->exit_code);
     else if (verdict->decision == BJ_DENY)
         ended[0] = '\0';

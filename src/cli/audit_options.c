@@ -110,6 +110,12 @@ static bool take_key(struct bj_audit_command *command, const char *value)
     return true;
 }
 
+static bool take_owner(struct bj_audit_command *command, const char *value)
+{
+    command->filter.owner = value;
+    return true;
+}
+
 static bool take_sandbox(struct bj_audit_command *command, const char *value)
 {
     command->filter.sandbox = value;
@@ -216,6 +222,7 @@ static const struct option_row {
     {"--since", FILTERED, "a time such as 2h, 2026-11-22 or 2026-11-22T10:00Z", take_since},
     {"--until", FILTERED, "a time such as 2h, 2026-11-22 or 2026-11-22T10:00Z", take_until},
     {"--key", FILTERED, "a key", take_key},
+    {"--owner", FILTERED, "an owner", take_owner},
     {"--sandbox", FILTERED, "a sandbox", take_sandbox},
     {"--tool", FILTERED, "a tool", take_tool},
     {"--verdict", FILTERED, "allow, ask or deny", take_verdict},

@@ -100,7 +100,7 @@ void bj_act_do(struct bj_keeper *keeper, const struct bj_message *message)
         return;
     }
     if (result == 0)
-        result = bj_sandbox_find(keeper, act.sandbox, &sandbox, &failed);
+        result = bj_sandbox_of_act(keeper, &act, &sandbox, &failed);
     if (result < 0) {
         bj_task_done(keeper, &task, &failed);
         return;

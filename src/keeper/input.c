@@ -301,7 +301,7 @@ static int find_attached(struct bj_keeper *keeper, const struct bj_message *mess
 {
     struct bj_attach **found = NULL;
     struct bj_sandbox *sandbox;
-    int result = bj_sandbox_find(keeper, act->sandbox, &sandbox, err);
+    int result = bj_sandbox_of_act(keeper, act, &sandbox, err);
 
     if (result < 0)
         return result;

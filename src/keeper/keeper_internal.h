@@ -180,7 +180,7 @@ int bj_plans_make(struct bj_keeper *keeper, uint32_t preset, const struct bj_con
 
 /* ---- budget.c: how much memory output takes ---- */
 
-/* Whose sandboxes are, as the front says: output is shared out between owners. */
+/* Whose sandboxes are, as the acts that made them said: output is shared out between owners. */
 struct bj_owner {
     struct bj_owner *next;
     char *name;
@@ -247,7 +247,7 @@ struct bj_sandbox {
     int64_t used_at;
     const char *reason;      /* why it ends; static */
     struct bj_error failure; /* why it could not be made */
-    struct bj_owner *owner;  /* NULL in the pool */
+    struct bj_owner *owner;  /* as CREATE said it, and nothing changes it; NULL in the pool */
     int64_t output_bytes;    /* that output of its processes takes */
     int64_t oom_told; /* of the kernel's kills for want of memory, those that explained an end */
     char *label;
@@ -274,6 +274,9 @@ void bj_sandboxes_release(struct bj_keeper *keeper);
 /* One that runs, or BJ_E_NOT_FOUND, BJ_E_CONFLICT while it is made, BJ_E_ENDED. Counts as a use. */
 int bj_sandbox_find(struct bj_keeper *keeper, const char *id, struct bj_sandbox **ret,
                     struct bj_error *err);
+/* The same of an act, which must say whose it is: BJ_E_DENIED where it does not. */
+int bj_sandbox_of_act(struct bj_keeper *keeper, const struct bj_act *act, struct bj_sandbox **ret,
+                      struct bj_error *err);
 void bj_sandbox_use(struct bj_sandbox *sandbox);
 void bj_sandbox_create(struct bj_keeper *keeper, struct bj_task *task, const struct bj_act *act);
 /* Begins one for the pool; NULL when that cannot be. */

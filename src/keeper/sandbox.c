@@ -78,6 +78,17 @@ int bj_sandbox_find(struct bj_keeper *keeper, const char *id, struct bj_sandbox 
     return 0;
 }
 
+int bj_sandbox_of_act(struct bj_keeper *keeper, const struct bj_act *act, struct bj_sandbox **ret,
+                      struct bj_error *err)
+{
+    int result = bj_sandbox_find(keeper, act->sandbox, ret, err);
+
+    if (result == 0 && !bj_streq((*ret)->owner->name, act->owner))
+        result =
+            bj_fail(err, BJ_E_DENIED, "sandbox", "the sandbox %s is another owner's", act->sandbox);
+    return result;
+}
+
 static void add(struct bj_sandbox *sandbox)
 {
     struct bj_sandboxes *all = &sandbox->keeper->sandboxes;
@@ -139,6 +150,7 @@ void bj_sandbox_state(const struct bj_sandbox *sandbox, struct bj_sandbox_state 
     *ret = (struct bj_sandbox_state){
         .id = sandbox->id,
         .preset = sandbox->keeper->options->presets[sandbox->preset].name,
+        .owner = sandbox->owner->name,
         .label = sandbox->label,
         .phase = sandbox->stage == BJ_STAGE_ENDING ? BJ_SANDBOX_ENDED
                  : sandbox->paused                 ? BJ_SANDBOX_PAUSED
@@ -529,8 +541,11 @@ static int name(struct bj_sandbox *sandbox, const struct bj_task *task, const st
                        (long long)(most / 1000000));
     if (act->label != NULL && (sandbox->label = bj_strdup(act->label)) == NULL)
         return bj_fail(err, BJ_E_NO_MEMORY, "sandbox", "out of memory");
-    if (bj_budget_join(sandbox, act->owner != NULL ? act->owner : "", err) < 0)
+    if (bj_budget_join(sandbox, act->owner, err) < 0) {
+        bj_free(sandbox->label); /* it may be one of the pool, which stays there */
+        sandbox->label = NULL;
         return -BJ_E_NO_MEMORY;
+    }
     bj_str_copy(sandbox->id, sizeof sandbox->id, act->sandbox);
     sandbox->task = *task;
     sandbox->began = sandbox->used_at = bj_clock_us();

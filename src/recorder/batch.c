@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "recorder/recorder_internal.h"
 
 #define ROUNDS 8 /* commits before others have their turn */
@@ -225,7 +226,16 @@ static int take_act(struct bj_recorder *recorder, struct bj_item *item, struct b
     item->act_length = entry->act_length;
     entry->request.act = bj_buf_text(&batch->described);
     entry->request.sandbox = act.sandbox;
+    entry->sandbox_owner = act.owner;
     return add_secrets(recorder->options->mask, &act, err);
+}
+
+/* The sandbox's owner where that is not who asks. */
+static const char *other_of(const struct bj_entry *entry)
+{
+    bool same = entry->sandbox_owner == NULL || bj_streq(entry->sandbox_owner, entry->owner);
+
+    return same ? NULL : entry->sandbox_owner;
 }
 
 static int record_entry(struct bj_recorder *recorder, struct bj_item *item, struct bj_error *err)
@@ -241,9 +251,11 @@ static int record_entry(struct bj_recorder *recorder, struct bj_item *item, stru
     if (result == 0)
         result = bj_mask_add_environment(recorder->options->mask, entry.request.environment, err);
     if (result == 0 && bj_recorder_is_on(recorder))
-        result =
-            bj_audit_append_verdict(recorder->audit, &entry.request, entry.verdict,
-                                    &(struct bj_audit_who){.uid = entry.uid}, &item->number, err);
+        result = bj_audit_append_verdict(recorder->audit, &entry.request, entry.verdict,
+                                         &(struct bj_audit_who){.uid = entry.uid,
+                                                                .owner = entry.owner,
+                                                                .sandbox_owner = other_of(&entry)},
+                                         &item->number, err);
     bj_mask_trim(recorder->options->mask, recorder->secrets);
     bj_verdict_release(&batch->verdict);
     return result;

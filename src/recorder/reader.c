@@ -98,6 +98,7 @@ static bool ended_well(const struct bj_audit_record *verdict, const struct bj_au
         outcome != NULL ? json_loadb(outcome->body, outcome->body_length, 0, NULL) : NULL;
     bool well = verdict->decision != BJ_DENY && json_is_object(body) &&
                 !json_is_false(json_object_get(body, "ran")) &&
+                json_is_integer(json_object_get(body, "exit_code")) &&
                 json_integer_value(json_object_get(body, "exit_code")) == 0;
 
     json_decref(body);
@@ -170,6 +171,7 @@ static int make_filter(const struct bj_audit_question *question, struct bj_audit
         result = bj_fail(err, BJ_E_INVALID, "audit", "a page has at most %d records",
                          BJ_QUESTION_RECORDS);
     *ret = BJ_AUDIT_FILTER_ALL;
+    ret->owner = question->owner;
     ret->key = question->key;
     ret->sandbox = question->sandbox;
     ret->tool = question->tool;

@@ -13,7 +13,6 @@
  * when there is nothing else to do: recording is held up by one piece at most.
  */
 #include <jansson.h>
-#include <signal.h>
 
 #include "base/str.h"
 #include "recorder/recorder_internal.h"
@@ -21,14 +20,14 @@
 #define PIECE 2048 /* records */
 #define FOUND 256  /* open calls of one piece that are ended in one commit */
 
-/* How far the older ones had come nobody knows: some had ended, and nobody was left to say so. They
- * count as run and killed, for the record must not deny what may have been done. */
+/* How far the older ones had come nobody knows: some had ended, and nobody was left to say so, or
+ * their keeper was killed while there was no audit process to hear it. They count as run, for the
+ * record must not deny what may have been done, and nothing is invented of how they ended. */
 enum { OLDER, NEWER };
 static const struct bj_audit_outcome outcomes[] = {
     [OLDER] = {.ran = true,
-               .exit_code = 128 + SIGKILL,
-               .signal = SIGKILL,
-               .reason = "the sandbox's keeper ended"},
+               .unknown = true,
+               .reason = "ended with the service's keeper; outcome unknown"},
     [NEWER] = {.reason = "the audit process ended before this was passed on; it was not done"},
 };
 

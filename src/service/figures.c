@@ -168,10 +168,11 @@ int bj_service_audit(struct bj_service *service, const struct bj_identity *who,
     int result;
 
     if ((who->scopes & BJ_SCOPE_ADMIN) == 0) {
-        if (asked.key != NULL && !bj_streq(asked.key, who->key))
+        if (asked.owner != NULL && !bj_streq(asked.owner, who->owner))
             return bj_fail(err, BJ_E_DENIED, "audit",
-                           "this key may see its own records alone: it has no scope ADMIN");
-        asked.key = who->key;
+                           "this key may see its own owner's records alone: it has no scope "
+                           "ADMIN");
+        asked.owner = who->owner;
     }
     asking = bj_alloc(sizeof *asking);
     if (asking == NULL)

@@ -2,8 +2,8 @@
  * Labels: JSON that the front has the keeper keep with a sandbox or process, so that a front that
  * is started anew knows what it knew. What comes back passed through other processes, and was
  * written by a front that may have been taken over: members are taken by a table of what they may
- * be, and anything else is left out. A sandbox without an owner belongs to nobody but whoever holds
- * ADMIN.
+ * be, and anything else is left out. Whose a sandbox is stands in none: that is the keeper's own
+ * (wire/act.h), which no later act can change.
  */
 #include <string.h>
 
@@ -11,7 +11,7 @@
 #include "model/json_read.h"
 #include "service/service_internal.h"
 
-#define NAME_MAX_BYTES 256  /* of an owner's, a key's, a tag's */
+#define NAME_MAX_BYTES 256  /* of a key's, a tag's */
 #define TEXT_MAX_BYTES 8192 /* of rules and directories */
 
 struct member {
@@ -21,7 +21,6 @@ struct member {
 };
 
 static const struct member sandbox_members[] = {
-    {"owner", JSON_STRING, NAME_MAX_BYTES},
     {"key", JSON_STRING, NAME_MAX_BYTES},
     {"created_ms", JSON_INTEGER, INT64_MAX},
     {"timeout_us", JSON_INTEGER, INT64_MAX},

@@ -41,17 +41,17 @@ struct sandbox *bj_registry_default(const struct bj_service *service, const stru
 
 static bool is_default(const struct sandbox *sandbox)
 {
-    return sandbox->owner != NULL && json_object_get(sandbox->label, "default") != NULL &&
+    return json_object_get(sandbox->label, "default") != NULL &&
            bj_label_text(sandbox->label, "key") != NULL;
 }
 
 static void unlink_default(struct sandbox *sandbox)
 {
-    struct sandbox **slot = sandbox->owner != NULL ? &sandbox->owner->defaults : NULL;
+    struct sandbox **slot = &sandbox->owner->defaults;
 
-    while (slot != NULL && *slot != NULL && *slot != sandbox)
+    while (*slot != NULL && *slot != sandbox)
         slot = &(*slot)->next_default;
-    if (slot != NULL && *slot == sandbox)
+    if (*slot == sandbox)
         *slot = sandbox->next_default;
 }
 
@@ -74,7 +74,7 @@ int bj_registry_resolve(const struct bj_service *service, const struct bj_caller
                        "no such sandbox: identifiers are lower-case letters and digits");
     sandbox = bj_registry_find(service, id);
     if (sandbox != NULL && (any ? caller->who->scopes & BJ_SCOPE_ADMIN : 0) == 0 &&
-        (sandbox->owner == NULL || !bj_streq(sandbox->owner->name, caller->who->owner)))
+        !bj_streq(sandbox->owner->name, caller->who->owner))
         sandbox = NULL; /* as if it were not there */
     if (sandbox == NULL)
         return bj_fail(err, BJ_E_NOT_FOUND, "service", "no such sandbox: %s", id);
@@ -120,8 +120,7 @@ static void count_process(struct bj_service *service, struct sandbox *sandbox, i
 {
     sandbox->running += (uint32_t)change;
     service->figures.processes += (uint32_t)change;
-    if (sandbox->owner != NULL)
-        sandbox->owner->processes += (uint32_t)change;
+    sandbox->owner->processes += (uint32_t)change;
 }
 
 static void unlink_process(struct sandbox *sandbox, struct process *process)
@@ -207,8 +206,7 @@ static void tell_of_process(struct bj_service *service, const struct sandbox *sa
                                          "oom_killed", ending->oom_killed)
                              : NULL;
     bj_event_add(service, process->ended ? BJ_EVENT_PROCESS_ENDED : BJ_EVENT_PROCESS_STARTED,
-                 sandbox->owner != NULL ? sandbox->owner->name : "", sandbox->id, process->id,
-                 details);
+                 sandbox->owner->name, sandbox->id, process->id, details);
 }
 
 struct process *bj_registry_learn_process(struct bj_service *service,
@@ -255,8 +253,6 @@ struct process *bj_registry_learn_process(struct bj_service *service,
 static void count_sandbox(struct bj_service *service, struct sandbox *sandbox, int change)
 {
     service->sandbox_count += (uint32_t)change;
-    if (sandbox->owner == NULL)
-        return;
     sandbox->owner->sandboxes += (uint32_t)change;
     sandbox->owner->memory_bytes += change * sandbox->memory_bytes;
     sandbox->owner->disk_bytes += change * sandbox->disk_bytes;
@@ -295,7 +291,7 @@ static bool keep_text(char **slot, const char *text)
 static bool take_label(struct bj_service *service, struct sandbox *sandbox, const char *text)
 {
     json_t *label = bj_label_read_sandbox(text);
-    const char *rules, *owner;
+    const char *rules;
 
     if (label == NULL)
         return false;
@@ -311,12 +307,6 @@ static bool take_label(struct bj_service *service, struct sandbox *sandbox, cons
     }
     json_decref(sandbox->label);
     sandbox->label = label;
-    owner = bj_label_text(label, "owner");
-    if (sandbox->owner == NULL && owner != NULL) {
-        sandbox->owner = bj_owner_get(service, owner);
-        if (sandbox->owner == NULL)
-            return false;
-    }
     rules = bj_label_text(label, "rules");
     if (sandbox->rules == NULL && rules != NULL)
         bj_rules_get(service, rules, &sandbox->rules,
@@ -335,7 +325,8 @@ static struct sandbox *add_sandbox(struct bj_service *service, const struct bj_s
     /* None is used again, nor is one of a process that an earlier front began. */
     sandbox->next_process = state->last_process < UINT32_MAX ? state->last_process + 1 : UINT32_MAX;
     sandbox->preset = bj_judge_preset(service, state->preset);
-    if (!take_label(service, sandbox, state->label) ||
+    sandbox->owner = bj_owner_get(service, state->owner);
+    if (sandbox->owner == NULL || !take_label(service, sandbox, state->label) ||
         !keep_text(&sandbox->preset_name, state->preset)) {
         sandbox_free(service, sandbox);
         return NULL;
@@ -392,7 +383,7 @@ static void tell_of_change(struct bj_service *service, const struct sandbox *san
     else if (before != sandbox->phase)
         kind = sandbox->phase == BJ_SANDBOX_PAUSED ? BJ_EVENT_SANDBOX_PAUSED
                                                    : BJ_EVENT_SANDBOX_RESUMED;
-    bj_event_add(service, kind, sandbox->owner != NULL ? sandbox->owner->name : "", sandbox->id, 0,
+    bj_event_add(service, kind, sandbox->owner->name, sandbox->id, 0,
                  added ? json_pack("{s:s}", "preset", sandbox->preset_name) : NULL);
 }
 
@@ -445,8 +436,7 @@ void bj_registry_end(struct bj_service *service, struct sandbox *sandbox, const 
             count_process(service, sandbox, -1);
         tell_waiters(sandbox, process, &ended);
     }
-    bj_event_add(service, BJ_EVENT_SANDBOX_ENDED,
-                 sandbox->owner != NULL ? sandbox->owner->name : "", sandbox->id, 0,
+    bj_event_add(service, BJ_EVENT_SANDBOX_ENDED, sandbox->owner->name, sandbox->id, 0,
                  reason != NULL ? json_pack("{s:s}", "reason", reason) : NULL);
     /* An owner lives as long as it has sandboxes: this one until nothing here needs it. */
     count_sandbox(service, sandbox, -1);

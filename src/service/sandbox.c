@@ -338,8 +338,7 @@ static int put_label(struct creation *creation, const struct bj_identity *who,
 {
     const struct bj_config *given = &creation->options.config;
     json_t *label = creation->label = json_object(), *environment = NULL;
-    bool right = label != NULL && set(label, "owner", json_string(who->owner)) &&
-                 set(label, "key", json_string(who->key)) &&
+    bool right = label != NULL && set(label, "key", json_string(who->key)) &&
                  set(label, "timeout_us", json_integer(creation->timeout_us)) &&
                  set(label, "idle_us", json_integer(creation->idle_us));
     int result = bj_variables_merge(given->environment, request->environment, &environment, err);
@@ -401,7 +400,6 @@ static int send_creation(struct creation *creation, const struct bj_identity *wh
                 .sandbox = creation->id,
                 .preset = preset->source->name,
                 .options = creation->options.pairs,
-                .owner = who->owner,
                 .timeout_us = creation->timeout_us,
                 .idle_us = creation->idle_us,
                 .label = bj_buf_text(&creation->label_text)},

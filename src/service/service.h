@@ -708,8 +708,8 @@ bool bj_turn_waits(const struct bj_turn *turn); /* NULL does not */
 void bj_turn_rest(struct bj_turn *turn);
 void bj_turn_give(struct bj_turn *turn); /* NULL is fine */
 
-/* The records of the caller's owner's keys; of everyone's with BJ_SCOPE_ADMIN and question->key
- * NULL. As struct bj_audit_question has them. */
+/* The records of what the caller's owner asked for or was done in its sandboxes; of everyone's with
+ * BJ_SCOPE_ADMIN and question->owner NULL. As struct bj_audit_question has them. */
 int bj_service_audit(struct bj_service *service, const struct bj_identity *who,
                      const struct bj_audit_question *question, bj_text_fn done, void *context,
                      struct bj_error *err);

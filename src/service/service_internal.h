@@ -82,7 +82,7 @@ struct sandbox {
     char id[BJ_SANDBOX_ID_MAX];
     const struct preset *preset; /* NULL: one that is no longer configured */
     char *preset_name;
-    struct owner *owner;
+    struct owner *owner;          /* never NULL, and never another */
     struct sandbox *next_default; /* of its owner's */
     json_t *label;                /* src/service/label.c */
     json_t *label_sent;           /* the last one that the keeper has not answered yet; NULL */

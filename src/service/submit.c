@@ -135,7 +135,7 @@ static void count_verdict(struct bj_service *service, struct owner *owner,
     service->figures.denied += !limited;
     owner->limited += limited;
     service->figures.limited += limited;
-    bj_event_add(service, limited ? BJ_EVENT_LIMITED : BJ_EVENT_DENIED, submission->who->owner,
+    bj_event_add(service, limited ? BJ_EVENT_LIMITED : BJ_EVENT_DENIED, submission->act.owner,
                  submission->sandbox != NULL ? submission->sandbox->id : NULL, 0,
                  json_pack("{s:s, s:s, s:s, s:s}", "operation",
                            operations[submission->operation].name, "key", submission->who->key,
@@ -162,6 +162,7 @@ static void fill_request(struct submission *submission)
     if (request->tool == NULL)
         request->tool = operations[submission->operation].tool;
     request->key = submission->who->key;
+    submission->act.owner = sandbox != NULL ? sandbox->owner->name : submission->who->owner;
     if (sandbox == NULL)
         return;
     request->sandbox = sandbox->id;
@@ -174,8 +175,11 @@ static int send_entry(struct pending *pending, const struct submission *submissi
                       struct bj_verdict *verdict, uint64_t *ret_id, struct bj_error *err)
 {
     bool permitted = verdict->decision != BJ_DENY;
-    struct bj_entry entry = {
-        .request = submission->request, .uid = submission->who->uid, .verdict = verdict};
+    struct bj_entry entry = {.request = submission->request,
+                             .uid = submission->who->uid,
+                             .owner = submission->who->owner,
+                             .sandbox_owner = submission->act.owner,
+                             .verdict = verdict};
     int result = 0;
 
     if (entry.request.tool == NULL) /* no tool of an agent's; records have a name all the same */

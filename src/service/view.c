@@ -26,7 +26,7 @@ void bj_sandbox_view(const struct sandbox *sandbox, struct bj_sandbox_view *ret)
     *ret = (struct bj_sandbox_view){
         .id = sandbox->id,
         .preset = sandbox->preset_name,
-        .owner = sandbox->owner != NULL ? sandbox->owner->name : "",
+        .owner = sandbox->owner->name,
         .key = bj_label_text(label, "key"),
         .metadata = json_object_get(label, "metadata"),
         .phase = sandbox->phase,
@@ -133,7 +133,7 @@ static bool has_metadata(const struct sandbox *sandbox, const json_t *wanted)
 static bool matches(const struct sandbox *sandbox, const struct bj_identity *who,
                     const struct bj_sandbox_list *list)
 {
-    if (!list->everyone && (sandbox->owner == NULL || !bj_streq(sandbox->owner->name, who->owner)))
+    if (!list->everyone && !bj_streq(sandbox->owner->name, who->owner))
         return false;
     if (list->preset != NULL && !bj_streq(sandbox->preset_name, list->preset))
         return false;

@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <limits.h>
+#include <nettle/sha2.h>
 #include <string.h>
 
 #include "base/str.h"
@@ -30,6 +31,7 @@ enum shown {
     PAIRS,  /* a list of NAME, VALUE */
     WORDS,  /* an argument vector */
     SIZE,   /* not what it is, only how long */
+    LABEL,  /* what it is, or its hash where that is long */
     FLAGS,  /* names of a START's */
 };
 
@@ -46,13 +48,13 @@ struct member {
 
 static const struct member members[] = {
     {EVERY, PLAIN, MEMBER(STRING, sandbox)},
+    {EVERY, PLAIN, MEMBER(STRING, owner)},
     {OF(START) | INTO_PROCESS, PLAIN, MEMBER(U32, process)},
     {OF(CREATE), PLAIN, MEMBER(STRING, preset)},
     {OF(CREATE), PAIRS, MEMBER(LIST, options)},
-    {OF(CREATE), PLAIN, MEMBER(TEXT, owner)},
     {OF(CREATE) | OF(UPDATE) | OF(START), PLAIN, MEMBER(I64, timeout_us)},
     {OF(CREATE) | OF(UPDATE), PLAIN, MEMBER(I64, idle_us)},
-    {OF(CREATE) | OF(START) | OF(UPDATE), SIZE, MEMBER(TEXT, label)},
+    {OF(CREATE) | OF(START) | OF(UPDATE), LABEL, MEMBER(TEXT, label)},
     {OF(START), FLAGS, MEMBER(U32, flags)},
     {OF(START) | OF(RESIZE), PLAIN, MEMBER(U16, rows)},
     {OF(START) | OF(RESIZE), PLAIN, MEMBER(U16, columns)},
@@ -103,6 +105,17 @@ bool bj_sandbox_id_valid(const char *id)
     return length > 0 && length < BJ_SANDBOX_ID_MAX && id[length] == '\0';
 }
 
+bool bj_owner_valid(const char *owner)
+{
+    size_t length = strlen(owner);
+
+    for (size_t i = 0; i < length; i++) {
+        if ((unsigned char)owner[i] < ' ' || owner[i] == 0x7f)
+            return false;
+    }
+    return length > 0 && length < BJ_OWNER_MAX;
+}
+
 static bool is_path(const char *path)
 {
     return path[0] == '/' && strlen(path) < BJ_PATH_MAX;
@@ -149,8 +162,6 @@ static const char *wrong_create(const struct bj_act *act)
 
     if (act->preset[0] == '\0')
         return "the preset has no name";
-    if (act->owner != NULL && strlen(act->owner) >= BJ_OWNER_MAX)
-        return "the owner's name is too long";
     if (options % 2 != 0)
         return "an option has no value";
     return options > 2 * BJ_SANDBOX_OPTIONS ? "there are too many options" : NULL;
@@ -212,6 +223,8 @@ static const char *wrong(const struct bj_act *act)
 {
     if (!bj_sandbox_id_valid(act->sandbox))
         return "the sandbox's identifier is none";
+    if (!bj_owner_valid(act->owner))
+        return "the owner's name is none";
     if (act->process == 0 &&
         (1u << act->kind & (OF(START) | OF(INPUT) | OF(ATTACH) | OF(RESIZE))) != 0)
         return "there is no process 0";
@@ -360,6 +373,27 @@ static bool is_said(const struct bj_field *field, const char *at)
     }
 }
 
+/* Without its name, which says which of the two it is. */
+static void put_label(struct bj_buf *out, const char *label)
+{
+    uint8_t digest[SHA256_DIGEST_SIZE];
+    struct sha256_ctx context;
+    size_t length = strlen(label);
+
+    if (length <= BJ_LABEL_SHOWN) {
+        bj_buf_puts(out, ",\"label\":");
+        bj_json_put_string(out, label, length);
+        return;
+    }
+    sha256_init(&context);
+    sha256_update(&context, length, (const uint8_t *)label);
+    sha256_digest(&context, sizeof digest, digest);
+    bj_buf_printf(out, ",\"label_bytes\":%zu,\"label_sha256\":\"", length);
+    for (size_t i = 0; i < sizeof digest; i++)
+        bj_buf_printf(out, "%02x", digest[i]);
+    bj_buf_puts(out, "\"");
+}
+
 static void describe(const struct bj_act *act, const struct member *member, struct bj_buf *out)
 {
     const struct bj_field *field = &member->field;
@@ -367,6 +401,10 @@ static void describe(const struct bj_act *act, const struct member *member, stru
 
     if (!is_said(field, at))
         return;
+    if (member->shown == LABEL) {
+        put_label(out, act->label);
+        return;
+    }
     bj_buf_printf(out, ",\"%s%s\":", field->name, member->shown == SIZE ? "_bytes" : "");
     switch (member->shown) {
     case PLAIN:
@@ -376,9 +414,7 @@ static void describe(const struct bj_act *act, const struct member *member, stru
         put_flags(out, act->flags);
         break;
     case SIZE:
-        bj_buf_printf(out, "%zu",
-                      field->type == BJ_FIELD_BYTES ? act->length
-                                                    : strlen(*(const char *const *)at));
+        bj_buf_printf(out, "%zu", act->length);
         break;
     default:
         put_list(out, member->shown, *(const char *const *const *)at);

@@ -64,6 +64,9 @@ const char *bj_act_name(enum bj_act_kind kind);
 struct bj_act {
     enum bj_act_kind kind;
     const char *sandbox; /* BJ_SANDBOX_ID_MAX; CREATE: the one to be made, chosen by the front */
+    const char *owner;   /* whose it is, below BJ_OWNER_MAX. CREATE says it once and for all; what
+                            any other act says must be the same, or the keeper does not do it: so
+                            every record of an act that was done says whose sandbox it was */
     uint32_t process;    /* INPUT, ATTACH, SIGNAL, RESIZE; START: chosen by the front, from 1 on,
                             never used twice in a sandbox. SIGNAL: 0 = every process */
 
@@ -71,15 +74,13 @@ struct bj_act {
     const char *preset;         /* one of the service's; the keeper has them, the front names one */
     const char *const *options; /* KEY, VALUE, KEY, VALUE …: what the service lets clients choose */
 
-    const char *owner; /* whose it is, so that owners do not take what the keeper has from each
-                          other; NULL = nobody's in particular */
-
     /* CREATE and UPDATE */
     int64_t timeout_us; /* until the sandbox ends by itself; 0 = never */
     int64_t idle_us;    /* the same, from the last act on */
 
     /* CREATE, START and UPDATE: what the front wants to find again after it was restarted. NULL in
-     * UPDATE: unchanged. The keeper only keeps it. */
+     * UPDATE: unchanged. The keeper only keeps it. In records it stands as it is, masked, or as its
+     * SHA-256 where it is long. */
     const char *label;
 
     /* START; timeout_us too */
@@ -116,6 +117,9 @@ int bj_act_get(const void *message, size_t size, const char **strings, size_t ca
                struct bj_act *ret, struct bj_error *err);
 /* So many pointers are enough for any act. */
 #define BJ_ACT_STRINGS (2 * (BJ_ARGC_MAX + 1))
+
+/* Below BJ_OWNER_MAX, not empty, no control characters. */
+bool bj_owner_valid(const char *owner);
 
 /* Lower-case letters and digits, 1 to BJ_SANDBOX_ID_MAX - 1 of them. */
 bool bj_sandbox_id_valid(const char *id);

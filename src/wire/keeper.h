@@ -138,6 +138,8 @@ struct bj_entry {
     struct bj_request request; /* environment too: the secrets in it are masked in the record, and
                                   only they travel */
     int64_t uid;               /* of the peer on a Unix socket; -1 = unknown */
+    const char *owner;         /* of the key that asks */
+    const char *sandbox_owner; /* NULL = no sandbox; of an act, what the act says counts */
     struct bj_verdict *verdict;
     const void *act; /* as bj_act_put() has it; NULL = nothing is done */
     size_t act_length;
@@ -171,7 +173,9 @@ int bj_outcome_note_get(const struct bj_message *message, struct bj_outcome_note
  * `belljar audit stats --json`.
  */
 struct bj_audit_question {
-    const char *key;     /* only this key's; NULL = all */
+    const char
+        *owner;      /* only of what this one asked for, or has done in its sandboxes; NULL = all */
+    const char *key; /* only this key's; NULL = any */
     const char *sandbox; /* NULL = any, likewise below */
     const char *tool, *decision, *risk;
     int64_t before, after; /* by number; 0 = no bound */
@@ -228,7 +232,7 @@ int bj_read_answer_get(const struct bj_message *message, struct bj_read_answer *
 /* SANDBOX: sent whenever something of it changes; and the body of CREATE's ANSWER. */
 enum bj_sandbox_phase { BJ_SANDBOX_RUNNING, BJ_SANDBOX_PAUSED, BJ_SANDBOX_ENDED };
 struct bj_sandbox_state {
-    const char *id, *preset, *label;
+    const char *id, *preset, *owner, *label;
     enum bj_sandbox_phase phase;
     int64_t age_us;  /* since it was made */
     int64_t left_us; /* until it ends by itself; -1 = never. idle_left_us: if nothing is done */

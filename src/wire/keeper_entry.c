@@ -115,6 +115,8 @@ static void get_verdict(struct bj_unpack *in, struct bj_verdict *ret)
 
 static const struct bj_field entry_fields[] = {
     BJ_FIELD(struct bj_entry, I64, uid),
+    BJ_FIELD(struct bj_entry, STRING, owner),
+    BJ_FIELD(struct bj_entry, TEXT, sandbox_owner),
     BJ_FIELD(struct bj_entry, STRING, request.tool),
     BJ_FIELD(struct bj_entry, TEXT, request.key),
     BJ_FIELD(struct bj_entry, TEXT, request.sandbox),
@@ -204,7 +206,8 @@ int bj_entry_get(const struct bj_message *message, const char **strings, size_t 
     get_verdict(&in, entry.verdict);
     entry.request.environment = bj_unpack_list(&in, strings, capacity, &lists.used);
     get_arguments(&in, &entry.request);
-    if (!bj_unpack_end(&in))
+    if (!bj_unpack_end(&in) || !bj_owner_valid(entry.owner) ||
+        (entry.sandbox_owner != NULL && !bj_owner_valid(entry.sandbox_owner)))
         return bj_message_fail(message, err);
     *ret = entry;
     return 0;
@@ -250,10 +253,11 @@ int bj_outcome_note_get(const struct bj_message *message, struct bj_outcome_note
 
 #define QUESTION(type, member) BJ_FIELD(struct bj_audit_question, type, member)
 static const struct bj_field question_fields[] = {
-    QUESTION(TEXT, key),      QUESTION(TEXT, sandbox), QUESTION(TEXT, tool),
-    QUESTION(TEXT, decision), QUESTION(TEXT, risk),    QUESTION(I64, before),
-    QUESTION(I64, after),     QUESTION(I64, since_ns), QUESTION(I64, until_ns),
-    QUESTION(U32, limit),     QUESTION(BOOL, stats),   QUESTION(BOOL, logs),
+    QUESTION(TEXT, owner),   QUESTION(TEXT, key),      QUESTION(TEXT, sandbox),
+    QUESTION(TEXT, tool),    QUESTION(TEXT, decision), QUESTION(TEXT, risk),
+    QUESTION(I64, before),   QUESTION(I64, after),     QUESTION(I64, since_ns),
+    QUESTION(I64, until_ns), QUESTION(U32, limit),     QUESTION(BOOL, stats),
+    QUESTION(BOOL, logs),
 };
 
 void bj_audit_question_put(struct bj_buf *out, const struct bj_audit_question *question)

@@ -81,6 +81,7 @@ int bj_read_answer_get(const struct bj_message *message, struct bj_read_answer *
 static const struct bj_field sandbox_fields[] = {
     SANDBOX(STRING, id),
     SANDBOX(STRING, preset),
+    SANDBOX(STRING, owner),
     SANDBOX(TEXT, label),
     BJ_FIELD_CHOICE(struct bj_sandbox_state, phase, BJ_SANDBOX_ENDED + 1),
     SANDBOX(I64, age_us),
@@ -113,7 +114,7 @@ int bj_sandbox_state_get(const struct bj_message *message, const char **strings,
     struct bj_sandbox_state state = {0};
 
     bj_fields_get(&in, BJ_FIELDS(sandbox_fields), &lists, &state);
-    if (!bj_unpack_end(&in) || !bj_sandbox_id_valid(state.id))
+    if (!bj_unpack_end(&in) || !bj_sandbox_id_valid(state.id) || !bj_owner_valid(state.owner))
         return bj_message_fail(message, err);
     *ret = state;
     return 0;

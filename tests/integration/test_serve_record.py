@@ -2,12 +2,15 @@
 
 import json
 import os
+import random
 import resource
 import signal
 import subprocess
 import threading
 import time
+from pathlib import Path
 
+import pytest
 from program import BELLJAR, wait_until
 
 CLIENTS, CALLS, KILLS = 6, 60, 20
@@ -25,6 +28,17 @@ def verify(service):
     done = subprocess.run([BELLJAR, "audit", "verify", "--file", str(service.state / "audit.db")],
                           capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done
+
+
+def pid_of(word):
+    """The process that has this word for its argument, as the host sees it; None."""
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if word.encode() in path.read_bytes().split(b"\0"):
+                return int(path.parent.name)
+        except OSError:
+            continue  # one that has ended
+    return None
 
 
 def commands(calls):
@@ -124,4 +138,42 @@ def test_the_keeper_killed_leaves_no_call_open(service):
 
     assert wait_until(ended)
     call = next(call for call in commands(records(service)) if "sleep" in call["verdict"]["command"])
-    assert call["outcome"]["reason"] == "the sandbox's keeper ended"
+    assert call["outcome"]["reason"] == "ended with the service's keeper; outcome unknown"
+
+
+@pytest.mark.parametrize("keeper_too", [False, True], ids=["audit", "audit and keeper"])
+def test_an_end_that_the_audit_process_does_not_hear(service, keeper_too):
+    """The keeper has how it ended, and says so to the next audit process. Where it is killed as
+    well nobody knows, and the record says that instead of a code that nobody saw."""
+    base = "/v1/sandboxes/default/processes"
+    marker = f"{random.randrange(10**8, 10**9)}"
+    process = service.post(base, {"argv": ["sleep", marker]}).json["id"]
+    roles = service.roles()
+    os.kill(roles["audit"], signal.SIGSTOP)
+    assert wait_until(lambda: pid_of(marker))
+    os.kill(pid_of(marker), signal.SIGTERM)
+    assert wait_until(lambda: service.get(f"{base}/{process}").json["state"] == "ended")
+    os.kill(roles[""], signal.SIGSTOP)  # so that nothing is started between the two
+    os.kill(roles["audit"], signal.SIGKILL)
+    if keeper_too:
+        os.kill(roles["keeper"], signal.SIGKILL)
+    os.kill(roles[""], signal.SIGCONT)
+
+    def call():
+        return next(call for call in records(service)
+                    if marker in call["verdict"].get("act", {}).get("argv", []))
+
+    assert wait_until(lambda: call()["outcome"] is not None)
+    outcome = call()["outcome"]
+    assert outcome["ran"]
+    if keeper_too:
+        assert outcome["exit_code"] is None and "signal" not in outcome, outcome
+        assert outcome["reason"] == "ended with the service's keeper; outcome unknown"
+        log = next(log for log in service.get("/audit-logs?limit=1000").json["logs"]
+                   if log["number"] == call()["verdict"]["number"])
+        assert log["success"] is False
+    else:
+        assert outcome["exit_code"] == 128 + signal.SIGTERM, outcome
+        assert outcome["signal"] == signal.SIGTERM, outcome
+    service.stop()
+    verify(service)

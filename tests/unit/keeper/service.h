@@ -217,13 +217,37 @@ static inline int service_stop(struct service *service)
     return status;
 }
 
+/* Whose the sandboxes are that were made last for somebody who was named. */
+static struct {
+    char id[BJ_SANDBOX_ID_MAX], owner[BJ_OWNER_MAX];
+} service_owners[16];
+
+/* The act. One that does not say whose the sandbox is means whom it was made for. */
+static inline void put_act(struct bj_buf *out, const struct bj_act *what)
+{
+    static size_t next;
+    struct bj_act owned = *what;
+
+    if (owned.owner != NULL && owned.kind == BJ_ACT_CREATE) {
+        snprintf(service_owners[next % 16].id, BJ_SANDBOX_ID_MAX, "%s", owned.sandbox);
+        snprintf(service_owners[next++ % 16].owner, BJ_OWNER_MAX, "%s", owned.owner);
+    }
+    for (size_t i = 0; i < 16 && owned.kind != BJ_ACT_CREATE && owned.owner == NULL; i++) {
+        if (strcmp(service_owners[i].id, owned.sandbox) == 0)
+            owned.owner = service_owners[i].owner;
+    }
+    if (owned.owner == NULL)
+        owned.owner = "tester";
+    bj_act_put(out, &owned);
+}
+
 /* An act that is recorded. Returns the entry's id; its record is service->number. */
 static inline uint64_t act(struct service *service, const struct bj_act *what)
 {
     struct bj_buf out;
 
     message_begin(&out, BJ_MESSAGE_ACT, ++service->id);
-    bj_act_put(&out, what);
+    put_act(&out, what);
     say(service->audit, &out, ++service->number, NULL);
     return service->id;
 }

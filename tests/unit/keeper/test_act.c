@@ -294,13 +294,68 @@ static void the_front_cannot_act(void **state)
 
     (void)state;
     message_begin(&out, BJ_MESSAGE_ACT, ++service.id);
-    bj_act_put(&out, &what);
+    put_act(&out, &what);
     say(service.front, &out, 1000, NULL);
     do
         assert_true(hear(service.control, &heard, PATIENCE_MS));
     while (heard.message.head.type != BJ_MESSAGE_FAULT);
     new_front(&service);
     assert_int_equal(start(&service, "one", 1, 0, "true"), 0);
+}
+
+/* What the keeper tells a new front of the sandbox. */
+static void learn_anew(struct bj_sandbox_state *ret)
+{
+    static const char *strings[BJ_STATE_STRINGS];
+    struct bj_buf out;
+
+    new_front(&service);
+    message_begin(&out, BJ_MESSAGE_HELLO, 0);
+    say(service.front, &out, 0, NULL);
+    do
+        assert_true(hear(service.front, &heard, PATIENCE_MS));
+    while (heard.message.head.type != BJ_MESSAGE_SANDBOX);
+    assert_int_equal(bj_sandbox_state_get(&heard.message, strings, BJ_STATE_STRINGS, ret, NULL), 0);
+}
+
+/* Whose a sandbox is was said when it was made. A front that says otherwise later is not obeyed,
+ * whatever the act, and neither does a label that claims it change anything. */
+static void an_owner_stays(void **state)
+{
+    static const char *const argv[] = {"true", NULL};
+    const struct bj_act theirs[] = {
+        {.kind = BJ_ACT_UPDATE, .label = "stolen", .timeout_us = 1},
+        {.kind = BJ_ACT_START, .process = 1, .argv = argv, .env = none},
+        {.kind = BJ_ACT_OPEN, .path = "/etc/passwd"},
+        {.kind = BJ_ACT_PAUSE},
+        {.kind = BJ_ACT_DESTROY},
+    };
+    struct bj_act own = {.kind = BJ_ACT_UPDATE,
+                         .sandbox = "one",
+                         .timeout_us = BJ_KEEP_TIME,
+                         .idle_us = BJ_KEEP_TIME,
+                         .label = "{\"owner\":\"mallory\"}"};
+    struct bj_sandbox_state told;
+    struct bj_error failed;
+
+    (void)state;
+    assert_int_equal(do_act(&service, &own, &heard, NULL), 0);
+    for (size_t i = 0; i < sizeof theirs / sizeof *theirs; i++) {
+        struct bj_act what = theirs[i];
+
+        what.sandbox = "one";
+        what.owner = "mallory";
+        assert_int_equal(do_act(&service, &what, &heard, &failed), -BJ_E_DENIED);
+        assert_non_null(strstr(failed.message, "another owner's"));
+        wait_outcome(&service, service.number);
+        assert_false(service.outcome.ran);
+    }
+    learn_anew(&told);
+    assert_string_equal(told.id, "one");
+    assert_string_equal(told.owner, "tester");
+    assert_string_equal(told.label, own.label);
+    assert_int_equal(told.phase, BJ_SANDBOX_RUNNING);
+    assert_int_equal(told.left_us, -1);
 }
 
 static void an_init_that_is_killed_ends_its_sandbox_alone(void **state)
@@ -350,6 +405,7 @@ int main(void)
         TEST(a_new_audit_process_gets_what_is_not_recorded),
         TEST(nonsense_is_cut_off),
         TEST(the_front_cannot_act),
+        TEST(an_owner_stays),
         TEST(an_init_that_is_killed_ends_its_sandbox_alone),
         TEST(the_supervisors_end_is_the_keepers),
     };

@@ -166,9 +166,13 @@ static void say_error(uint64_t id, enum bj_code code)
 static int act(struct answered *slot, size_t size, uint64_t *ret_id)
 {
     static char text[BJ_INPUT_MAX];
-    struct bj_act what = {
-        .kind = BJ_ACT_INPUT, .sandbox = "abc", .process = 1, .data = text, .length = size};
-    struct bj_entry entry = {.request = {.tool = "Bash"}, .uid = -1};
+    struct bj_act what = {.kind = BJ_ACT_INPUT,
+                          .sandbox = "abc",
+                          .owner = "me",
+                          .process = 1,
+                          .data = text,
+                          .length = size};
+    struct bj_entry entry = {.request = {.tool = "Bash"}, .uid = -1, .owner = "me"};
     struct bj_error err = {0};
     int result;
 
@@ -235,8 +239,13 @@ static int tear_down(void **state)
 
 static void test_watching(void **state)
 {
-    struct bj_sandbox_state sandbox = {
-        .id = "abc", .preset = "p", .label = "mine", .workspace = "/w", .home = "/", .user = "u"};
+    struct bj_sandbox_state sandbox = {.id = "abc",
+                                       .owner = "me",
+                                       .preset = "p",
+                                       .label = "mine",
+                                       .workspace = "/w",
+                                       .home = "/",
+                                       .user = "u"};
     struct bj_process_state process = {.sandbox = "abc", .process = 1, .label = "l"};
     struct bj_buf buf;
 
@@ -496,10 +505,18 @@ static void test_cancel(void **state)
 static void test_attach(void **state)
 {
     static const char *strings[BJ_ENTRY_STRINGS];
-    struct bj_act input = {
-        .kind = BJ_ACT_INPUT, .sandbox = "abc", .process = 1, .data = "hi", .length = 2};
-    struct bj_act size = {
-        .kind = BJ_ACT_RESIZE, .sandbox = "abc", .process = 1, .rows = 5, .columns = 6};
+    struct bj_act input = {.kind = BJ_ACT_INPUT,
+                           .sandbox = "abc",
+                           .owner = "me",
+                           .process = 1,
+                           .data = "hi",
+                           .length = 2};
+    struct bj_act size = {.kind = BJ_ACT_RESIZE,
+                          .sandbox = "abc",
+                          .owner = "me",
+                          .process = 1,
+                          .rows = 5,
+                          .columns = 6};
     uint64_t attach = acted(&answers[0]);
     struct bj_message message;
     struct bj_act what;

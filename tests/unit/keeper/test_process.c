@@ -121,7 +121,7 @@ static void attached_input_needs_no_record(void **state)
     record = service.number;
     assert_int_equal(answer(&service, attach, &heard, NULL), 0);
     message_begin(&out, BJ_MESSAGE_INPUT, ++service.id);
-    bj_act_put(&out, &piece);
+    put_act(&out, &piece);
     say(service.front, &out, (int64_t)attach, NULL);
     assert_int_equal(answer(&service, service.id, &heard, NULL), 0);
     until_it_says(1, "typed\r\ntyped");
@@ -131,7 +131,7 @@ static void attached_input_needs_no_record(void **state)
     assert_int_equal(service.outcome.output_bytes[0], 6);
     /* And afterwards it is not permitted. */
     message_begin(&out, BJ_MESSAGE_INPUT, ++service.id);
-    bj_act_put(&out, &piece);
+    put_act(&out, &piece);
     say(service.front, &out, (int64_t)attach, NULL);
     assert_int_equal(answer(&service, service.id, &heard, NULL), -BJ_E_NOT_FOUND);
 }

@@ -104,7 +104,7 @@ static inline void get_message(int fd, enum bj_message_type type, struct got *re
 /* ---- what the front and the keeper say ---- */
 
 struct said {
-    const char *tool, *command, *sandbox, *arguments, *key;
+    const char *tool, *command, *sandbox, *arguments, *key, *owner;
     const char *const *environment;
     enum bj_decision decision;
     const struct bj_act *act;
@@ -121,8 +121,12 @@ static inline void put_said(struct bj_buf *out, uint64_t id, const struct said *
         bj_verdict_add(&verdict, &(struct bj_violation){
                                      .rule = "r", .description = "no", .decision = said->decision});
     bj_buf_init(&act, BJ_ACT_MAX);
-    if (said->act != NULL)
-        bj_act_put(&act, said->act);
+    if (said->act != NULL) {
+        struct bj_act owned = *said->act;
+
+        owned.owner = owned.owner != NULL ? owned.owner : "team";
+        bj_act_put(&act, &owned);
+    }
     begin_packet(out, BJ_MESSAGE_ENTRY, id, said->keeper);
     bj_entry_put(out, &(struct bj_entry){.request = {.tool = said->tool ? said->tool : "Bash",
                                                      .key = said->key ? said->key : "alice",
@@ -131,6 +135,7 @@ static inline void put_said(struct bj_buf *out, uint64_t id, const struct said *
                                                      .arguments = said->arguments,
                                                      .environment = said->environment},
                                          .uid = 1000,
+                                         .owner = said->owner ? said->owner : "team",
                                          .verdict = &verdict,
                                          .act = said->act != NULL ? act.data : NULL,
                                          .act_length = act.length});

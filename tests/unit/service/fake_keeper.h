@@ -21,7 +21,7 @@
 #define FAKE_MAX 64
 
 struct fake_sandbox {
-    char id[BJ_SANDBOX_ID_MAX], preset[64], label[BJ_LABEL_MAX];
+    char id[BJ_SANDBOX_ID_MAX], owner[BJ_OWNER_MAX], preset[64], label[BJ_LABEL_MAX];
     int64_t memory_bytes;
 };
 struct fake_process {
@@ -77,6 +77,7 @@ static void put_sandbox(struct bj_buf *buf, const struct fake_sandbox *sandbox)
 {
     struct bj_sandbox_state state = {.id = sandbox->id,
                                      .preset = sandbox->preset,
+                                     .owner = sandbox->owner,
                                      .label = sandbox->label,
                                      .phase = BJ_SANDBOX_RUNNING,
                                      .left_us = -1,
@@ -130,6 +131,7 @@ static void fake_create(const struct bj_act *act, struct bj_buf *buf)
 
     assert_in_range(fake.sandbox_count, 1, FAKE_MAX);
     snprintf(sandbox->id, sizeof sandbox->id, "%s", act->sandbox);
+    snprintf(sandbox->owner, sizeof sandbox->owner, "%s", act->owner);
     snprintf(sandbox->preset, sizeof sandbox->preset, "%s", act->preset);
     snprintf(sandbox->label, sizeof sandbox->label, "%s", act->label);
     sandbox->memory_bytes = 64 << 20;
@@ -185,6 +187,8 @@ static void fake_act(const struct bj_act *act, uint64_t id)
         fake_error(id, BJ_E_NOT_FOUND);
         return;
     }
+    if (act->kind != BJ_ACT_CREATE)
+        assert_string_equal(act->owner, fake_sandbox(act->sandbox)->owner);
     fake_begin(&buf, BJ_MESSAGE_ANSWER, id);
     bj_message_head(&buf)->number = ++fake.records;
     if (act->kind == BJ_ACT_CREATE)

@@ -29,13 +29,14 @@ static const char *const env[] = {"A=b", "MY_TOKEN=hush", "EMPTY=", NULL};
 static const struct bj_act acts[] = {
     {.kind = BJ_ACT_CREATE,
      .sandbox = "abc0",
+     .owner = "me",
      .preset = "strict",
      .options = options,
-     .owner = "alice",
      .timeout_us = 5000000,
-     .label = "owner=1"},
+     .label = "{\"a\":1}"},
     {.kind = BJ_ACT_START,
      .sandbox = "abc0",
+     .owner = "me",
      .process = 7,
      .flags = BJ_START_TERMINAL | BJ_START_REPORT,
      .rows = 24,
@@ -47,24 +48,35 @@ static const struct bj_act acts[] = {
      .label = ""},
     {.kind = BJ_ACT_OPEN,
      .sandbox = "a",
+     .owner = "me",
      .path = "/etc/hosts",
      .open_flags = O_RDWR | O_CREAT,
      .mode = 0644},
-    {.kind = BJ_ACT_CONNECT, .sandbox = "a", .port = 8080},
-    {.kind = BJ_ACT_CONNECT, .sandbox = "a", .path = "/run/x.sock"},
+    {.kind = BJ_ACT_CONNECT, .sandbox = "a", .owner = "me", .port = 8080},
+    {.kind = BJ_ACT_CONNECT, .sandbox = "a", .owner = "me", .path = "/run/x.sock"},
     {.kind = BJ_ACT_INPUT,
      .sandbox = "a",
+     .owner = "me",
      .process = 1,
      .data = "ab\0c",
      .length = 4,
      .close = true},
-    {.kind = BJ_ACT_ATTACH, .sandbox = "a", .process = 1},
-    {.kind = BJ_ACT_SIGNAL, .sandbox = "a", .signal = 15, .group = true},
-    {.kind = BJ_ACT_RESIZE, .sandbox = "a", .process = 2, .rows = 1, .columns = 65535},
-    {.kind = BJ_ACT_UPDATE, .sandbox = "a", .timeout_us = BJ_KEEP_TIME, .idle_us = BJ_KEEP_TIME},
-    {.kind = BJ_ACT_PAUSE, .sandbox = "a"},
-    {.kind = BJ_ACT_RESUME, .sandbox = "a"},
-    {.kind = BJ_ACT_DESTROY, .sandbox = "zz9"},
+    {.kind = BJ_ACT_ATTACH, .sandbox = "a", .owner = "me", .process = 1},
+    {.kind = BJ_ACT_SIGNAL, .sandbox = "a", .owner = "me", .signal = 15, .group = true},
+    {.kind = BJ_ACT_RESIZE,
+     .sandbox = "a",
+     .owner = "me",
+     .process = 2,
+     .rows = 1,
+     .columns = 65535},
+    {.kind = BJ_ACT_UPDATE,
+     .sandbox = "a",
+     .owner = "me",
+     .timeout_us = BJ_KEEP_TIME,
+     .idle_us = BJ_KEEP_TIME},
+    {.kind = BJ_ACT_PAUSE, .sandbox = "a", .owner = "me"},
+    {.kind = BJ_ACT_RESUME, .sandbox = "a", .owner = "me"},
+    {.kind = BJ_ACT_DESTROY, .sandbox = "zz9", .owner = "me"},
 };
 #define ACTS (sizeof acts / sizeof *acts)
 
@@ -199,7 +211,7 @@ static void refused(const struct bj_act *act, const char *why)
 static void forms(void **state)
 {
     static char label[BJ_LABEL_MAX + 1], path[BJ_PATH_MAX + 1], word[BJ_ARGS_MAX + 1];
-    static char input[BJ_INPUT_MAX + 1];
+    static char input[BJ_INPUT_MAX + 1], owner[BJ_OWNER_MAX + 1];
     const char *const one[] = {"memory_mb", NULL}, *const no_variable[] = {"A", NULL};
     const char *const no_name[] = {"=A", NULL}, *const empty[] = {"", NULL};
     const char *const huge[] = {word, NULL};
@@ -207,11 +219,16 @@ static void forms(void **state)
     (void)state;
     memset(label, 'x', BJ_LABEL_MAX);
     memset(path, '/', BJ_PATH_MAX);
+    memset(owner, 'o', BJ_OWNER_MAX);
     memset(word, 'x', BJ_ARGS_MAX);
     REFUSED("identifier", 0, it->sandbox = "");
     REFUSED("identifier", 0, it->sandbox = "../x");
     REFUSED("identifier", 0, it->sandbox = "ABC");
     REFUSED("identifier", 0, it->sandbox = "abcdefghijklmnopqrstuvwxyz0123456");
+    REFUSED("owner", 0, it->owner = "");
+    REFUSED("owner", 7, it->owner = "a\nb");
+    REFUSED("owner", 7, it->owner = owner);
+    REFUSED("malformed", 8, it->owner = NULL);
     REFUSED("malformed", 0, it->preset = NULL);
     REFUSED("preset", 0, it->preset = "");
     REFUSED("value", 0, it->options = one);
@@ -293,6 +310,15 @@ static const char *text_of(json_t *value, const char *name, int at)
     return json_string_value(json_array_get(json_object_get(value, name), (size_t)at));
 }
 
+static const char *long_label(void)
+{
+    static char label[BJ_LABEL_SHOWN + 2];
+
+    memset(label, 'x', BJ_LABEL_SHOWN + 1);
+    return label;
+}
+#define LONG_LABEL_HASH "d2bc1d811fcb4da2cc5719f1fc1654084a6ed72d777e7c1bed597f6dbf007829"
+
 static void descriptions(void **state)
 {
     json_t *value;
@@ -308,7 +334,8 @@ static void descriptions(void **state)
     value = described(&acts[0]);
     assert_string_equal(text_of(value, "options", 0), "memory_mb=512");
     assert_string_equal(text_of(value, "options", 1), "environment=API_TOKEN=[masked]");
-    assert_int_equal(json_integer_value(json_object_get(value, "label_bytes")), 7);
+    assert_string_equal(json_string_value(json_object_get(value, "owner")), "me");
+    assert_string_equal(json_string_value(json_object_get(value, "label")), "{\"a\":1}");
     json_decref(value);
     value = described(&acts[1]);
     assert_string_equal(text_of(value, "argv", 2), argv[2]);
@@ -317,6 +344,13 @@ static void descriptions(void **state)
     assert_string_equal(text_of(value, "flags", 1), "report");
     assert_string_equal(text_of(value, "env", 0), "A=b");
     assert_string_equal(text_of(value, "env", 1), "MY_TOKEN=[masked]");
+    json_decref(value);
+    value = described(&(struct bj_act){
+        .kind = BJ_ACT_UPDATE, .sandbox = "a", .owner = "me", .label = long_label()});
+    assert_null(json_object_get(value, "label"));
+    assert_int_equal(json_integer_value(json_object_get(value, "label_bytes")), BJ_LABEL_SHOWN + 1);
+    /* head -c 2049 /dev/zero | tr '\\0' x | sha256sum */
+    assert_string_equal(json_string_value(json_object_get(value, "label_sha256")), LONG_LABEL_HASH);
     json_decref(value);
     value = described(&acts[5]);
     assert_int_equal(json_integer_value(json_object_get(value, "data_bytes")), 4);

@@ -27,7 +27,7 @@ static const char *const degraded[] = {"network: no", "cgroup: none", NULL};
 
 static void put_entry(struct bj_buf *out)
 {
-    const struct bj_act act = {.kind = BJ_ACT_PAUSE, .sandbox = "abc"};
+    const struct bj_act act = {.kind = BJ_ACT_PAUSE, .sandbox = "abc", .owner = "me"};
     const struct bj_violation violation = {.rule = "blacklist",
                                            .description = "no",
                                            .command = "rm",
@@ -57,6 +57,8 @@ static void put_entry(struct bj_buf *out)
                                                      .url = "http://x",
                                                      .arguments = "{\"a\":1}"},
                                          .uid = -1,
+                                         .owner = "me",
+                                         .sandbox_owner = "you",
                                          .verdict = &verdict,
                                          .act = packed.data,
                                          .act_length = packed.length});
@@ -114,6 +116,7 @@ static void put_read_answer(struct bj_buf *out)
 static void put_sandbox(struct bj_buf *out)
 {
     bj_sandbox_state_put(out, &(struct bj_sandbox_state){.id = "abc",
+                                                         .owner = "me",
                                                          .preset = "strict",
                                                          .phase = BJ_SANDBOX_ENDED,
                                                          .left_us = -1,
@@ -425,6 +428,7 @@ static void largest_entry(void **state)
     entry.request = (struct bj_request){.tool = "Write", .command = command, .arguments = content};
     entry.act = content;
     entry.act_length = BJ_ACT_MAX;
+    entry.owner = "me";
     bj_buf_init(&out, BJ_MESSAGE_MAX);
     bj_message_begin(&out, BJ_MESSAGE_ENTRY, 1);
     bj_entry_put(&out, &entry);
@@ -458,7 +462,8 @@ static void nothing_done(void **state)
     bj_verdict_init(&got);
     bj_buf_init(&out, BJ_MESSAGE_MAX);
     bj_message_begin(&out, BJ_MESSAGE_ENTRY, 1);
-    bj_entry_put(&out, &(struct bj_entry){.request = {.tool = "Bash"}, .verdict = &verdict});
+    bj_entry_put(
+        &out, &(struct bj_entry){.request = {.tool = "Bash"}, .owner = "me", .verdict = &verdict});
     assert_true(bj_message_end(&out));
     assert_int_equal(bj_message_get(out.data, out.length, &message, NULL), 0);
     assert_int_equal(bj_entry_get(&message, strings, BJ_ENTRY_STRINGS, &back, NULL), 0);
