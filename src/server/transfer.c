@@ -2,8 +2,10 @@
  * Contents on their way between a client and a file or pipe, a piece at a time and never more: the
  * next piece is read when this one is written. Regular files are read and written by libuv's pool,
  * since they may make a thread wait; whatever else there is at the other end belongs to somebody
- * who may never read or write, so it is watched and must not hold a thread. Over a plain socket a
- * file goes out by sendfile(2), in the pool too.
+ * who may never read or write, so it is watched and must not hold a thread. Between a plain socket
+ * and a file the kernel moves them itself, in the pool too: out by sendfile(2), in by splice(2)
+ * through a pipe, as far as the length that was said reaches; the last piece of a body always goes
+ * through the parser, which then sees its end.
  *
  * A transfer ends by being put into the server's list; whoever waits for it is called when the loop
  * turns, once nothing uses the descriptor any more.
@@ -11,20 +13,23 @@
 #include "server/transfer.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fault.h"
+#include "base/fd.h"
 #include "base/mem.h"
 
-#define SENDFILE_MAX (8 << 20) /* bytes of one sendfile(2) */
+#define DIRECT_MAX (8 << 20) /* bytes that one visit to the pool moves */
 
 struct bj_transfer {
     struct bj_connection *connection;
     struct bj_transfer *next;
-    bool sends, by_sendfile, is_file;
+    bool sends, is_file;
+    bool direct; /* the kernel moves it */
     bool in_pool, polled, over, waits_for_client, at_end;
     int fd;
     int64_t offset, left; /* left -1: to the end */
@@ -32,9 +37,12 @@ struct bj_transfer {
     char *piece;
     size_t filled, written;
     uv_fs_t request;
-    uv_work_t work; /* sendfile(2): libuv's own holds its thread until a slow client reads */
+    uv_work_t work; /* not libuv's own sendfile: it holds its thread until a slow client reads */
     size_t work_length;
     ssize_t work_result; /* or -errno */
+    bool drained;        /* the socket had no more */
+    bool must_copy;      /* the file does not take what is spliced to it */
+    int pipe[2];         /* between socket and file; -1 */
     uv_poll_t poll;
     bj_transfer_fn done;
     void *context;
@@ -110,6 +118,8 @@ void bj_transfers_finish(struct bj_server *server)
         transfer->done(transfer->context, -code, transfer->moved,
                        code != BJ_E_OK ? &transfer->error : NULL);
         bj_connection_leave(connection);
+        bj_fd_close(&transfer->pipe[0]);
+        bj_fd_close(&transfer->pipe[1]);
         bj_free(transfer->piece);
         bj_free(transfer);
     }
@@ -128,7 +138,7 @@ void bj_transfer_stop(struct bj_connection *connection, enum bj_code code)
 bool bj_transfer_has_socket(const struct bj_connection *connection)
 {
     return connection->transfer != NULL && connection->transfer->in_pool &&
-           connection->transfer->by_sendfile;
+           connection->transfer->direct;
 }
 
 /* ---- The other end ---- */
@@ -140,11 +150,11 @@ static void after_pool(struct bj_transfer *transfer, ssize_t result)
         finish(transfer);
         return;
     }
-    if (result < 0 && !(transfer->by_sendfile && result == UV_EAGAIN)) {
+    if (result < 0 && !(transfer->sends && transfer->direct && result == UV_EAGAIN)) {
         fail_errno(transfer, (int)-result, "the file cannot be read or written");
         return;
     }
-    if (transfer->by_sendfile) {
+    if (transfer->sends && transfer->direct) {
         transfer->waits_for_client = result == UV_EAGAIN;
         result = result < 0 ? 0 : result;
         bj_connection_count_sent(transfer->connection, (size_t)result);
@@ -275,7 +285,7 @@ static bool read_pipe(struct bj_transfer *transfer)
 static void step_sendfile(struct bj_transfer *transfer)
 {
     struct bj_connection *connection = transfer->connection;
-    int64_t length = transfer->left < SENDFILE_MAX ? transfer->left : SENDFILE_MAX;
+    int64_t length = transfer->left < DIRECT_MAX ? transfer->left : DIRECT_MAX;
 
     if (transfer->left == 0) {
         finish(transfer);
@@ -329,7 +339,7 @@ void bj_transfer_writable(struct bj_connection *connection)
 
     if (transfer == NULL || transfer->over || !transfer->sends || !transfer->waits_for_client ||
         bj_connection_pending(connection) >= BJ_HTTP_PENDING / 2 ||
-        (transfer->by_sendfile && bj_connection_pending(connection) > 0))
+        (transfer->direct && bj_connection_pending(connection) > 0))
         return;
     transfer->waits_for_client = false;
     step(transfer);
@@ -382,6 +392,147 @@ static bool write_piece(struct bj_transfer *transfer)
     return true;
 }
 
+/* Of a body whose length was said: the bytes that the parser still waits for. */
+static uint64_t awaited(const struct bj_connection *connection)
+{
+    return connection->parser.flags & F_CHUNKED ? 0 : connection->parser.content_length;
+}
+
+static bool goes_direct(const struct bj_transfer *transfer)
+{
+    return transfer->direct && !transfer->sends && transfer->written == transfer->filled &&
+           awaited(transfer->connection) > BJ_HTTP_PIECE;
+}
+
+/* What is in the pipe, for a file that cannot be spliced to. The pipe holds no more than a piece.
+ * Returns 0 or -errno. */
+static int copy_from_pipe(struct bj_transfer *transfer, size_t length)
+{
+    while (length > 0) {
+        ssize_t got = BJ_SYS(read(transfer->pipe[0], transfer->piece, length));
+
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            return got < 0 ? -errno : -EIO;
+        if (BJ_SYS(bj_fd_write_all(transfer->fd, transfer->piece, (size_t)got)) < 0)
+            return -errno;
+        length -= (size_t)got;
+    }
+    return 0;
+}
+
+/* Returns 0 or -errno; nothing stays in the pipe. */
+static int splice_to_file(struct bj_transfer *transfer, size_t length)
+{
+    while (length > 0) {
+        ssize_t written =
+            BJ_SYS(splice(transfer->pipe[0], NULL, transfer->fd, NULL, length, SPLICE_F_MOVE));
+
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written < 0 && errno == EINVAL) {
+            transfer->must_copy = true; /* its file system cannot */
+            return copy_from_pipe(transfer, length);
+        }
+        if (written <= 0)
+            return written < 0 ? -errno : -EIO;
+        length -= (size_t)written;
+    }
+    return 0;
+}
+
+/* In a thread of the pool; the socket does not block. */
+static void splice_work(uv_work_t *work)
+{
+    struct bj_transfer *transfer = work->data;
+    size_t moved = 0;
+
+    transfer->work_result = 0;
+    while (moved < transfer->work_length && !transfer->must_copy) {
+        ssize_t got =
+            BJ_SYS(splice(transfer->connection->fd, NULL, transfer->pipe[1], NULL,
+                          transfer->work_length - moved, SPLICE_F_MOVE | SPLICE_F_NONBLOCK));
+        int failed;
+
+        if (got < 0 && errno == EINTR)
+            continue;
+        transfer->drained = got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+        if (got < 0 && !transfer->drained && moved == 0)
+            transfer->work_result = -errno;
+        if (got <= 0)
+            break;
+        failed = splice_to_file(transfer, (size_t)got);
+        if (failed < 0) {
+            transfer->work_result = failed;
+            return;
+        }
+        moved += (size_t)got;
+    }
+    if (moved > 0)
+        transfer->work_result = (ssize_t)moved;
+}
+
+static void wait_for_body(struct bj_transfer *transfer)
+{
+    transfer->waits_for_client = true;
+    bj_connection_renew(transfer->connection);
+    bj_connection_watch(transfer->connection);
+}
+
+static void after_splice(uv_work_t *work, int status)
+{
+    struct bj_transfer *transfer = work->data;
+    struct bj_connection *connection = transfer->connection;
+    ssize_t result = status < 0 ? status : transfer->work_result;
+
+    transfer->in_pool = false;
+    transfer->direct = !transfer->must_copy;
+    if (result > 0) {
+        connection->parser.content_length -= (uint64_t)result;
+        connection->received += (uint64_t)result;
+        connection->server->counts.received += (uint64_t)result;
+        transfer->moved += result;
+    }
+    if (transfer->over)
+        finish(transfer);
+    else if (result < 0)
+        fail_errno(transfer, (int)-result, "the file cannot be written");
+    else if (transfer->drained)
+        wait_for_body(transfer);
+    else if (result == 0 && transfer->direct)
+        bj_connection_close(connection); /* the client sends no more */
+    else
+        step(transfer);
+}
+
+static void splice_body(struct bj_transfer *transfer)
+{
+    uint64_t length = awaited(transfer->connection) - BJ_HTTP_PIECE;
+
+    transfer->work_length = length < DIRECT_MAX ? (size_t)length : DIRECT_MAX;
+    transfer->drained = false;
+    use_pool(transfer, uv_queue_work(transfer->connection->server->loop, &transfer->work,
+                                     splice_work, after_splice));
+}
+
+/* Where it cannot be, the body goes through this process's memory. */
+static void prepare_splice(struct bj_transfer *transfer)
+{
+    int flags = fcntl(transfer->fd, F_GETFL);
+
+    /* splice(2) does not append. */
+    if (!transfer->is_file || transfer->connection->ssl != NULL || flags < 0 || flags & O_APPEND ||
+        awaited(transfer->connection) <= BJ_HTTP_PIECE)
+        return;
+    if (BJ_SYS(pipe2(transfer->pipe, O_CLOEXEC)) < 0) {
+        transfer->pipe[0] = transfer->pipe[1] = -1;
+        return;
+    }
+    fcntl(transfer->pipe[1], F_SETPIPE_SZ, BJ_HTTP_PIECE); /* or as large as this user may have */
+    transfer->direct = true;
+}
+
 static void step_receive(struct bj_transfer *transfer)
 {
     struct bj_connection *connection = transfer->connection;
@@ -393,9 +544,10 @@ static void step_receive(struct bj_transfer *transfer)
         finish(transfer);
     } else if (connection->message_done) {
         finish(transfer);
+    } else if (goes_direct(transfer)) {
+        splice_body(transfer);
     } else if (!transfer->waits_for_client) {
-        transfer->waits_for_client = true;
-        bj_connection_renew(connection);
+        wait_for_body(transfer);
     }
     bj_connection_watch(connection);
 }
@@ -407,6 +559,11 @@ void bj_transfer_readable(struct bj_connection *connection)
 
     if (transfer == NULL || transfer->over || transfer->sends || !transfer->waits_for_client)
         return;
+    if (goes_direct(transfer)) {
+        transfer->waits_for_client = false;
+        step(transfer);
+        return;
+    }
     got = bj_connection_receive(connection, transfer->piece, BJ_HTTP_PIECE);
     if (got <= 0) {
         if (got == 0 || (errno != EAGAIN && errno != EWOULDBLOCK))
@@ -427,7 +584,7 @@ static void step(struct bj_transfer *transfer)
         return;
     if (!transfer->sends)
         step_receive(transfer);
-    else if (transfer->by_sendfile)
+    else if (transfer->direct)
         step_sendfile(transfer);
     else
         step_send(transfer);
@@ -451,6 +608,7 @@ static struct bj_transfer *begin(struct bj_connection *connection, int fd, bj_tr
     }
     transfer->connection = connection;
     transfer->fd = fd;
+    transfer->pipe[0] = transfer->pipe[1] = -1;
     transfer->left = -1;
     transfer->done = done;
     transfer->context = context;
@@ -471,8 +629,8 @@ void bj_transfer_send(struct bj_exchange *exchange, int fd, int64_t offset, int6
     transfer->sends = true;
     transfer->offset = offset;
     transfer->left = length;
-    transfer->by_sendfile = transfer->is_file && connection->ssl == NULL && length >= 0 &&
-                            connection->length_left >= length;
+    transfer->direct = transfer->is_file && connection->ssl == NULL && length >= 0 &&
+                       connection->length_left >= length;
     if (connection->phase == BJ_PHASE_CLOSED)
         bj_transfer_stop(connection, BJ_E_ENDED);
     else if (connection->head_only)
@@ -510,6 +668,7 @@ void bj_transfer_receive(struct bj_exchange *exchange, int fd, int64_t maximum, 
         bj_request_feed_rest(connection);
     else
         bj_response_continue(connection);
+    prepare_splice(transfer);
     step(transfer);
 }
 
