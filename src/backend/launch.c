@@ -267,7 +267,8 @@ int bj_launch_start(struct bj_launch *launch, const struct bj_plan *plan, int *r
                     struct bj_error *err)
 {
     BJ_CLEANUP_CLOSE int host_end = -1, init_end = -1;
-    int ends[2], result;
+    int ends[2], result, pidfd = -1;
+    pid_t pid;
 
     *launch = (struct bj_launch){
         .plan = plan,
@@ -285,14 +286,14 @@ int bj_launch_start(struct bj_launch *launch, const struct bj_plan *plan, int *r
     result = start_janitor(launch, err);
     if (result < 0)
         return result;
-    launch->init_pid = bj_process_clone(plan->clone_flags, &launch->init_pidfd);
-    if (launch->init_pid < 0) {
-        launch->init_pid = 0;
-        launch->init_pidfd = -1;
+    /* Init may not have the memory that the launch is described in. */
+    pid = bj_process_clone(plan->clone_flags, &pidfd);
+    if (pid < 0)
         return bj_process_explain_namespaces(err, "cannot make a user namespace");
-    }
-    if (launch->init_pid == 0)
+    if (pid == 0)
         bj_init_run(plan, init_end, caller_memory);
+    launch->init_pid = pid;
+    launch->init_pidfd = pidfd;
     *ret_socket = bj_fd_take(&host_end);
     return host_side(launch, *ret_socket, err);
 }

@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -50,7 +49,7 @@ struct server {
     uint32_t *late; /* numbers of those that are looked at again and again until they have ended */
     uint32_t late_count;
     struct bj_janitor janitor;
-    char *packet; /* what was received last; inits do not get it */
+    char *packet; /* what was received last */
     struct bj_launcher_request request;
     int workspace_fd; /* that came with it; -1 = none */
 };
@@ -317,15 +316,14 @@ static bool prepare(struct server *server)
 {
     struct epoll_event event = {.events = EPOLLIN, .data.u32 = NOT_ASKED};
 
-    server->slots = bj_alloc(BJ_LAUNCHER_SANDBOXES * sizeof *server->slots);
-    server->free_slots = bj_alloc(BJ_LAUNCHER_SANDBOXES * sizeof *server->free_slots);
-    server->late = bj_alloc(BJ_LAUNCHER_SANDBOXES * sizeof *server->late);
-    /* Every init would keep the pages that the next request overwrites. */
-    server->packet =
-        mmap(NULL, PACKET_MAX, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (server->packet == MAP_FAILED || madvise(server->packet, PACKET_MAX, MADV_DONTFORK) < 0)
-        return false;
-    if (server->slots == NULL || server->free_slots == NULL || server->late == NULL)
+    /* Inits do not get any of it: every one would keep the pages that the next request overwrites,
+     * and page tables for them. Nor is there a heap, for the same reason. */
+    server->slots = bj_secret_alloc(BJ_LAUNCHER_SANDBOXES * sizeof *server->slots);
+    server->free_slots = bj_secret_alloc(BJ_LAUNCHER_SANDBOXES * sizeof *server->free_slots);
+    server->late = bj_secret_alloc(BJ_LAUNCHER_SANDBOXES * sizeof *server->late);
+    server->packet = bj_secret_alloc(PACKET_MAX);
+    if (server->slots == NULL || server->free_slots == NULL || server->late == NULL ||
+        server->packet == NULL)
         return false;
     while (server->free_count < BJ_LAUNCHER_SANDBOXES) { /* 0 on top */
         server->free_slots[server->free_count] = BJ_LAUNCHER_SANDBOXES - 1 - server->free_count;

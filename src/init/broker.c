@@ -14,19 +14,14 @@
 void bj_init_send(struct bj_init *init, struct bj_frame_head head, const void *body,
                   const struct bj_fds *fds)
 {
-    static struct {
-        struct bj_frame_head head;
-        char body[BJ_PROCESSES_MAX * sizeof(struct bj_process_entry)];
-    } packet;
-
-    if (head.length > sizeof packet.body)
-        head.length = sizeof packet.body;
+    if (head.length > sizeof init->room.reply.body)
+        head.length = sizeof init->room.reply.body;
     head.magic = BJ_FRAME_MAGIC;
     head.fds = fds != NULL ? (uint16_t)fds->count : 0;
-    packet.head = head;
+    init->room.reply.head = head;
     if (body != NULL)
-        memcpy(packet.body, body, head.length);
-    if (bj_socket_send(init->socket_fd, &packet, sizeof head + head.length, fds) < 0)
+        memcpy(init->room.reply.body, body, head.length);
+    if (bj_socket_send(init->socket_fd, &init->room.reply, sizeof head + head.length, fds) < 0)
         _exit(1);
 }
 
@@ -71,7 +66,7 @@ static struct bj_init_process *find_process(struct bj_init *init, pid_t pid)
 static int serve_spawn(struct bj_init *init, const struct bj_frame *frame,
                        const struct bj_fds *streams, struct bj_error *err)
 {
-    static const char *strings[BJ_ARGC_MAX];
+    const char **strings = init->room.strings;
     struct bj_init_process *entry = find_process(init, 0);
     struct bj_error failure = {0};
     struct bj_spawn spawn;
@@ -186,7 +181,7 @@ static int serve_wait(struct bj_init *init, const struct bj_frame *frame, struct
 
 static void serve_list(struct bj_init *init, const struct bj_frame *frame)
 {
-    static struct bj_process_entry entries[BJ_PROCESSES_MAX];
+    struct bj_process_entry *entries = init->room.entries;
     int count = bj_init_list(init, entries, BJ_PROCESSES_MAX);
     struct bj_frame_head head = {
         .type = BJ_FRAME_REPLY,

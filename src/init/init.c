@@ -5,7 +5,9 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdint.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
@@ -23,6 +25,10 @@
 
 #define SOCKET_FD         3 /* where init's end of the pair is moved to; everything above is closed */
 #define WATCH_INTERVAL_US 10000
+#define REST_MS           100
+#define PAGE              4096        /* where they are larger, madvise(2) refuses or does less */
+#define STACK_MAX         (128 << 10) /* what setting up may have used of it */
+#define BELOW_FRAME       4096        /* which the calls that give it back may use */
 
 static int64_t cpu_us(const struct rusage *usage)
 {
@@ -150,11 +156,12 @@ static void reap(struct bj_init *init)
 /* One packet from the host; false when the sandbox is over. */
 static bool receive(struct bj_init *init)
 {
-    static char packet[BJ_FRAME_MAX];
+    char *packet = init->room.packet;
     struct bj_fds fds;
     struct bj_error err = {0};
     struct bj_frame frame;
-    ssize_t length = bj_socket_receive(init->socket_fd, packet, sizeof packet, &fds, MSG_DONTWAIT);
+    ssize_t length =
+        bj_socket_receive(init->socket_fd, packet, sizeof init->room.packet, &fds, MSG_DONTWAIT);
     int result;
 
     if (length < 0 && errno == EAGAIN)
@@ -208,6 +215,39 @@ static int watch(struct bj_init *init, int64_t *next)
     return (int)((*next - now + 999) / 1000);
 }
 
+/* Gives back the whole pages that lie between the two. */
+static void give_back(const void *from, const void *to)
+{
+    uintptr_t first = ((uintptr_t)from + PAGE - 1) / PAGE * PAGE, end = (uintptr_t)to / PAGE * PAGE;
+
+    if (first < end)
+        madvise((void *)first, end - first, MADV_DONTNEED);
+}
+
+/*
+ * Init lives as long as its sandbox, so what only its beginning needed goes: of the plan all but
+ * the numbers in front of its operations and the texts of two directories.
+ */
+static void forget_setup(const struct bj_plan *plan)
+{
+    const char *kept[] = {bj_plan_text(plan, plan->directory), bj_plan_text(plan, plan->home)};
+    const char *lower = kept[0] < kept[1] ? kept[0] : kept[1];
+    const char *higher = kept[0] < kept[1] ? kept[1] : kept[0];
+
+    give_back(plan->ops, lower);
+    give_back(lower + strlen(lower) + 1, higher);
+    give_back(higher + strlen(higher) + 1, plan->text + plan->text_length);
+}
+
+/* Nobody has asked for anything for a while: what requests need is not kept for the next. */
+static void rest(struct bj_init *init)
+{
+    const char *here = __builtin_frame_address(0);
+
+    give_back(&init->room, &init->room + 1);
+    give_back(here - STACK_MAX, here - BELOW_FRAME);
+}
+
 static void serve(struct bj_init *init)
 {
     struct pollfd polled[2] = {
@@ -215,12 +255,17 @@ static void serve(struct bj_init *init)
         {.fd = init->signal_fd, .events = POLLIN},
     };
     int64_t next = bj_clock_us() + WATCH_INTERVAL_US;
+    bool rested = false;
 
     for (;;) {
-        int ready = poll(polled, 2, watch(init, &next));
+        int timeout = watch(init, &next);
+        int ready = poll(polled, 2, timeout >= 0 || rested ? timeout : REST_MS);
 
         if (ready < 0 && errno != EINTR)
             return;
+        if (ready == 0 && timeout < 0)
+            rest(init);
+        rested = ready == 0;
         if (ready > 0 && polled[1].revents != 0)
             reap(init);
         if (ready > 0 && polled[0].revents != 0 && !receive(init))
@@ -255,6 +300,7 @@ void bj_init_run(const struct bj_plan *plan, int socket_fd, struct bj_init_wipe 
         say_failed(&init, &err);
         _exit(1);
     }
+    forget_setup(plan);
     serve(&init);
     bj_init_end_all(&init);
     _exit(0);

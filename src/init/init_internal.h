@@ -21,6 +21,17 @@ struct bj_init_process {
     uint32_t waiter;         /* id of the WAIT request to answer; 0 = none */
 };
 
+/* Room for one request and its reply; nothing in it outlives them. */
+struct bj_init_room {
+    char packet[BJ_FRAME_MAX];
+    const char *strings[BJ_ARGC_MAX];
+    struct bj_process_entry entries[BJ_PROCESSES_MAX];
+    struct {
+        struct bj_frame_head head;
+        char body[BJ_PROCESSES_MAX * sizeof(struct bj_process_entry)];
+    } reply;
+};
+
 struct bj_init {
     const struct bj_plan *plan;
     int socket_fd;
@@ -37,6 +48,7 @@ struct bj_init {
     pid_t main_pid; /* of the process whose end is the sandbox's; 0 = none */
     bool memory_exceeded;
     struct bj_init_process processes[BJ_PROCESSES_MAX];
+    struct bj_init_room room;
 };
 
 /* setup.c: executes init's operations. */

@@ -49,7 +49,7 @@ int bj_janitor_start(struct bj_janitor *janitor, void (*clean)(void *argument), 
 
     if (janitor->pid != 0)
         return 0;
-    janitor->stack = bj_alloc(STACK_SIZE);
+    janitor->stack = bj_secret_alloc(STACK_SIZE); /* which init is not to keep */
     if (janitor->stack == NULL)
         return -1;
     if (BJ_SYS(pipe2(ends, O_CLOEXEC)) < 0)
@@ -79,6 +79,6 @@ void bj_janitor_stop(struct bj_janitor *janitor)
     }
     bj_fd_close(&janitor->read_fd);
     bj_fd_close(&janitor->write_fd);
-    bj_free(janitor->stack);
+    bj_secret_free(janitor->stack, STACK_SIZE);
     bj_janitor_init(janitor);
 }

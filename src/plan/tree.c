@@ -163,13 +163,13 @@ static void etc_files(struct bj_builder *b)
         return;
     snprintf(text, sizeof text, "127.0.0.1\tlocalhost %s\n::1\tlocalhost\n", b->config->hostname);
     bj_builder_file(b, "etc/hosts", text);
-    bj_builder_file(b, "etc/resolv.conf", "# no network\n");
+    bj_builder_file(b, "etc/resolv.conf", "");
 }
 
 static void machine_id_file(struct bj_builder *b)
 {
-    /* systemd's marker for "not known yet": programs treat it as a machine without an id. */
-    bj_builder_file(b, "etc/machine-id", "uninitialized\n");
+    /* Programs treat it as a machine without an id, machine-id(5). */
+    bj_builder_file(b, "etc/machine-id", "");
 }
 
 /* The skeleton: directories that everything else is bound to. */
