@@ -29,7 +29,7 @@ static void check_words(const struct bj_word *words, size_t count)
 static void check(const struct bj_commands *commands, size_t size)
 {
     for (size_t i = 0; i < commands->count; i++) {
-        const struct bj_command *command = &commands->list[i];
+        const struct bj_simple_command *command = &commands->list[i];
 
         if (command->word_count == 0 || command->from > command->to || command->to > size ||
             command->parent >= (int)i || command->why == NULL)

@@ -11,7 +11,7 @@
 
 struct output_call {
     struct bj_handling call;
-    struct bj_output *output;
+    struct bj_output_reader *output;
     struct bj_sse *sse; /* NULL: bytes alone */
     int only;           /* this stream; 0 = both */
     bool whole;         /* no byte may be missing from here on: the client cannot see where */
@@ -21,7 +21,7 @@ static void finish(struct output_call *wanted, bool whole)
 {
     struct bj_exchange *exchange = wanted->call.exchange;
 
-    bj_output_close(wanted->output);
+    bj_output_reader_close(wanted->output);
     if (wanted->sse != NULL)
         (whole ? bj_sse_end : bj_sse_break)(wanted->sse);
     else
@@ -36,7 +36,7 @@ static void gone(void *context)
 
 static void drain(void *context)
 {
-    bj_output_resume(((struct output_call *)context)->output);
+    bj_output_reader_resume(((struct output_call *)context)->output);
 }
 
 /* Text where the bytes are text, else base64: a chunk may end within a character. */
@@ -107,7 +107,7 @@ static void begin(struct output_call *wanted)
     if (bj_sse_wanted(exchange)) {
         wanted->sse = bj_sse_begin(exchange, bj_service_loop(wanted->call.service));
         if (wanted->sse == NULL) {
-            bj_output_close(wanted->output);
+            bj_output_reader_close(wanted->output);
             bj_handling_free(&wanted->call);
             return;
         }

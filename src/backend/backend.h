@@ -22,13 +22,13 @@ struct bj_sandbox; /* each backend has its own */
 struct bj_launcher;
 
 /* What happens in a sandbox without being asked for. */
-enum bj_event_kind {
-    BJ_EVENT_NONE,   /* nothing yet: wait on the descriptor */
-    BJ_EVENT_EXITED, /* a process ended */
-    BJ_EVENT_ENDED,  /* the sandbox is over */
+enum bj_backend_event_kind {
+    BJ_BACKEND_EVENT_NONE,   /* nothing yet: wait on the descriptor */
+    BJ_BACKEND_EVENT_EXITED, /* a process ended */
+    BJ_BACKEND_EVENT_ENDED,  /* the sandbox is over */
 };
-struct bj_event {
-    enum bj_event_kind kind;
+struct bj_backend_event {
+    enum bj_backend_event_kind kind;
     struct bj_exited exited;
 };
 
@@ -64,7 +64,8 @@ struct bj_backend {
 
     /* A descriptor that polls readable when next_event has something. */
     int (*event_fd)(const struct bj_sandbox *sandbox);
-    int (*next_event)(struct bj_sandbox *sandbox, struct bj_event *ret, struct bj_error *err);
+    int (*next_event)(struct bj_sandbox *sandbox, struct bj_backend_event *ret,
+                      struct bj_error *err);
 
     /* The usual environment of a process there, ends with NULL; the caller's, bj_strv_free(). */
     int (*environment)(const struct bj_sandbox *sandbox, bool terminal, char ***ret,

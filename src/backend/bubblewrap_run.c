@@ -292,12 +292,12 @@ static int bubblewrap_signal(struct bj_sandbox *sandbox, pid_t pid, bool group, 
     return 0;
 }
 
-static int bubblewrap_next_event(struct bj_sandbox *sandbox, struct bj_event *ret,
+static int bubblewrap_next_event(struct bj_sandbox *sandbox, struct bj_backend_event *ret,
                                  struct bj_error *err)
 {
     int result = bj_backend_native.next_event(sandbox->outer, ret, err);
 
-    if (result < 0 || ret->kind != BJ_EVENT_EXITED)
+    if (result < 0 || ret->kind != BJ_BACKEND_EVENT_EXITED)
         return result;
     read_status(sandbox);
     if (ret->exited.status != 0 && (ret->exited.status & 0x7f) == 0 &&

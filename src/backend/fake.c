@@ -144,12 +144,13 @@ static int fake_event_fd(const struct bj_sandbox *sandbox)
     return sandbox->event_fd;
 }
 
-static int fake_next_event(struct bj_sandbox *sandbox, struct bj_event *ret, struct bj_error *err)
+static int fake_next_event(struct bj_sandbox *sandbox, struct bj_backend_event *ret,
+                           struct bj_error *err)
 {
     (void)err;
-    ret->kind = sandbox->killed ? BJ_EVENT_ENDED : BJ_EVENT_NONE;
+    ret->kind = sandbox->killed ? BJ_BACKEND_EVENT_ENDED : BJ_BACKEND_EVENT_NONE;
     if (sandbox->told < sandbox->started) {
-        ret->kind = BJ_EVENT_EXITED;
+        ret->kind = BJ_BACKEND_EVENT_EXITED;
         ret->exited = sandbox->exited[sandbox->told++];
     }
     return 0;

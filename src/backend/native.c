@@ -420,12 +420,13 @@ static int native_event_fd(const struct bj_sandbox *sandbox)
     return sandbox->one_command ? sandbox->launch.init_pidfd : sandbox->channel.fd;
 }
 
-static int native_next_event(struct bj_sandbox *sandbox, struct bj_event *ret, struct bj_error *err)
+static int native_next_event(struct bj_sandbox *sandbox, struct bj_backend_event *ret,
+                             struct bj_error *err)
 {
     struct bj_channel *channel = &sandbox->channel;
     int result = 0;
 
-    ret->kind = BJ_EVENT_NONE;
+    ret->kind = BJ_BACKEND_EVENT_NONE;
     if (channel->event_count == 0 && !channel->ended)
         result = bj_channel_poll(channel, err);
     if (result < 0)
@@ -436,12 +437,12 @@ static int native_next_event(struct bj_sandbox *sandbox, struct bj_event *ret, s
         return -channel->failure.code;
     }
     if (channel->event_count > 0) {
-        ret->kind = BJ_EVENT_EXITED;
+        ret->kind = BJ_BACKEND_EVENT_EXITED;
         ret->exited = channel->events[0];
         memmove(channel->events, channel->events + 1,
                 (size_t)--channel->event_count * sizeof channel->events[0]);
     } else if (channel->ended) {
-        ret->kind = BJ_EVENT_ENDED;
+        ret->kind = BJ_BACKEND_EVENT_ENDED;
     }
     return 0;
 }

@@ -30,22 +30,22 @@ static bool read_line(int fd, char *line, size_t size)
     return false;
 }
 
-enum bj_answer bj_cli_confirm(const char *question)
+enum bj_consent bj_cli_confirm(const char *question)
 {
     BJ_CLEANUP_CLOSE int terminal = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
     char answer[16];
 
     if (terminal < 0 || bj_fd_write_all(terminal, question, strlen(question)) < 0)
-        return BJ_ANSWER_NOBODY;
+        return BJ_CONSENT_NOBODY;
     return read_line(terminal, answer, sizeof answer) &&
                    (bj_streq(answer, "y") || bj_streq(answer, "Y") || bj_streq(answer, "yes"))
-               ? BJ_ANSWER_YES
-               : BJ_ANSWER_NO;
+               ? BJ_CONSENT_YES
+               : BJ_CONSENT_NO;
 }
 
-enum bj_answer bj_cli_ask(void *context, const struct bj_verdict *verdict)
+enum bj_consent bj_cli_ask(void *context, const struct bj_verdict *verdict)
 {
-    enum bj_answer answer = BJ_ANSWER_NOBODY;
+    enum bj_consent answer = BJ_CONSENT_NOBODY;
     struct bj_buf question;
 
     (void)context;

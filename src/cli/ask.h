@@ -9,9 +9,9 @@
  * there, not from standard input, which may be the command's. NOBODY without a terminal, NO for
  * anything but a yes. `context` is not used.
  */
-enum bj_answer bj_cli_ask(void *context, const struct bj_verdict *verdict);
+enum bj_consent bj_cli_ask(void *context, const struct bj_verdict *verdict);
 
 /* The same for any question, which is shown as it is. */
-enum bj_answer bj_cli_confirm(const char *question);
+enum bj_consent bj_cli_confirm(const char *question);
 
 #endif

@@ -321,7 +321,7 @@ static bool may_prune(struct bj_audit *audit, const struct bj_audit_retention *r
         return false;
     snprintf(question, sizeof question, "belljar: remove the oldest %" PRId64 " record%s? [y/N] ",
              count, plural(count));
-    return count == 0 || bj_cli_confirm(question) == BJ_ANSWER_YES;
+    return count == 0 || bj_cli_confirm(question) == BJ_CONSENT_YES;
 }
 
 int bj_audit_do_prune(struct bj_audit *audit, const struct bj_audit_command *command)

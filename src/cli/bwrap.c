@@ -218,7 +218,7 @@ static int settle(struct bj_config *config, struct bj_bwrap *bwrap, struct bj_er
 
 static int run(const struct bj_config *config, struct bj_guard *guard, struct bj_bwrap *bwrap)
 {
-    struct bj_run_request request = {
+    struct bj_engine_request request = {
         .config = config,
         .guard = guard,
         .argv = bwrap->command,

@@ -101,7 +101,7 @@ static void put_result(struct bj_buf *out, const struct bj_result *result, int s
     if (result->judged) {
         bj_json_put_name(out, "verdict");
         bj_verdict_put_json(&result->verdict, out);
-        put_bool(out, "asked", result->answer == BJ_ANSWER_YES || result->answer == BJ_ANSWER_NO);
+        put_bool(out, "asked", result->answer == BJ_CONSENT_YES || result->answer == BJ_CONSENT_NO);
         put_bool(out, "permitted", result->verdict.decision == BJ_ALLOW);
     }
     if (result->unrecorded[0] != '\0')

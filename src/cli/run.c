@@ -92,11 +92,11 @@ static void print_failure(const struct bj_error *err, const struct bj_result *re
         return;
     }
     bj_buf_init(&text, REFUSAL_MAX);
-    if (result->answer == BJ_ANSWER_NO) /* who said so has just read all of it */
+    if (result->answer == BJ_CONSENT_NO) /* who said so has just read all of it */
         bj_buf_puts(&text, "belljar: not run\n");
     else
         bj_cli_put_verdict(&result->verdict, &text);
-    if (result->answer == BJ_ANSWER_NOBODY)
+    if (result->answer == BJ_CONSENT_NOBODY)
         bj_buf_puts(&text, "belljar: nobody could be asked; --on-ask allow permits it\n");
     bj_fd_write_all(STDERR_FILENO, bj_buf_text(&text), text.length);
     bj_buf_release(&text);
@@ -134,7 +134,7 @@ static void hint_at_program(const char *name)
         fprintf(stderr, "-v %s:%s:ro -e PATH shows it to the sandbox\n", path, path);
 }
 
-static int run_guarded(const struct bj_backend *backend, const struct bj_run_request *request,
+static int run_guarded(const struct bj_backend *backend, const struct bj_engine_request *request,
                        const struct bj_run_options *run)
 {
     struct bj_error err = {0};
@@ -162,7 +162,7 @@ static int run_command(const struct bj_backend *backend, const struct bj_config 
                        const struct bj_run_options *run, const struct bj_log *log,
                        const char *const *argv)
 {
-    struct bj_run_request request = {
+    struct bj_engine_request request = {
         .config = config,
         .log = log,
         .argv = argv,

@@ -23,7 +23,7 @@ static bool find_directory(const struct bj_config *config, char *ret, size_t siz
     return getcwd(ret, size) != NULL && ret[0] == '/';
 }
 
-int bj_call_describe(const struct bj_run_request *request, struct bj_call *ret,
+int bj_call_describe(const struct bj_engine_request *request, struct bj_call *ret,
                      struct bj_error *err)
 {
     const struct bj_config *config = request->config;

@@ -30,7 +30,7 @@
 
 struct run {
     const struct bj_backend *backend;
-    const struct bj_run_request *request;
+    const struct bj_engine_request *request;
     struct bj_result *result;
     struct bj_sandbox *sandbox;
     struct bj_relay relay;
@@ -165,13 +165,13 @@ static void time_out(struct run *run)
 static int take_events(struct run *run, bool *ret_over, struct bj_error *err)
 {
     for (;;) {
-        struct bj_event event;
+        struct bj_backend_event event;
         int result = run->backend->next_event(run->sandbox, &event, err);
 
-        if (result < 0 || event.kind == BJ_EVENT_NONE)
+        if (result < 0 || event.kind == BJ_BACKEND_EVENT_NONE)
             return result;
         *ret_over = true;
-        if (event.kind == BJ_EVENT_EXITED)
+        if (event.kind == BJ_BACKEND_EVENT_EXITED)
             take_exit(run, &event.exited);
         return 0;
     }
@@ -253,7 +253,7 @@ static int loop(struct run *run, struct bj_error *err)
 
 static int start(struct run *run, struct bj_error *err)
 {
-    const struct bj_run_request *request = run->request;
+    const struct bj_engine_request *request = run->request;
     char **environment = NULL;
     struct bj_spawn spawn = {.flags = BJ_SPAWN_MAIN, .directory = "", .argv = request->argv};
     int streams[3], result = 0, master = -1;
@@ -269,7 +269,7 @@ static int start(struct run *run, struct bj_error *err)
     if (request->named)
         spawn.flags |= BJ_SPAWN_NAMED;
     for (int i = 0; i < 3; i++) {
-        const struct bj_stream *stream = &run->relay.streams[i];
+        const struct bj_relay_stream *stream = &run->relay.streams[i];
 
         streams[i] = stream->route == BJ_ROUTE_HANDED ? stream->outer : stream->given;
         if (stream->route == BJ_ROUTE_JOINED)
@@ -305,7 +305,7 @@ static void conclude(struct run *run)
         result->exit_code = 128 + result->signal;
 }
 
-static int run_admitted(const struct bj_backend *backend, const struct bj_run_request *request,
+static int run_admitted(const struct bj_backend *backend, const struct bj_engine_request *request,
                         struct bj_result *result, struct bj_error *err)
 {
     struct run run = {.backend = backend, .request = request, .result = result, .signal_fd = -1};
@@ -348,7 +348,7 @@ static int run_admitted(const struct bj_backend *backend, const struct bj_run_re
     return failed;
 }
 
-int bj_engine_run(const struct bj_backend *backend, const struct bj_run_request *request,
+int bj_engine_run(const struct bj_backend *backend, const struct bj_engine_request *request,
                   struct bj_result *result, struct bj_error *err)
 {
     struct bj_error failure = {0};

@@ -13,7 +13,7 @@
 #include "model/result.h"
 
 /* What to run and where its streams go. Plain data, borrowed for the call. */
-struct bj_run_request {
+struct bj_engine_request {
     const struct bj_config *config;
     struct bj_guard *guard;         /* NULL: nothing is judged or recorded */
     struct bj_launcher *launcher;   /* NULL: this process launches, and takes the signals */
@@ -37,7 +37,7 @@ struct bj_run_request {
  * Runs the request to its end. Fills *result (initialised by the caller) also when it fails, as far
  * as things went. Without a launcher, signals that ask this process to end are passed on meanwhile.
  */
-int bj_engine_run(const struct bj_backend *backend, const struct bj_run_request *request,
+int bj_engine_run(const struct bj_backend *backend, const struct bj_engine_request *request,
                   struct bj_result *result, struct bj_error *err);
 
 #endif

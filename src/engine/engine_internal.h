@@ -12,20 +12,20 @@ struct bj_call {
     char **environment;
 };
 
-int bj_call_describe(const struct bj_run_request *request, struct bj_call *ret,
+int bj_call_describe(const struct bj_engine_request *request, struct bj_call *ret,
                      struct bj_error *err);
 void bj_call_release(struct bj_call *call);
 
 /* How one of the three streams travels. */
-enum bj_route {
+enum bj_relay_route {
     BJ_ROUTE_NONE,   /* /dev/null inside */
     BJ_ROUTE_HANDED, /* the caller's pipe itself */
     BJ_ROUTE_RELAY,  /* through a pipe of ours */
     BJ_ROUTE_JOINED, /* standard error goes where standard output goes */
 };
 
-struct bj_stream {
-    enum bj_route route;
+struct bj_relay_stream {
+    enum bj_relay_route route;
     int outer;      /* the caller's descriptor, borrowed */
     int reopened;   /* the caller's terminal, opened anew so that writing need not wait; or -1 */
     int inner;      /* our end of the pipe or terminal; -1 once it is over */
@@ -38,14 +38,14 @@ struct bj_stream {
 };
 
 struct bj_relay {
-    const struct bj_run_request *request;
-    struct bj_stream streams[3];
+    const struct bj_engine_request *request;
+    struct bj_relay_stream streams[3];
     int terminal_fd; /* master end; -1 without a terminal */
     int64_t limit;   /* bytes of output per stream; 0 = none */
 };
 
 /* Decides the routes and makes the pipes. */
-int bj_relay_open(struct bj_relay *relay, const struct bj_run_request *request,
+int bj_relay_open(struct bj_relay *relay, const struct bj_engine_request *request,
                   struct bj_error *err);
 void bj_relay_close(struct bj_relay *relay);
 

@@ -19,7 +19,7 @@
 struct guard {
     struct bj_guard base;
     const struct bj_config *config;
-    enum bj_answer (*ask)(void *context, const struct bj_verdict *verdict);
+    enum bj_consent (*ask)(void *context, const struct bj_verdict *verdict);
     void *context;
     const struct bj_log *log;
     const char *alert_program;
@@ -44,8 +44,8 @@ static void settle_question(struct guard *guard, struct bj_result *result)
 
     if (guard->config->on_ask == BJ_ON_ASK_PROMPT) {
         result->answer =
-            guard->ask != NULL ? guard->ask(guard->context, &result->verdict) : BJ_ANSWER_NOBODY;
-        permitted = result->answer == BJ_ANSWER_YES;
+            guard->ask != NULL ? guard->ask(guard->context, &result->verdict) : BJ_CONSENT_NOBODY;
+        permitted = result->answer == BJ_CONSENT_YES;
     }
     result->verdict.decision = permitted ? BJ_ALLOW : BJ_DENY;
 }
@@ -80,7 +80,7 @@ static int refuse(const struct bj_result *result, bool asked, struct bj_error *e
 {
     return bj_fail(err, BJ_E_DENIED, "policy", "%s%s%s",
                    asked ? "not permitted: " : "refused: ", bj_verdict_reason(&result->verdict),
-                   result->answer == BJ_ANSWER_NOBODY ? "; nobody could be asked" : "");
+                   result->answer == BJ_CONSENT_NOBODY ? "; nobody could be asked" : "");
 }
 
 /* With what earlier processes permitted, where rates are limited. */

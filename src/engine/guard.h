@@ -38,7 +38,7 @@ struct bj_guard {
 
 struct bj_guard_options {
     const struct bj_config *config; /* borrowed as long as the guard lives */
-    enum bj_answer (*ask)(void *context, const struct bj_verdict *verdict); /* or NULL: nobody */
+    enum bj_consent (*ask)(void *context, const struct bj_verdict *verdict); /* or NULL: nobody */
     void *context;
     const struct bj_log *log;  /* borrowed likewise; NULL = none */
     const char *alert_program; /* path of belljar-alert; NULL = beside this program */

@@ -47,8 +47,8 @@ static bool is_plain_pipe(int fd, const struct stat *status)
            (unsigned long)where.f_type == PIPEFS_MAGIC;
 }
 
-static enum bj_route route_of(const struct bj_run_request *request, int which,
-                              const struct stat *status)
+static enum bj_relay_route route_of(const struct bj_engine_request *request, int which,
+                                    const struct stat *status)
 {
     if (which > 0 && request->capture)
         return BJ_ROUTE_RELAY;
@@ -63,7 +63,7 @@ static enum bj_route route_of(const struct bj_run_request *request, int which,
     return BJ_ROUTE_RELAY;
 }
 
-static int open_stream(struct bj_stream *stream, int which, struct bj_error *err)
+static int open_stream(struct bj_relay_stream *stream, int which, struct bj_error *err)
 {
     int ends[2];
 
@@ -95,7 +95,7 @@ static int reopen_terminal(int fd)
     return open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 }
 
-int bj_relay_open(struct bj_relay *relay, const struct bj_run_request *request,
+int bj_relay_open(struct bj_relay *relay, const struct bj_engine_request *request,
                   struct bj_error *err)
 {
     struct stat status[3];
@@ -106,7 +106,7 @@ int bj_relay_open(struct bj_relay *relay, const struct bj_run_request *request,
         relay->streams[i].outer = relay->streams[i].inner = relay->streams[i].given =
             relay->streams[i].reopened = -1;
     for (int i = 0; i < 3; i++) {
-        struct bj_stream *stream = &relay->streams[i];
+        struct bj_relay_stream *stream = &relay->streams[i];
         int result;
 
         stream->outer = request->streams[i];
@@ -163,7 +163,7 @@ void bj_relay_use_terminal(struct bj_relay *relay, int master_fd)
 }
 
 /* The relay is over for one stream. */
-static void close_inner(struct bj_relay *relay, struct bj_stream *stream)
+static void close_inner(struct bj_relay *relay, struct bj_relay_stream *stream)
 {
     if (stream->inner == relay->terminal_fd)
         stream->inner = -1;
@@ -173,7 +173,7 @@ static void close_inner(struct bj_relay *relay, struct bj_stream *stream)
 
 int bj_relay_polls(const struct bj_relay *relay, struct pollfd *polls)
 {
-    const struct bj_stream *in = &relay->streams[0];
+    const struct bj_relay_stream *in = &relay->streams[0];
 
     for (int i = 0; i < BJ_RELAY_POLLS; i++)
         polls[i] = (struct pollfd){.fd = -1};
@@ -186,7 +186,7 @@ int bj_relay_polls(const struct bj_relay *relay, struct pollfd *polls)
         polls[3] = (struct pollfd){.fd = in->inner};
     }
     for (int i = 1; i < 3; i++) {
-        const struct bj_stream *out = &relay->streams[i];
+        const struct bj_relay_stream *out = &relay->streams[i];
 
         if (out->held_from < out->held_to)
             polls[i] = (struct pollfd){.fd = out->outer, .events = POLLOUT};
@@ -211,7 +211,7 @@ void bj_relay_end_input(struct bj_relay *relay)
     close_inner(relay, &relay->streams[0]);
 }
 
-static int read_input(struct bj_relay *relay, struct bj_stream *in, struct bj_error *err)
+static int read_input(struct bj_relay *relay, struct bj_relay_stream *in, struct bj_error *err)
 {
     ssize_t n;
 
@@ -239,7 +239,7 @@ static int read_input(struct bj_relay *relay, struct bj_stream *in, struct bj_er
 
 static int move_input(struct bj_relay *relay, const struct pollfd *polls, struct bj_error *err)
 {
-    struct bj_stream *in = &relay->streams[0];
+    struct bj_relay_stream *in = &relay->streams[0];
     ssize_t n;
 
     if (in->inner < 0 || (polls[0].revents == 0 && polls[3].revents == 0))
@@ -265,7 +265,7 @@ static int move_input(struct bj_relay *relay, const struct pollfd *polls, struct
 }
 
 /* Writes one step to the caller's stream, if that can be done at once; as write(2). */
-static ssize_t write_step(const struct bj_stream *out, const char *data, size_t length)
+static ssize_t write_step(const struct bj_relay_stream *out, const char *data, size_t length)
 {
     struct pollfd ready = {.fd = out->outer, .events = POLLOUT};
     size_t step = isatty(out->outer) ? TERMINAL_STEP : PIPE_STEP;
@@ -286,7 +286,7 @@ static ssize_t write_step(const struct bj_stream *out, const char *data, size_t 
 /* Gives the caller what is held, as far as it is taken. */
 static int write_held(struct bj_relay *relay, int which, struct bj_error *err)
 {
-    struct bj_stream *out = &relay->streams[which];
+    struct bj_relay_stream *out = &relay->streams[which];
 
     while (out->held_from < out->held_to) {
         ssize_t n = write_step(out, out->held + out->held_from, out->held_to - out->held_from);
@@ -328,7 +328,7 @@ static int capture(struct bj_result *result, int which, const char *data, size_t
 static int read_output(struct bj_relay *relay, int which, struct bj_result *result,
                        struct bj_error *err)
 {
-    struct bj_stream *out = &relay->streams[which];
+    struct bj_relay_stream *out = &relay->streams[which];
     size_t wanted;
     ssize_t n;
 
@@ -362,7 +362,7 @@ int bj_relay_move(struct bj_relay *relay, const struct pollfd *polls, struct bj_
     int failed = move_input(relay, polls, err);
 
     for (int i = 1; i < 3 && failed == 0; i++) {
-        const struct bj_stream *out = &relay->streams[i];
+        const struct bj_relay_stream *out = &relay->streams[i];
 
         if (polls[i].revents == 0)
             continue;

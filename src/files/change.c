@@ -56,7 +56,7 @@ int bj_files_make_parents(const char *path, struct bj_error *err)
     return make_directories(copy, PARENT_MODE, &made, err);
 }
 
-int bj_files_mkdir(struct bj_files *files, struct bj_error *err)
+int bj_files_run_mkdir(struct bj_files *files, struct bj_error *err)
 {
     BJ_CLEANUP_FREE char *path = NULL;
     int64_t mode = files->options.mode;
@@ -82,7 +82,7 @@ static int move_over(struct bj_files *files, const char *from, const char *to, s
     return result < 0 ? result : bj_files_remove_tree(files, AT_FDCWD, from, &removed, err);
 }
 
-int bj_files_move(struct bj_files *files, struct bj_error *err)
+int bj_files_run_move(struct bj_files *files, struct bj_error *err)
 {
     BJ_CLEANUP_FREE char *from = NULL, *to = NULL;
     int result = bj_files_absolute(files->arguments[0], &from, err);
@@ -173,7 +173,7 @@ static int change_tree(struct bj_files *files, struct change *change, struct bj_
     return 0;
 }
 
-int bj_files_chmod(struct bj_files *files, struct bj_error *err)
+int bj_files_run_chmod(struct bj_files *files, struct bj_error *err)
 {
     struct change change = {.files = files};
     int64_t mode;
@@ -186,7 +186,7 @@ int bj_files_chmod(struct bj_files *files, struct bj_error *err)
     return change_tree(files, &change, err);
 }
 
-int bj_files_chown(struct bj_files *files, struct bj_error *err)
+int bj_files_run_chown(struct bj_files *files, struct bj_error *err)
 {
     struct change change = {.files = files, .owners = true, .uid = (uid_t)-1, .gid = (gid_t)-1};
     BJ_CLEANUP_FREE char *user = bj_strdup(files->arguments[0]);
@@ -235,7 +235,7 @@ static int set_attribute(int fd, const char *path, char *assignment, struct bj_e
     return 0;
 }
 
-int bj_files_xattr(struct bj_files *files, struct bj_error *err)
+int bj_files_run_xattr(struct bj_files *files, struct bj_error *err)
 {
     BJ_CLEANUP_FREE char *path = NULL;
     BJ_CLEANUP_CLOSE int fd = -1;

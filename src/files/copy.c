@@ -222,7 +222,7 @@ int bj_files_copy_tree(struct bj_files *files, const char *from, const char *to,
     return result;
 }
 
-int bj_files_copy(struct bj_files *files, struct bj_error *err)
+int bj_files_run_copy(struct bj_files *files, struct bj_error *err)
 {
     BJ_CLEANUP_FREE char *from = NULL, *to = NULL;
     struct stat status;

@@ -225,7 +225,7 @@ static int run(struct bj_files *files, struct edit *edit, struct bj_error *err)
     return 0;
 }
 
-int bj_files_edit(struct bj_files *files, struct bj_error *err)
+int bj_files_run_edit(struct bj_files *files, struct bj_error *err)
 {
     struct edit edit = {.fd = -1};
     int result;

@@ -121,7 +121,7 @@ static int run(struct glob *glob, const char *base, struct bj_error *err)
     return result < 0 ? result : put_found(glob, err);
 }
 
-int bj_files_glob(struct bj_files *files, struct bj_error *err)
+int bj_files_run_glob(struct bj_files *files, struct bj_error *err)
 {
     struct glob glob = {.files = files};
     BJ_CLEANUP_FREE char *path = NULL;

@@ -98,7 +98,7 @@ static int hash_path(struct work *work, const char *given, struct bj_error *err)
     return bj_files_record_end(work->files, err);
 }
 
-int bj_files_hash(struct bj_files *files, struct bj_error *err)
+int bj_files_run_hash(struct bj_files *files, struct bj_error *err)
 {
     BJ_CLEANUP_FREE uint8_t *block = bj_alloc(BLOCK);
     struct work work = {.files = files, .hash = hashes[files->options.algorithm], .block = block};

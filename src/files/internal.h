@@ -60,7 +60,7 @@ struct bj_files {
 };
 
 #define BJ_FILES_DECLARE(name, function, least, most, help)                                        \
-    int bj_files_##function(struct bj_files *files, struct bj_error *err);
+    int bj_files_run_##function(struct bj_files *files, struct bj_error *err);
 BJ_FILES_OPERATIONS(BJ_FILES_DECLARE)
 #undef BJ_FILES_DECLARE
 

@@ -9,7 +9,7 @@
 #include "base/mem.h"
 #include "files/internal.h"
 
-int bj_files_stat(struct bj_files *files, struct bj_error *err)
+int bj_files_run_stat(struct bj_files *files, struct bj_error *err)
 {
     BJ_CLEANUP_FREE char *path = NULL;
     struct stat status;
@@ -42,7 +42,7 @@ static int list_entry(void *context, const struct bj_files_entry *entry,
     return bj_files_record_end(files, err);
 }
 
-int bj_files_list(struct bj_files *files, struct bj_error *err)
+int bj_files_run_list(struct bj_files *files, struct bj_error *err)
 {
     BJ_CLEANUP_FREE char *path = NULL;
     struct bj_files_walk walk = {.visit = list_entry,
@@ -101,7 +101,7 @@ static void put_file_system(struct bj_files *files, const char *path)
     bj_files_put_int(&files->end, "inodes_free", (int64_t)system.f_favail);
 }
 
-int bj_files_usage(struct bj_files *files, struct bj_error *err)
+int bj_files_run_usage(struct bj_files *files, struct bj_error *err)
 {
     BJ_CLEANUP_FREE char *path = NULL;
     struct usage usage = {0};

@@ -25,7 +25,7 @@ static const struct operation {
     bj_files_fn function;
     int least, most;
 } operations[] = {
-#define OPERATION(name, function, least, most, help) {name, bj_files_##function, least, most},
+#define OPERATION(name, function, least, most, help) {name, bj_files_run_##function, least, most},
     BJ_FILES_OPERATIONS(OPERATION)
 #undef OPERATION
 };
@@ -112,7 +112,7 @@ static int find_operation(struct bj_files *files, const char *name, const struct
     for (size_t i = 0; i < sizeof operations / sizeof *operations; i++) {
         if (bj_streq(operations[i].name, name)) {
             files->operation = operations[i].function;
-            files->records_on_stderr = files->operation == bj_files_tar_out;
+            files->records_on_stderr = files->operation == bj_files_run_tar_out;
             *ret = &operations[i];
             return 0;
         }

@@ -124,7 +124,7 @@ int bj_files_remove_tree(struct bj_files *files, int dir_fd, const char *name, i
     return bj_files_fail(err, "remove", "cannot remove all of %s", name);
 }
 
-int bj_files_remove(struct bj_files *files, struct bj_error *err)
+int bj_files_run_remove(struct bj_files *files, struct bj_error *err)
 {
     BJ_CLEANUP_FREE char *path = NULL;
     struct stat status;

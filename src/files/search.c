@@ -13,7 +13,7 @@
 #define HEAP_KB    (16 << 10) /* of PCRE2 */
 #define STACK_SIZE (1 << 20)  /* of compiled patterns */
 
-static int compile(struct bj_files_search *search, const char *pattern, struct bj_error *err)
+static int compile(struct bj_files_run_search *search, const char *pattern, struct bj_error *err)
 {
     const struct bj_files_options *options = &search->files->options;
     uint32_t flags =
@@ -47,7 +47,7 @@ static int compile(struct bj_files_search *search, const char *pattern, struct b
     return 0;
 }
 
-bool bj_files_search_match(struct bj_files_search *search, const char *text, size_t length,
+bool bj_files_search_match(struct bj_files_run_search *search, const char *text, size_t length,
                            size_t from, size_t *ret_begin, size_t *ret_end)
 {
     int found =
@@ -66,7 +66,7 @@ bool bj_files_search_match(struct bj_files_search *search, const char *text, siz
     return true;
 }
 
-static void release(struct bj_files_search *search)
+static void release(struct bj_files_run_search *search)
 {
     for (size_t i = 0; i < search->glob_count; i++)
         bj_files_pattern_release(&search->globs[i]);
@@ -82,7 +82,7 @@ static void release(struct bj_files_search *search)
 }
 
 /* Without a slash a glob is about names, wherever they are. */
-static int parse_globs(struct bj_files_search *search, struct bj_error *err)
+static int parse_globs(struct bj_files_run_search *search, struct bj_error *err)
 {
     const struct bj_files_list *given = &search->files->options.globs;
     int result = 0;
@@ -105,7 +105,8 @@ static int parse_globs(struct bj_files_search *search, struct bj_error *err)
 }
 
 /* The last glob that matches decides, as in lists of what to ignore. */
-static bool is_wanted(const struct bj_files_search *search, const char *relative, bool directory)
+static bool is_wanted(const struct bj_files_run_search *search, const char *relative,
+                      bool directory)
 {
     for (size_t i = search->glob_count; i > 0; i--) {
         if (directory && !search->negated[i - 1])
@@ -119,7 +120,7 @@ static bool is_wanted(const struct bj_files_search *search, const char *relative
 static int search_entry(void *context, const struct bj_files_entry *entry,
                         enum bj_files_step *ret_step, struct bj_error *err)
 {
-    struct bj_files_search *search = context;
+    struct bj_files_run_search *search = context;
     BJ_CLEANUP_CLOSE int fd = -1;
     struct stat status;
     int result;
@@ -141,7 +142,7 @@ static int search_entry(void *context, const struct bj_files_entry *entry,
     return result;
 }
 
-static int search_path(struct bj_files_search *search, const char *path, struct bj_error *err)
+static int search_path(struct bj_files_run_search *search, const char *path, struct bj_error *err)
 {
     struct bj_files_walk walk = {
         .visit = search_entry, .context = search, .depth = (unsigned)search->files->options.depth};
@@ -157,7 +158,7 @@ static int search_path(struct bj_files_search *search, const char *path, struct 
     return result < 0 ? result : bj_files_search_file(search, fd, &status, path, err);
 }
 
-static int put_kept(struct bj_files_search *search, struct bj_error *err)
+static int put_kept(struct bj_files_run_search *search, struct bj_error *err)
 {
     int result = 0;
 
@@ -175,7 +176,7 @@ static int put_kept(struct bj_files_search *search, struct bj_error *err)
     return result;
 }
 
-static int run(struct bj_files_search *search, const char *path, struct bj_error *err)
+static int run(struct bj_files_run_search *search, const char *path, struct bj_error *err)
 {
     const struct bj_files_options *options = &search->files->options;
     int result = parse_globs(search, err);
@@ -194,9 +195,9 @@ static int run(struct bj_files_search *search, const char *path, struct bj_error
     return result < 0 ? result : put_kept(search, err);
 }
 
-int bj_files_search(struct bj_files *files, struct bj_error *err)
+int bj_files_run_search(struct bj_files *files, struct bj_error *err)
 {
-    struct bj_files_search search = {.files = files};
+    struct bj_files_run_search search = {.files = files};
     BJ_CLEANUP_FREE char *path = NULL;
     int result = bj_files_absolute(files->arguments[1], &path, err);
 

@@ -15,7 +15,7 @@ struct bj_files_context_line {
     bool cut;
 };
 
-struct bj_files_search {
+struct bj_files_run_search {
     struct bj_files *files;
     pcre2_code *code;
     pcre2_match_data *match;
@@ -33,11 +33,11 @@ struct bj_files_search {
 };
 
 /* Searches one regular file, given by an open descriptor. */
-int bj_files_search_file(struct bj_files_search *search, int fd, const struct stat *status,
+int bj_files_search_file(struct bj_files_run_search *search, int fd, const struct stat *status,
                          const char *path, struct bj_error *err);
 
 /* The first match in a text from an offset on; false when there is none or it was given up. */
-bool bj_files_search_match(struct bj_files_search *search, const char *text, size_t length,
+bool bj_files_search_match(struct bj_files_run_search *search, const char *text, size_t length,
                            size_t from, size_t *ret_begin, size_t *ret_end);
 
 #endif

@@ -15,7 +15,7 @@
 #define LOOK_AT_CLOCK 64 /* lines */
 
 struct scan {
-    struct bj_files_search *search;
+    struct bj_files_run_search *search;
     const char *path;
     int64_t mtime_ns;
     int64_t line; /* of the one at hand */
@@ -96,7 +96,7 @@ static int put_line(struct scan *scan, int64_t number, const char *text, size_t 
 
 static void keep_line(struct scan *scan, const char *text, size_t length)
 {
-    struct bj_files_search *search = scan->search;
+    struct bj_files_run_search *search = scan->search;
     size_t capacity = (size_t)search->files->options.before;
     struct bj_files_context_line *line = &search->before[scan->ring_next];
     size_t limit = (size_t)search->files->options.line_bytes;
@@ -307,7 +307,7 @@ static int put_file(struct scan *scan, struct bj_error *err)
     return bj_files_record_end(files, err);
 }
 
-int bj_files_search_file(struct bj_files_search *search, int fd, const struct stat *status,
+int bj_files_search_file(struct bj_files_run_search *search, int fd, const struct stat *status,
                          const char *path, struct bj_error *err)
 {
     struct scan scan = {.search = search, .path = path, .mtime_ns = bj_files_time(status->st_mtim)};

@@ -406,7 +406,7 @@ static void drain(struct unpacker *unpacker)
         left -= length;
 }
 
-int bj_files_tar_in(struct bj_files *files, struct bj_error *err)
+int bj_files_run_tar_in(struct bj_files *files, struct bj_error *err)
 {
     struct unpacker unpacker = {.files = files, .top_fd = -1};
     int result;

@@ -242,7 +242,7 @@ static int pack(struct packer *packer, struct bj_error *err)
     return result;
 }
 
-int bj_files_tar_out(struct bj_files *files, struct bj_error *err)
+int bj_files_run_tar_out(struct bj_files *files, struct bj_error *err)
 {
     struct packer packer = {.files = files};
     int result;

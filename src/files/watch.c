@@ -387,7 +387,7 @@ static int start(struct watcher *watcher, struct bj_error *err)
     return result < 0 ? result : run(watcher, err);
 }
 
-int bj_files_watch(struct bj_files *files, struct bj_error *err)
+int bj_files_run_watch(struct bj_files *files, struct bj_error *err)
 {
     struct watcher watcher = {.files = files, .fd = -1};
     BJ_CLEANUP_FREE char *path = NULL;

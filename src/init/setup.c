@@ -129,7 +129,7 @@ static int landlock_rule(struct bj_init *init, const struct bj_op *op, struct bj
         return 0;
     if (path_fd < 0)
         return bj_fail_errno(err, "landlock", "cannot open %s for its access rule", target);
-    if (bj_landlock_allow(init->ruleset_fd, init->landlock_abi, path_fd, (enum bj_access)op->number,
+    if (bj_landlock_allow(init->ruleset_fd, init->landlock_abi, path_fd, (enum bj_grant)op->number,
                           !(op->flags & BJ_FLAG_NO_EXEC)) < 0)
         return bj_fail_errno(err, "landlock", "cannot add an access rule for %s", target);
     return 0;
@@ -149,7 +149,7 @@ static int landlock_run(struct bj_init *init, const struct bj_op *op, struct bj_
         BJ_CLEANUP_CLOSE int path_fd = bj_mount_resolve_plain(root_fd, path);
 
         if (path_fd < 0 || bj_landlock_allow(init->ruleset_fd, init->landlock_abi, path_fd,
-                                             BJ_ACCESS_READ, true) < 0)
+                                             BJ_GRANT_READ, true) < 0)
             result = bj_fail_errno(err, "landlock", "cannot let %s be executed", path);
     }
     return result;

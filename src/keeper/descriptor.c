@@ -95,7 +95,7 @@ struct connecting {
     uint16_t port;
     char *path;
     int fd;
-    struct bj_watch *watch;
+    struct bj_poll *watch;
     struct bj_deadline deadline;
 };
 
@@ -104,7 +104,7 @@ static void connected(void *context, const struct bj_init_reply *reply);
 static void release(struct connecting *connecting)
 {
     bj_deadline_clear(&connecting->keeper->deadlines, &connecting->deadline);
-    bj_watch_free(connecting->watch);
+    bj_poll_free(connecting->watch);
     bj_fd_close(&connecting->fd);
     bj_free(connecting->path);
     bj_free(connecting);
@@ -142,7 +142,7 @@ static void try_next(struct connecting *connecting, const struct bj_error *faile
         return;
     }
     bj_deadline_clear(&connecting->keeper->deadlines, &connecting->deadline);
-    bj_watch_free(connecting->watch);
+    bj_poll_free(connecting->watch);
     connecting->watch = NULL;
     bj_fd_close(&connecting->fd);
     connecting->family = AF_INET6;
@@ -208,12 +208,12 @@ static void connected(void *context, const struct bj_init_reply *reply)
     }
     connecting->fd = reply->fds->fd[0];
     reply->fds->count = 0;
-    if (bj_watch_new(&keeper->loop, connecting->fd, settled, connecting, &connecting->watch,
-                     &failed) < 0) {
+    if (bj_poll_new(&keeper->loop, connecting->fd, settled, connecting, &connecting->watch,
+                    &failed) < 0) {
         not_connected(connecting, &failed);
         return;
     }
-    bj_watch_for(connecting->watch, UV_WRITABLE);
+    bj_poll_for(connecting->watch, UV_WRITABLE);
     connecting->deadline.passed = too_late;
     bj_deadline_set(&keeper->deadlines, &connecting->deadline, bj_clock_us() + CONNECT_US);
 }

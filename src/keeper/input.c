@@ -48,7 +48,7 @@ static struct bj_input *take_first(struct bj_process *process)
 
 static void close_input(struct bj_process *process)
 {
-    bj_watch_free(process->input_watch);
+    bj_poll_free(process->input_watch);
     process->input_watch = NULL;
     bj_fd_close(&process->input_fd);
 }
@@ -68,7 +68,7 @@ static void watch(struct bj_process *process)
     if (has_terminal(process))
         bj_stream_watch(&process->streams[0]);
     else if (process->input_watch != NULL)
-        bj_watch_for(process->input_watch, process->inputs != NULL ? UV_WRITABLE : UV_DISCONNECT);
+        bj_poll_for(process->input_watch, process->inputs != NULL ? UV_WRITABLE : UV_DISCONNECT);
 }
 
 /* What can be written now. */
@@ -119,8 +119,8 @@ static void ready(void *context, int events)
 
 int bj_input_open(struct bj_process *process, struct bj_error *err)
 {
-    int result = bj_watch_new(&process->sandbox->keeper->loop, process->input_fd, ready, process,
-                              &process->input_watch, err);
+    int result = bj_poll_new(&process->sandbox->keeper->loop, process->input_fd, ready, process,
+                             &process->input_watch, err);
 
     if (result == 0)
         watch(process);
@@ -222,7 +222,7 @@ void bj_resize_act(struct bj_sandbox *sandbox, struct bj_task *task, const struc
 void bj_attach_act(struct bj_sandbox *sandbox, struct bj_task *task, const struct bj_act *act)
 {
     struct bj_process *process = bj_process_find(sandbox, act->process);
-    struct bj_attach *attach = NULL;
+    struct bj_attachment *attach = NULL;
     struct bj_error failed = {0};
     int result = 0;
 
@@ -246,9 +246,9 @@ void bj_attach_act(struct bj_sandbox *sandbox, struct bj_task *task, const struc
 }
 
 /* What went through, as the outcome says it. */
-static void end_attach(struct bj_process *process, struct bj_attach **at)
+static void end_attach(struct bj_process *process, struct bj_attachment **at)
 {
-    struct bj_attach *attach = *at;
+    struct bj_attachment *attach = *at;
     struct bj_outcome_note note = {.ran = true, .output_bytes = {attach->bytes, 0}};
 
     *at = attach->next;
@@ -263,9 +263,9 @@ void bj_attach_end_all(struct bj_process *process)
         end_attach(process, &process->attaches);
 }
 
-static struct bj_attach **find_attach(struct bj_process *process, uint64_t id)
+static struct bj_attachment **find_attach(struct bj_process *process, uint64_t id)
 {
-    struct bj_attach **at = &process->attaches;
+    struct bj_attachment **at = &process->attaches;
 
     while (*at != NULL && (*at)->task.id != id)
         at = &(*at)->next;
@@ -276,7 +276,7 @@ bool bj_attach_end(struct bj_keeper *keeper, uint64_t id)
 {
     for (struct bj_sandbox *at = keeper->sandboxes.first; at != NULL; at = at->next) {
         for (struct bj_process *process = at->processes; process != NULL; process = process->next) {
-            struct bj_attach **found = find_attach(process, id);
+            struct bj_attachment **found = find_attach(process, id);
 
             if (found == NULL)
                 continue;
@@ -296,10 +296,10 @@ void bj_attach_front_gone(struct bj_keeper *keeper)
 }
 
 static int find_attached(struct bj_keeper *keeper, const struct bj_message *message,
-                         const struct bj_act *act, struct bj_attach **ret,
+                         const struct bj_act *act, struct bj_attachment **ret,
                          struct bj_process **ret_process, struct bj_error *err)
 {
-    struct bj_attach **found = NULL;
+    struct bj_attachment **found = NULL;
     struct bj_sandbox *sandbox;
     int result = bj_sandbox_of_act(keeper, act, &sandbox, err);
 
@@ -320,7 +320,7 @@ void bj_attach_message(struct bj_keeper *keeper, const struct bj_message *messag
 {
     bool size = message->head.type == BJ_MESSAGE_SIZE;
     struct bj_process *process = NULL;
-    struct bj_attach *attach = NULL;
+    struct bj_attachment *attach = NULL;
     struct bj_error failed = {0};
     struct bj_task task = {.id = message->head.id};
     struct bj_act act;

@@ -11,7 +11,7 @@
 #include "keeper/keeper.h"
 #include "loop/link.h"
 #include "keeper/log.h"
-#include "loop/watch.h"
+#include "loop/poll.h"
 #include "linux/image.h"
 #include "model/host.h"
 #include "model/programs.h"
@@ -38,8 +38,8 @@ void bj_say_to_front(struct bj_keeper *keeper, struct bj_buf *out);
 /* ---- outcome.c: what became of recorded acts ---- */
 
 /* Made with the act, so that there is always one to tell its outcome with. */
-struct bj_outcome {
-    struct bj_outcome *next;
+struct bj_kept_outcome {
+    struct bj_kept_outcome *next;
     uint64_t id;
     int64_t number;
     bool sent;
@@ -48,8 +48,8 @@ struct bj_outcome {
 };
 
 struct bj_outcomes {
-    struct bj_outcome *first, *last; /* told and not yet RECORDED */
-    struct bj_outcome *spare;        /* for when memory has ended */
+    struct bj_kept_outcome *first, *last; /* told and not yet RECORDED */
+    struct bj_kept_outcome *spare;        /* for when memory has ended */
     uint32_t spares;
     struct bj_deadline again; /* when what could not be sent is tried again */
     uint64_t last_id;
@@ -60,10 +60,10 @@ struct bj_outcomes {
  * bj_task_done(), or bj_task_answer() and bj_task_tell().
  */
 struct bj_task {
-    uint64_t id;                /* of the entry */
-    int64_t number;             /* of the audit record; 0 = it has none, and no outcome */
-    int64_t began;              /* bj_clock_us() */
-    struct bj_outcome *outcome; /* NULL = told, or there is none to tell */
+    uint64_t id;                     /* of the entry */
+    int64_t number;                  /* of the audit record; 0 = it has none, and no outcome */
+    int64_t began;                   /* bj_clock_us() */
+    struct bj_kept_outcome *outcome; /* NULL = told, or there is none to tell */
     bool answered;
 };
 
@@ -309,7 +309,7 @@ struct bj_stream {
     struct bj_process *process;
     uint32_t number; /* 1, 2, 3; 1 of a terminal */
     int fd;          /* -1 = closed */
-    struct bj_watch *watch;
+    struct bj_poll *watch;
     int64_t left; /* bytes to be read yet once the process has ended; -1 = until it is closed */
     bool full;    /* the log takes nothing until its hold moves on */
 };
@@ -332,8 +332,8 @@ struct bj_input {
 };
 
 /* The front may write without a record of each. */
-struct bj_attach {
-    struct bj_attach *next;
+struct bj_attachment {
+    struct bj_attachment *next;
     struct bj_task task;
     int64_t bytes; /* that went through */
 };
@@ -350,7 +350,7 @@ struct bj_process {
     struct bj_task task; /* START */
     struct bj_stream streams[BJ_OUTPUT_STREAMS];
     int input_fd; /* -1 = closed; of a terminal that of streams[0], with its watch */
-    struct bj_watch *input_watch;
+    struct bj_poll *input_watch;
     struct bj_input *inputs, *last_input;
     size_t input_bytes;
     struct bj_output output;
@@ -368,7 +368,7 @@ struct bj_process {
     uint32_t reader_count;
     uint64_t holder; /* id of the READ that holds; 0 = none */
     struct bj_deadline hold_deadline;
-    struct bj_attach *attaches;
+    struct bj_attachment *attaches;
     uint32_t attach_count;
 };
 
@@ -455,7 +455,7 @@ struct bj_workspace_template {
     /* While it is being formatted: mke2fs, and the sandboxes that wait for it. */
     struct bj_keeper *keeper;
     struct bj_image_maker maker; /* pid 0 = it is not */
-    struct bj_watch *watch;
+    struct bj_poll *watch;
     struct bj_deadline deadline;
     struct bj_sandbox *waiting; /* by next_waiting */
 };

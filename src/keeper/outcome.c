@@ -13,9 +13,9 @@
 #define SPARES   64
 #define AGAIN_US 100000
 
-static struct bj_outcome *new_outcome(struct bj_keeper *keeper)
+static struct bj_kept_outcome *new_outcome(struct bj_keeper *keeper)
 {
-    struct bj_outcome *outcome = bj_alloc(sizeof *outcome);
+    struct bj_kept_outcome *outcome = bj_alloc(sizeof *outcome);
 
     if (outcome != NULL || keeper->outcomes.spare == NULL)
         return outcome;
@@ -26,13 +26,13 @@ static struct bj_outcome *new_outcome(struct bj_keeper *keeper)
     return outcome;
 }
 
-static void free_outcome(struct bj_keeper *keeper, struct bj_outcome *outcome)
+static void free_outcome(struct bj_keeper *keeper, struct bj_kept_outcome *outcome)
 {
     if (keeper->outcomes.spares == SPARES) {
         bj_free(outcome);
         return;
     }
-    *outcome = (struct bj_outcome){.next = keeper->outcomes.spare};
+    *outcome = (struct bj_kept_outcome){.next = keeper->outcomes.spare};
     keeper->outcomes.spare = outcome;
     keeper->outcomes.spares++;
 }
@@ -40,7 +40,7 @@ static void free_outcome(struct bj_keeper *keeper, struct bj_outcome *outcome)
 void bj_outcomes_init(struct bj_keeper *keeper)
 {
     while (keeper->outcomes.spares < SPARES) {
-        struct bj_outcome *outcome = bj_alloc(sizeof *outcome);
+        struct bj_kept_outcome *outcome = bj_alloc(sizeof *outcome);
 
         if (outcome == NULL)
             return;
@@ -48,10 +48,10 @@ void bj_outcomes_init(struct bj_keeper *keeper)
     }
 }
 
-static void free_all(struct bj_outcome *first)
+static void free_all(struct bj_kept_outcome *first)
 {
     while (first != NULL) {
-        struct bj_outcome *next = first->next;
+        struct bj_kept_outcome *next = first->next;
 
         bj_free(first);
         first = next;
@@ -68,7 +68,7 @@ static void send_late(struct bj_deadline *deadline);
 
 /* What cannot be sent now is sent when the socket is drained, or a little later, or to the next
  * audit process. */
-static bool send_outcome(struct bj_keeper *keeper, struct bj_outcome *outcome)
+static bool send_outcome(struct bj_keeper *keeper, struct bj_kept_outcome *outcome)
 {
     struct bj_message_head *head;
     struct bj_buf out;
@@ -93,7 +93,7 @@ static bool send_outcome(struct bj_keeper *keeper, struct bj_outcome *outcome)
 
 void bj_outcomes_send_rest(struct bj_keeper *keeper)
 {
-    for (struct bj_outcome *at = keeper->outcomes.first; at != NULL; at = at->next) {
+    for (struct bj_kept_outcome *at = keeper->outcomes.first; at != NULL; at = at->next) {
         if (!at->sent && !send_outcome(keeper, at))
             return;
     }
@@ -106,17 +106,17 @@ static void send_late(struct bj_deadline *deadline)
 
 void bj_outcomes_send_again(struct bj_keeper *keeper)
 {
-    for (struct bj_outcome *at = keeper->outcomes.first; at != NULL; at = at->next)
+    for (struct bj_kept_outcome *at = keeper->outcomes.first; at != NULL; at = at->next)
         at->sent = false;
     bj_outcomes_send_rest(keeper);
 }
 
 void bj_outcome_recorded(struct bj_keeper *keeper, uint64_t id)
 {
-    struct bj_outcome **at = &keeper->outcomes.first, *before = NULL;
+    struct bj_kept_outcome **at = &keeper->outcomes.first, *before = NULL;
 
     for (; *at != NULL; before = *at, at = &(*at)->next) {
-        struct bj_outcome *found = *at;
+        struct bj_kept_outcome *found = *at;
 
         if (found->id != id)
             continue;
@@ -144,7 +144,7 @@ void bj_task_tell(struct bj_keeper *keeper, struct bj_task *task,
                   const struct bj_outcome_note *note)
 {
     struct bj_outcomes *outcomes = &keeper->outcomes;
-    struct bj_outcome *outcome = task->outcome;
+    struct bj_kept_outcome *outcome = task->outcome;
 
     if (outcome == NULL)
         return;

@@ -16,15 +16,15 @@ static void ready(void *context, int events);
 
 int bj_stream_open(struct bj_stream *stream, int fd, struct bj_error *err)
 {
-    int result = bj_watch_new(&stream->process->sandbox->keeper->loop, fd, ready, stream,
-                              &stream->watch, err);
+    int result = bj_poll_new(&stream->process->sandbox->keeper->loop, fd, ready, stream,
+                             &stream->watch, err);
 
     stream->fd = fd;
     stream->left = -1;
     if (result < 0)
         bj_fd_close(&stream->fd);
     else
-        bj_watch_for(stream->watch, UV_READABLE);
+        bj_poll_for(stream->watch, UV_READABLE);
     return result;
 }
 
@@ -34,7 +34,7 @@ void bj_stream_close(struct bj_stream *stream)
         return;
     if (stream->number == 1 && stream->process->flags & BJ_START_TERMINAL)
         bj_input_end(stream->process);
-    bj_watch_free(stream->watch);
+    bj_poll_free(stream->watch);
     stream->watch = NULL;
     bj_fd_close(&stream->fd);
 }
@@ -94,7 +94,7 @@ void bj_stream_watch(struct bj_stream *stream)
         stream->number == 1 && process->flags & BJ_START_TERMINAL && process->inputs != NULL;
 
     if (stream->fd >= 0)
-        bj_watch_for(stream->watch, (stream->full ? 0 : UV_READABLE) | (writes ? UV_WRITABLE : 0));
+        bj_poll_for(stream->watch, (stream->full ? 0 : UV_READABLE) | (writes ? UV_WRITABLE : 0));
 }
 
 static void ready(void *context, int events)

@@ -89,7 +89,7 @@ static void formatted(struct bj_workspace_template *from)
     int result;
 
     bj_deadline_clear(&from->keeper->deadlines, &from->deadline);
-    bj_watch_free(from->watch);
+    bj_poll_free(from->watch);
     from->watch = NULL;
     from->waiting = NULL;
     result = bj_image_format_end(&from->maker, &from->fd, &error);
@@ -127,13 +127,13 @@ static int format_later(struct bj_keeper *keeper, struct bj_workspace_template *
     ret->megabytes = megabytes;
     ret->used = ++keeper->workspaces.uses;
     ret->deadline.passed = maker_is_late;
-    result = bj_watch_new(&keeper->loop, ret->maker.pidfd, maker_ended, ret, &ret->watch, err);
+    result = bj_poll_new(&keeper->loop, ret->maker.pidfd, maker_ended, ret, &ret->watch, err);
     if (result < 0) {
         bj_image_format_end(&ret->maker, &ret->fd, NULL);
         bj_fd_close(&ret->fd);
         return result;
     }
-    bj_watch_for(ret->watch, UV_READABLE);
+    bj_poll_for(ret->watch, UV_READABLE);
     bj_deadline_set(&keeper->deadlines, &ret->deadline, bj_clock_us() + BJ_IMAGE_FORMAT_US);
     return 0;
 }

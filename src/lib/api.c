@@ -122,7 +122,7 @@ static int check_config(struct bj_config *config, struct bj_error *err)
 int bj_run(struct bj_runner *runner, struct bj_config *config, const char *const *argv,
            struct bj_outcome **ret_outcome, struct bj_error *err)
 {
-    struct bj_run_request request = {
+    struct bj_engine_request request = {
         .config = config,
         .launcher = &runner->launcher,
         .argv = argv,

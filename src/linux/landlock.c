@@ -84,7 +84,7 @@ int bj_landlock_new(int abi, bool no_tcp)
     return (int)BJ_SYS(syscall(BJ_SYS_LANDLOCK_CREATE_RULESET, &attr, size, 0));
 }
 
-int bj_landlock_allow(int ruleset_fd, int abi, int path_fd, enum bj_access access, bool execute)
+int bj_landlock_allow(int ruleset_fd, int abi, int path_fd, enum bj_grant access, bool execute)
 {
     struct path_beneath_attr attr = {.parent_fd = path_fd};
     struct stat status;
@@ -92,13 +92,13 @@ int bj_landlock_allow(int ruleset_fd, int abi, int path_fd, enum bj_access acces
     if (BJ_SYS(fstat(path_fd, &status)) < 0)
         return -1;
     switch (access) {
-    case BJ_ACCESS_READ:
+    case BJ_GRANT_READ:
         attr.allowed = FS_EXECUTE | FS_READ_FILE | FS_READ_DIR;
         break;
-    case BJ_ACCESS_WRITE:
+    case BJ_GRANT_WRITE:
         attr.allowed = handled_by(abi) & ~(uint64_t)(FS_MAKE_CHAR | FS_MAKE_BLOCK | FS_IOCTL_DEV);
         break;
-    case BJ_ACCESS_DEVICE:
+    case BJ_GRANT_DEVICE:
         attr.allowed = FS_READ_FILE | FS_READ_DIR | FS_WRITE_FILE | FS_TRUNCATE | FS_IOCTL_DEV;
         break;
     }

@@ -22,7 +22,7 @@ int bj_landlock_new(int abi, bool no_tcp);
  * Grants access to the file or the tree at `path_fd`; without `execute`, all that goes with it but
  * the right to execute. 0, or -1 with errno.
  */
-int bj_landlock_allow(int ruleset_fd, int abi, int path_fd, enum bj_access access, bool execute);
+int bj_landlock_allow(int ruleset_fd, int abi, int path_fd, enum bj_grant access, bool execute);
 
 /* Enters the domain; no_new_privs or CAP_SYS_ADMIN is presupposed. 0, or -1 with errno. */
 int bj_landlock_enforce(int ruleset_fd);

@@ -332,7 +332,7 @@ static int enforce_landlock(const struct trial *trial)
     ruleset_fd = bj_landlock_new(abi, true);
     root_fd = open("/", O_PATH | O_CLOEXEC);
     if (ruleset_fd < 0 || root_fd < 0 ||
-        bj_landlock_allow(ruleset_fd, abi, root_fd, BJ_ACCESS_READ, true) < 0)
+        bj_landlock_allow(ruleset_fd, abi, root_fd, BJ_GRANT_READ, true) < 0)
         return -1;
     return bj_landlock_enforce(ruleset_fd);
 }

@@ -48,7 +48,7 @@ static void choose_events(struct bj_link *link)
 {
     bool write = link->first != NULL || link->tried;
 
-    bj_watch_for(link->watch, (link->paused ? 0 : UV_READABLE) | (write ? UV_WRITABLE : 0));
+    bj_poll_for(link->watch, (link->paused ? 0 : UV_READABLE) | (write ? UV_WRITABLE : 0));
 }
 
 /* 1: it went. 0: not now. -1 with errno: it never will. */
@@ -216,7 +216,7 @@ int bj_link_open(struct bj_link *link, uv_loop_t *loop, int fd, const struct bj_
 
     *link = (struct bj_link){
         .fd = fd, .loop = loop, .calls = calls, .context = context, .maximum = BJ_LINK_QUEUE_MAX};
-    result = bj_watch_new(loop, fd, ready, link, &link->watch, err);
+    result = bj_poll_new(loop, fd, ready, link, &link->watch, err);
     if (result < 0) {
         bj_fd_close(&link->fd);
         return result;
@@ -233,7 +233,7 @@ void bj_link_close(struct bj_link *link)
         *link->alive = false;
     link->alive = NULL;
     drop_queue(link);
-    bj_watch_free(link->watch);
+    bj_poll_free(link->watch);
     link->watch = NULL;
     bj_fd_close(&link->fd);
 }

@@ -17,7 +17,7 @@
 
 #include "base/error.h"
 #include "linux/socket.h"
-#include "loop/watch.h"
+#include "loop/poll.h"
 
 /* They come from the loop, or from bj_link_take_in(); never from within another call. */
 struct bj_link_calls {
@@ -36,7 +36,7 @@ struct bj_queued;
 struct bj_link {
     int fd; /* -1 = closed */
     uv_loop_t *loop;
-    struct bj_watch *watch;
+    struct bj_poll *watch;
     const struct bj_link_calls *calls;
     void *context;
     struct bj_queued *first, *last;

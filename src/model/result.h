@@ -31,11 +31,11 @@ void bj_degradations_add(struct bj_degradations *list, enum bj_layer layer, cons
     __attribute__((format(printf, 3, 4)));
 
 /* What a person said to a verdict that asks. */
-enum bj_answer {
-    BJ_ANSWER_NONE, /* there was no question, or the configuration answered it */
-    BJ_ANSWER_YES,
-    BJ_ANSWER_NO,
-    BJ_ANSWER_NOBODY, /* there was nobody to put it to: not permitted */
+enum bj_consent {
+    BJ_CONSENT_NONE, /* there was no question, or the configuration answered it */
+    BJ_CONSENT_YES,
+    BJ_CONSENT_NO,
+    BJ_CONSENT_NOBODY, /* there was nobody to put it to: not permitted */
 };
 
 struct bj_result {
@@ -56,7 +56,7 @@ struct bj_result {
     int64_t output_bytes[2]; /* of them that the command wrote, where they were relayed */
     bool judged;             /* there is a verdict */
     struct bj_verdict verdict;
-    enum bj_answer answer;
+    enum bj_consent answer;
     char unrecorded[BJ_ERROR_MESSAGE_MAX]; /* what the audit lacks of it, and why; "" if nothing
                                             */
 };

@@ -4,10 +4,10 @@
 #define BJ_MODEL_RIGHTS_H
 
 /* What a Landlock rule grants; spelled out per ABI in src/linux/landlock.c. */
-enum bj_access {
-    BJ_ACCESS_READ,   /* read and execute */
-    BJ_ACCESS_WRITE,  /* everything but making device nodes */
-    BJ_ACCESS_DEVICE, /* read, write and ioctl on what is there */
+enum bj_grant {
+    BJ_GRANT_READ,   /* read and execute */
+    BJ_GRANT_WRITE,  /* everything but making device nodes */
+    BJ_GRANT_DEVICE, /* read, write and ioctl on what is there */
 };
 
 /* Which system call filter. */

@@ -8,7 +8,7 @@
 #include "base/str.h"
 #include "plan/plan_internal.h"
 
-static void allow(struct bj_builder *b, const char *target, enum bj_access access, uint32_t flags)
+static void allow(struct bj_builder *b, const char *target, enum bj_grant access, uint32_t flags)
 {
     uint32_t text = bj_builder_text(b, target);
     struct bj_op *op = bj_builder_op(b, BJ_OP_LANDLOCK, BJ_LAYER_LANDLOCK);
@@ -81,15 +81,15 @@ static void allow_files(struct bj_builder *b, const char *workspace)
 
     for (int i = 0; i < b->host->system_count; i++) {
         if (b->host->system[i].kind != BJ_SYSTEM_ABSENT)
-            allow(b, b->host->system[i].path, BJ_ACCESS_READ, 0);
+            allow(b, b->host->system[i].path, BJ_GRANT_READ, 0);
     }
     for (size_t i = 0; readable[i] != NULL; i++)
-        allow(b, readable[i], BJ_ACCESS_DEVICE, BJ_FLAG_OPTIONAL);
-    allow(b, "/proc", BJ_ACCESS_READ, BJ_FLAG_OPTIONAL);
-    allow(b, workspace, BJ_ACCESS_WRITE, 0);
+        allow(b, readable[i], BJ_GRANT_DEVICE, BJ_FLAG_OPTIONAL);
+    allow(b, "/proc", BJ_GRANT_READ, BJ_FLAG_OPTIONAL);
+    allow(b, workspace, BJ_GRANT_WRITE, 0);
     for (int64_t i = 0; i < b->config->volume_count; i++)
         allow(b, b->config->volumes[i].target,
-              b->config->volumes[i].read_only ? BJ_ACCESS_READ : BJ_ACCESS_WRITE, 0);
+              b->config->volumes[i].read_only ? BJ_GRANT_READ : BJ_GRANT_WRITE, 0);
 }
 
 int bj_plan_landlock(struct bj_builder *b, struct bj_error *err)

@@ -280,7 +280,7 @@ static bool root_is_writable(const struct layout_plan *p)
     return writable;
 }
 
-static void allow(struct layout_plan *p, const char *target, enum bj_access access)
+static void allow(struct layout_plan *p, const char *target, enum bj_grant access)
 {
     bj_plan_access(p->b, target, access);
     p->b->plan->ops[p->b->plan->op_count - 1].flags = BJ_FLAG_OPTIONAL; /* or covered since */
@@ -293,26 +293,26 @@ static void allow_step(struct layout_plan *p, const struct bj_step *step)
     switch (step->kind) {
     case BJ_STEP_BIND:
         if (!step->read_only)
-            allow(p, step->target, BJ_ACCESS_WRITE);
+            allow(p, step->target, BJ_GRANT_WRITE);
         if (step->devices)
-            allow(p, step->target, BJ_ACCESS_DEVICE);
+            allow(p, step->target, BJ_GRANT_DEVICE);
         if (!binds(step, "/") && !binds(step, "/proc"))
             break;
         below(step->target, binds(step, "/") ? "/proc" : "", path);
-        allow(p, path, BJ_ACCESS_DEVICE);
+        allow(p, path, BJ_GRANT_DEVICE);
         break;
     case BJ_STEP_DEV:
-        allow(p, step->target, BJ_ACCESS_DEVICE);
-        allow(p, step->target, BJ_ACCESS_WRITE);
+        allow(p, step->target, BJ_GRANT_DEVICE);
+        allow(p, step->target, BJ_GRANT_WRITE);
         break;
     case BJ_STEP_PROC:
-        allow(p, step->target, BJ_ACCESS_DEVICE);
+        allow(p, step->target, BJ_GRANT_DEVICE);
         break;
     case BJ_STEP_TMPFS:
     case BJ_STEP_MQUEUE:
     case BJ_STEP_DATA:
         if (!step->read_only)
-            allow(p, step->target, BJ_ACCESS_WRITE);
+            allow(p, step->target, BJ_GRANT_WRITE);
         break;
     default:
         break;
@@ -323,7 +323,7 @@ static void plan_landlock(struct layout_plan *p)
 {
     if (!bj_builder_wants(p->b, BJ_LAYER_LANDLOCK) || p->b->host->landlock_abi == 0)
         return;
-    bj_plan_access(p->b, "/", root_is_writable(p) ? BJ_ACCESS_WRITE : BJ_ACCESS_READ);
+    bj_plan_access(p->b, "/", root_is_writable(p) ? BJ_GRANT_WRITE : BJ_GRANT_READ);
     for (size_t i = 0; i < p->layout->step_count; i++)
         allow_step(p, &p->layout->steps[i]);
 }

@@ -71,7 +71,7 @@
     X(KEEP_ONLY, INIT, "show only")         /* target=directory source=cover text=names by line */ \
     X(EXECUTABLE, INIT, "let be executed")  /* text=paths by line; flags */                        \
     X(PIVOT, INIT, "enter the new root")                                                           \
-    X(LANDLOCK, INIT, "allow access")         /* target number=enum bj_access */                   \
+    X(LANDLOCK, INIT, "allow access")         /* target number=enum bj_grant */                    \
     X(LANDLOCK_RUN, INIT, "allow to execute") /* text=paths by line */                             \
     X(LANDLOCK_ON, INIT, "enforce access rules")                                                   \
     X(CAPABILITIES, INIT, "drop capabilities") /* number=bits kept by init */                      \

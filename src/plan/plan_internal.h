@@ -63,7 +63,7 @@ uint32_t bj_plan_open(struct bj_builder *b, const char *source, uint32_t flags);
 void bj_plan_bind(struct bj_builder *b, uint32_t slot, const char *source, const char *target,
                   uint32_t flags);
 void bj_plan_scratch(struct bj_builder *b, const char *size, uint64_t inodes);
-void bj_plan_access(struct bj_builder *b, const char *target, enum bj_access access);
+void bj_plan_access(struct bj_builder *b, const char *target, enum bj_grant access);
 
 /* The nodes of a /dev: their names, ending with NULL; files and links for one in a directory of the
  * scratch; the mounts on it once that is bound at `target`. */

@@ -346,7 +346,7 @@ static int protect(struct bj_builder *b, const char *workspace, struct bj_error 
 }
 
 /* The places that the workload sees and may write, as Landlock rules. */
-void bj_plan_access(struct bj_builder *b, const char *target, enum bj_access access)
+void bj_plan_access(struct bj_builder *b, const char *target, enum bj_grant access)
 {
     uint32_t text = bj_builder_text(b, target);
     struct bj_op *op = bj_builder_op(b, BJ_OP_LANDLOCK, BJ_LAYER_LANDLOCK);
@@ -360,17 +360,17 @@ static void plan_landlock_rules(struct bj_builder *b, const char *workspace)
 {
     if (!bj_builder_wants(b, BJ_LAYER_LANDLOCK) || b->host->landlock_abi == 0)
         return;
-    bj_plan_access(b, "/", BJ_ACCESS_READ);
-    bj_plan_access(b, "/dev", BJ_ACCESS_DEVICE);
-    bj_plan_access(b, "/proc", BJ_ACCESS_DEVICE);
-    bj_plan_access(b, "/dev/shm", BJ_ACCESS_WRITE);
-    bj_plan_access(b, "/tmp", BJ_ACCESS_WRITE);
-    bj_plan_access(b, "/var/tmp", BJ_ACCESS_WRITE);
-    bj_plan_access(b, bj_plan_text(b->plan, b->plan->home), BJ_ACCESS_WRITE);
-    bj_plan_access(b, workspace, BJ_ACCESS_WRITE);
+    bj_plan_access(b, "/", BJ_GRANT_READ);
+    bj_plan_access(b, "/dev", BJ_GRANT_DEVICE);
+    bj_plan_access(b, "/proc", BJ_GRANT_DEVICE);
+    bj_plan_access(b, "/dev/shm", BJ_GRANT_WRITE);
+    bj_plan_access(b, "/tmp", BJ_GRANT_WRITE);
+    bj_plan_access(b, "/var/tmp", BJ_GRANT_WRITE);
+    bj_plan_access(b, bj_plan_text(b->plan, b->plan->home), BJ_GRANT_WRITE);
+    bj_plan_access(b, workspace, BJ_GRANT_WRITE);
     for (int64_t i = 0; i < b->config->volume_count; i++) {
         if (!b->config->volumes[i].read_only)
-            bj_plan_access(b, b->config->volumes[i].target, BJ_ACCESS_WRITE);
+            bj_plan_access(b, b->config->volumes[i].target, BJ_GRANT_WRITE);
     }
     bj_plan_programs_rules(b);
 }

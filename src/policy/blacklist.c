@@ -26,7 +26,7 @@ enum hit { NO_HIT, COULD_HIT, LIMIT_HIT, SURE_HIT };
 struct hunt {
     struct bj_blacklist *list;
     struct bj_judgement *judgement;
-    const struct bj_command *command;
+    const struct bj_simple_command *command;
     size_t number; /* of the pattern */
     struct bj_pattern *pattern;
 };
@@ -181,7 +181,7 @@ static bool name_fits(struct hunt *hunt)
            bj_pattern_could_match(hunt->pattern, bj_buf_text(&copy->text), copy->text.length, 0);
 }
 
-static bool resolves(const struct bj_command *command)
+static bool resolves(const struct bj_simple_command *command)
 {
     for (size_t i = 0; i < command->program.operand_count && command->paths != NULL; i++) {
         const struct bj_word *path = &command->paths[i], *word = &command->program.operands[i];
@@ -312,7 +312,7 @@ static void judge_pipeline(struct hunt *hunt, const size_t *members, size_t coun
 
     bj_spelling_reset(spelling);
     for (size_t i = 0; i < count; i++) {
-        const struct bj_command *command = &commands->list[members[i]];
+        const struct bj_simple_command *command = &commands->list[members[i]];
 
         if (inner ? i + 1 < count && commands->list[members[i + 1]].stage == command->stage
                   : command->stage == last)
@@ -340,7 +340,7 @@ static void judge_pipeline(struct hunt *hunt, const size_t *members, size_t coun
 
 static int compare_members(const void *a, const void *b, void *context)
 {
-    const struct bj_command *list = context;
+    const struct bj_simple_command *list = context;
     size_t first = *(const size_t *)a, second = *(const size_t *)b;
 
     if (list[first].pipeline != list[second].pipeline)

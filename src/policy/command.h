@@ -29,7 +29,7 @@ enum bj_unknown {
 };
 
 /* One simple command that can run. */
-struct bj_command {
+struct bj_simple_command {
     const struct bj_word *words; /* words[0] names the program */
     size_t word_count;
     struct bj_program program;   /* the words as that program reads them */
@@ -63,7 +63,7 @@ enum bj_incomplete {
 
 /* All of a text. */
 struct bj_commands {
-    const struct bj_command *list;
+    const struct bj_simple_command *list;
     size_t count;
     /* Every assignment made anywhere, exported or not. */
     const struct bj_assignment *assignments;

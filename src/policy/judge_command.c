@@ -79,7 +79,7 @@ bool bj_judgement_late(struct bj_judgement *judgement)
     return judgement->too_slow;
 }
 
-void bj_judgement_add(struct bj_judgement *judgement, const struct bj_command *command,
+void bj_judgement_add(struct bj_judgement *judgement, const struct bj_simple_command *command,
                       const struct bj_violation *violation)
 {
     struct bj_violation added = *violation;
@@ -139,7 +139,7 @@ bool bj_effect_is_unread_code(const struct bj_program *program, const struct bj_
     return true;
 }
 
-static const char *what_is_unread(const struct bj_command *command)
+static const char *what_is_unread(const struct bj_simple_command *command)
 {
     for (size_t i = 0; i < command->program.effect_count && !command->function; i++) {
         if (bj_effect_is_unread_code(&command->program, &command->program.effects[i]))
@@ -156,7 +156,7 @@ static void judge_unknown(const struct bj_judge *judge, struct bj_judgement *jud
     if ((judge->blacklist == NULL && judge->whitelist == NULL) || decision == BJ_ALLOW)
         return;
     for (size_t i = 0; i < judgement->commands->count; i++) {
-        const struct bj_command *command = &judgement->commands->list[i];
+        const struct bj_simple_command *command = &judgement->commands->list[i];
         const char *why = command->unknown == BJ_KNOWN ? what_is_unread(command) : command->why;
         char description[200];
 
@@ -236,12 +236,12 @@ static void judge_file_tool(const struct bj_judge *judge, const struct bj_reques
     const char *path = request->path;
     struct bj_word words[2];
     struct bj_effect effect = {.words = &words[1], .count = 1};
-    struct bj_command command = {.words = words,
-                                 .word_count = 2,
-                                 .directory = request->directory,
-                                 .parent = -1,
-                                 .pipeline = -1,
-                                 .why = ""};
+    struct bj_simple_command command = {.words = words,
+                                        .word_count = 2,
+                                        .directory = request->directory,
+                                        .parent = -1,
+                                        .pipeline = -1,
+                                        .why = ""};
     struct bj_commands commands = {.list = &command, .count = 1};
 
     if (tool == NULL || tool->like == NULL || path == NULL || request->invalid != NULL ||

@@ -30,7 +30,7 @@ struct bj_judgement {
 bool bj_judgement_late(struct bj_judgement *judgement);
 
 /* Adds a violation about a command (NULL: about the whole text); texts are copied. */
-void bj_judgement_add(struct bj_judgement *judgement, const struct bj_command *command,
+void bj_judgement_add(struct bj_judgement *judgement, const struct bj_simple_command *command,
                       const struct bj_violation *violation);
 
 /*

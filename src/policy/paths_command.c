@@ -17,7 +17,7 @@
 /* What stays the same for one command. */
 struct look {
     const struct bj_paths *paths;
-    const struct bj_command *command;
+    const struct bj_simple_command *command;
     struct bj_path_place place;
     struct bj_path_base base;
     bool recursive;
@@ -382,7 +382,7 @@ static void look_at_operands(struct look *look)
 
 static void look_at_command(struct look *look)
 {
-    const struct bj_command *command = look->command;
+    const struct bj_simple_command *command = look->command;
     const struct bj_program *program = &command->program;
 
     look->base.directory = command->directory;

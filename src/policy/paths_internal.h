@@ -26,7 +26,7 @@ struct bj_paths {
 };
 
 /* What a violation is about. */
-struct bj_command;
+struct bj_simple_command;
 struct bj_judgement;
 struct bj_path_place {
     struct bj_verdict *verdict;
@@ -34,7 +34,7 @@ struct bj_path_place {
     /* Adds a violation about a command; NULL: about none. */
     void (*add)(const struct bj_path_place *place, const struct bj_violation *violation);
     struct bj_judgement *judgement; /* for `add` */
-    const struct bj_command *command;
+    const struct bj_simple_command *command;
 };
 
 /* Adds the violation that an answer stands for; nothing for FREE, or one that is there already. */

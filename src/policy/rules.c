@@ -68,7 +68,7 @@ struct index_row {
 /* What a condition looks at. */
 struct look {
     struct bj_judgement *judgement;
-    const struct bj_command *command;
+    const struct bj_simple_command *command;
     const char *const *values;
 };
 
@@ -97,7 +97,7 @@ static bool any_word(const struct look *look, const struct bj_word *word)
     return word->text != NULL && any_value(look, word->text, word->length);
 }
 
-static bool named(const struct look *look, const struct bj_command *command)
+static bool named(const struct look *look, const struct bj_simple_command *command)
 {
     size_t length;
     const char *base = bj_command_base(command, &length);
@@ -273,7 +273,7 @@ static bool beside(const struct look *look, bool before)
     const struct bj_commands *commands = look->judgement->commands;
 
     for (size_t i = 0; i < commands->count && look->command->pipeline >= 0; i++) {
-        const struct bj_command *other = &commands->list[i];
+        const struct bj_simple_command *other = &commands->list[i];
 
         if (other->pipeline == look->command->pipeline &&
             (before ? other->stage < look->command->stage : other->stage > look->command->stage) &&
@@ -294,8 +294,8 @@ static bool holds_feeds(const struct look *look)
 }
 
 /* Does the other one run this one, at whatever distance? */
-static bool is_above(const struct bj_commands *commands, const struct bj_command *other,
-                     const struct bj_command *command)
+static bool is_above(const struct bj_commands *commands, const struct bj_simple_command *other,
+                     const struct bj_simple_command *command)
 {
     int parent = command->parent;
 
@@ -314,7 +314,7 @@ static bool holds_holds(const struct look *look)
     const struct bj_commands *commands = look->judgement->commands;
 
     for (size_t i = 0; i < commands->count; i++) {
-        const struct bj_command *other = &commands->list[i];
+        const struct bj_simple_command *other = &commands->list[i];
 
         if (other != look->command && other->from >= look->command->from &&
             other->to <= look->command->to && other->word_count > 0 && named(look, other) &&
@@ -329,7 +329,7 @@ static bool holds_held_by(const struct look *look)
     const struct bj_commands *commands = look->judgement->commands;
 
     for (size_t i = 0; i < commands->count; i++) {
-        const struct bj_command *other = &commands->list[i];
+        const struct bj_simple_command *other = &commands->list[i];
 
         if (other->from < look->command->from && other->to >= look->command->to &&
             other->word_count > 0 && named(look, other) &&
@@ -340,7 +340,7 @@ static bool holds_held_by(const struct look *look)
 }
 
 /* Does it set the variables that it names? */
-static bool declares(const struct bj_command *command)
+static bool declares(const struct bj_simple_command *command)
 {
     static const char *const names[] = {"export", "declare", "typeset", "readonly", "local"};
 
@@ -353,7 +353,7 @@ static bool declares(const struct bj_command *command)
 
 static bool holds_assigns(const struct look *look)
 {
-    const struct bj_command *command = look->command;
+    const struct bj_simple_command *command = look->command;
 
     for (size_t i = 0; i < command->assignment_count; i++) {
         const struct bj_assignment *assignment = &command->assignments[i];
@@ -389,7 +389,7 @@ static struct bj_word last_part(const struct bj_word *word)
     return last;
 }
 
-static bool wrote(const struct bj_command *writer, const struct bj_word *file)
+static bool wrote(const struct bj_simple_command *writer, const struct bj_word *file)
 {
     struct bj_word wanted = last_part(file), found;
 
@@ -419,7 +419,7 @@ static bool wrote_any(const struct look *look, const struct bj_word *file)
     const struct bj_commands *commands = look->judgement->commands;
 
     for (size_t i = 0; i < commands->count && file->length > 0; i++) {
-        const struct bj_command *other = &commands->list[i];
+        const struct bj_simple_command *other = &commands->list[i];
 
         if (other != look->command && other->word_count > 0 && named(look, other) &&
             wrote(other, file))
@@ -430,7 +430,7 @@ static bool wrote_any(const struct look *look, const struct bj_word *file)
 
 static bool holds_runs_file_of(const struct look *look)
 {
-    const struct bj_command *command = look->command;
+    const struct bj_simple_command *command = look->command;
 
     if (command->word_count == 0)
         return false;
@@ -507,7 +507,7 @@ static bool (*const conditions_by_kind[CONDITION_KINDS])(const struct look *) = 
 /* The rules of one command, and which of them have been reported for it. */
 struct round {
     struct bj_judgement *judgement;
-    const struct bj_command *command; /* NULL: the whole text */
+    const struct bj_simple_command *command; /* NULL: the whole text */
     enum bj_risk deny_risk, ask_risk;
     uint64_t reported[(COUNT(rules) + 63) / 64];
 };
@@ -584,7 +584,7 @@ void bj_rules_judge(struct bj_judgement *judgement, enum bj_risk deny_risk, enum
 
     try_cases(&round, whole_text, COUNT(whole_text));
     for (size_t i = 0; i < judgement->commands->count; i++) {
-        const struct bj_command *command = &judgement->commands->list[i];
+        const struct bj_simple_command *command = &judgement->commands->list[i];
         const char *name = command->program.name, *base;
         size_t length;
 

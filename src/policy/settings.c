@@ -167,7 +167,7 @@ static const char *next_token(const char *at, size_t *ret_length)
  * inside a quoted word is never taken for the end of it; more words may follow. "npm run test:*"
  * and "Bash(touch *)" are the way others write the same.
  */
-static bool fits_entry(const char *entry, const struct bj_command *command)
+static bool fits_entry(const char *entry, const struct bj_simple_command *command)
 {
     size_t length = strlen(entry), token_length;
     char text[BJ_PATH_MAX];
@@ -212,7 +212,7 @@ static bool is_by_nature(const struct bj_effect *effect)
 }
 
 /* Why a command cannot be let out whatever its words are; NULL if nothing speaks against it. */
-static const char *obstacle(const struct bj_command *command)
+static const char *obstacle(const struct bj_simple_command *command)
 {
     static const char *const moves[] = {"cd", "pushd", "popd"};
 
@@ -248,7 +248,7 @@ static const char *obstacle(const struct bj_command *command)
     return NULL;
 }
 
-static bool fits_any(char *const *list, const struct bj_command *command)
+static bool fits_any(char *const *list, const struct bj_simple_command *command)
 {
     for (; list != NULL && *list != NULL; list++) {
         if (fits_entry(*list, command))
@@ -280,7 +280,7 @@ bool bj_settings_list_covers(char *const *list, const struct bj_commands *comman
     if (commands->assignment_count > 0)
         return not_covered(note, "not taken for listed: %s", "it sets variables");
     for (size_t i = 0; i < commands->count; i++) {
-        const struct bj_command *command = &commands->list[i];
+        const struct bj_simple_command *command = &commands->list[i];
         const char *why = obstacle(command);
 
         if (why != NULL)

@@ -57,7 +57,7 @@ void bj_sh_set_arguments(struct walk *walk, const struct bj_word *words, size_t 
     bj_sh_set(walk, walk->positional, &value);
 }
 
-static void follow_shell(struct call *call, const struct bj_command *command,
+static void follow_shell(struct call *call, const struct bj_simple_command *command,
                          const struct bj_effect *effect)
 {
     const struct bj_program *program = &command->program;
@@ -80,7 +80,7 @@ static bool is_shell(const char *language)
     return strcmp(language, "sh") == 0 || strcmp(language, "bash") == 0;
 }
 
-static void follow_script(struct call *call, const struct bj_command *command,
+static void follow_script(struct call *call, const struct bj_simple_command *command,
                           const struct bj_effect *effect)
 {
     struct walk *walk = call->walk;
@@ -175,7 +175,7 @@ static void fill_holes(struct walk *walk, struct bj_word *words, size_t count)
     }
 }
 
-static void follow_words(struct call *call, const struct bj_command *command,
+static void follow_words(struct call *call, const struct bj_simple_command *command,
                          const struct bj_effect *effect)
 {
     struct walk *walk = call->walk;
@@ -232,7 +232,7 @@ static void forget_file(struct walk *walk, const struct bj_word *word)
 }
 
 /* True if what it runs writes its output. */
-static bool follow_effect(struct call *call, const struct bj_command *command,
+static bool follow_effect(struct call *call, const struct bj_simple_command *command,
                           const struct bj_effect *effect)
 {
     struct walk *walk = call->walk;
@@ -289,7 +289,7 @@ void bj_sh_follow(struct call *call)
 {
     struct walk *walk = call->walk;
     /* The list may move while what it runs is added. */
-    struct bj_command command = walk->result->list[call->index];
+    struct bj_simple_command command = walk->result->list[call->index];
     struct text script;
     bool passes = false;
     uint32_t mark = walk->journal.count;

@@ -611,7 +611,7 @@ void bj_sh_assigned(struct walk *walk, const struct slot *slot, const struct val
 
 /* ---- shell_output.c ---- */
 /* What a program without side effects writes; a hole when that is not known. */
-struct text bj_sh_output(struct walk *walk, const struct bj_command *command);
+struct text bj_sh_output(struct walk *walk, const struct bj_simple_command *command);
 bool bj_sh_printf(struct walk *walk, const struct bj_word *words, size_t count, struct text *ret);
 
 /* ---- text tools ---- */

@@ -2,7 +2,7 @@
 #include "policy/shell_internal.h"
 
 /* Assignments in the environment of the command: those before it and what was exported. */
-static void list_environment(struct call *call, struct bj_command *command)
+static void list_environment(struct call *call, struct bj_simple_command *command)
 {
     struct walk *walk = call->walk;
     size_t count = call->assignment_count;
@@ -29,7 +29,7 @@ static void list_environment(struct call *call, struct bj_command *command)
     command->assignment_count = count;
 }
 
-static bool same_words(const struct bj_command *a, const struct bj_word *words, size_t count)
+static bool same_words(const struct bj_simple_command *a, const struct bj_word *words, size_t count)
 {
     if (a->word_count != count)
         return false;
@@ -47,7 +47,7 @@ static int listed_before(const struct call *call, const struct bj_word *words, s
     const struct value *here = bj_sh_pick(call->walk, call->walk->directory);
 
     for (size_t i = result->count; i-- > 0 && result->count - i <= 24;) {
-        const struct bj_command *old = &result->list[i];
+        const struct bj_simple_command *old = &result->list[i];
 
         if (old->from == call->from && old->to == call->to && old->parent == call->walk->parent &&
             old->privileged == call->walk->privileged && old->pipeline == call->walk->pipeline &&
@@ -63,7 +63,7 @@ static int listed_before(const struct call *call, const struct bj_word *words, s
     return -1;
 }
 
-static void list_paths(struct walk *walk, struct bj_command *command)
+static void list_paths(struct walk *walk, struct bj_simple_command *command)
 {
     struct bj_word *paths;
 
@@ -79,7 +79,7 @@ int bj_sh_list(struct call *call, const struct bj_word *words, size_t count)
     struct walk *walk = call->walk;
     struct bj_commands *result = walk->result;
     int before = listed_before(call, words, count);
-    struct bj_command *list, *command;
+    struct bj_simple_command *list, *command;
     const struct value *here;
     struct bj_word *kept;
 
@@ -102,18 +102,18 @@ int bj_sh_list(struct call *call, const struct bj_word *words, size_t count)
         return -1;
     memcpy(kept, words, count * sizeof *kept);
     words = kept;
-    *command = (struct bj_command){.words = words,
-                                   .word_count = count,
-                                   .redirects = call->redirects,
-                                   .redirect_count = call->redirect_count,
-                                   .from = call->from,
-                                   .to = call->to,
-                                   .parent = walk->parent,
-                                   .pipeline = walk->pipeline,
-                                   .stage = walk->stage,
-                                   .background = walk->background,
-                                   .privileged = walk->privileged,
-                                   .why = ""};
+    *command = (struct bj_simple_command){.words = words,
+                                          .word_count = count,
+                                          .redirects = call->redirects,
+                                          .redirect_count = call->redirect_count,
+                                          .from = call->from,
+                                          .to = call->to,
+                                          .parent = walk->parent,
+                                          .pipeline = walk->pipeline,
+                                          .stage = walk->stage,
+                                          .background = walk->background,
+                                          .privileged = walk->privileged,
+                                          .why = ""};
     here = bj_sh_pick(walk, walk->directory);
     if (here->kind == VALUE_TEXT && !bj_sh_has_hole(here->text))
         command->directory = bj_sh_copy(walk, here->text).bytes;
@@ -128,11 +128,11 @@ int bj_sh_list(struct call *call, const struct bj_word *words, size_t count)
 
 void bj_sh_unknown(struct walk *walk, int index, const char *why)
 {
-    struct bj_command *command;
+    struct bj_simple_command *command;
 
     if (index < 0)
         return;
-    command = (struct bj_command *)walk->result->list + index;
+    command = (struct bj_simple_command *)walk->result->list + index;
     if (command->unknown == BJ_UNKNOWN_SCRIPT)
         return;
     command->unknown = BJ_UNKNOWN_SCRIPT;

@@ -155,7 +155,7 @@ struct text bj_sh_decode(struct walk *walk, struct text text, bool echo, bool *r
 
 /* ---- echo and printf ---- */
 
-static struct text output_echo(struct walk *walk, const struct bj_command *command)
+static struct text output_echo(struct walk *walk, const struct bj_simple_command *command)
 {
     struct made made = {.walk = walk};
     size_t first = 1;
@@ -331,7 +331,7 @@ bool bj_sh_printf(struct walk *walk, const struct bj_word *words, size_t count, 
     return true;
 }
 
-static struct text output_printf(struct walk *walk, const struct bj_command *command)
+static struct text output_printf(struct walk *walk, const struct bj_simple_command *command)
 {
     struct text text = HOLE_TEXT;
     size_t first = command->word_count > 1 && bj_word_is(&command->words[1], "--") ? 2 : 1;
@@ -343,7 +343,7 @@ static struct text output_printf(struct walk *walk, const struct bj_command *com
 
 /* ---- filters ---- */
 
-static bool has_flag(const struct bj_command *command, char letter, const char *name)
+static bool has_flag(const struct bj_simple_command *command, char letter, const char *name)
 {
     for (size_t i = 0; i < command->program.flag_count; i++) {
         const struct bj_flag *flag = &command->program.flags[i];
@@ -356,7 +356,8 @@ static bool has_flag(const struct bj_command *command, char letter, const char *
 }
 
 /* All that the operands from `first` name, or standard input if there is none. */
-static struct text input_of(struct walk *walk, const struct bj_command *command, size_t first)
+static struct text input_of(struct walk *walk, const struct bj_simple_command *command,
+                            size_t first)
 {
     struct text all = {"", 0}, one;
 
@@ -374,12 +375,12 @@ static struct text input_of(struct walk *walk, const struct bj_command *command,
     return all;
 }
 
-static struct text output_cat(struct walk *walk, const struct bj_command *command)
+static struct text output_cat(struct walk *walk, const struct bj_simple_command *command)
 {
     return command->program.flag_count == 0 ? input_of(walk, command, 0) : HOLE_TEXT;
 }
 
-static struct text output_tee(struct walk *walk, const struct bj_command *command)
+static struct text output_tee(struct walk *walk, const struct bj_simple_command *command)
 {
     (void)command;
     return walk->input == NULL ? HOLE_TEXT : walk->input->text;
@@ -398,7 +399,7 @@ static int base64_digit(char byte)
     return byte == '/' || byte == '_' ? 63 : -1;
 }
 
-static struct text output_base64(struct walk *walk, const struct bj_command *command)
+static struct text output_base64(struct walk *walk, const struct bj_simple_command *command)
 {
     struct text text = input_of(walk, command, 0);
     struct made made = {.walk = walk};
@@ -424,7 +425,7 @@ static struct text output_base64(struct walk *walk, const struct bj_command *com
     return finish(&made);
 }
 
-static struct text output_xxd(struct walk *walk, const struct bj_command *command)
+static struct text output_xxd(struct walk *walk, const struct bj_simple_command *command)
 {
     struct text text = input_of(walk, command, 0);
     struct made made = {.walk = walk};
@@ -447,7 +448,7 @@ static struct text output_xxd(struct walk *walk, const struct bj_command *comman
 }
 
 /* Each line from its end. */
-static struct text output_rev(struct walk *walk, const struct bj_command *command)
+static struct text output_rev(struct walk *walk, const struct bj_simple_command *command)
 {
     struct text text = bj_sh_copy(walk, input_of(walk, command, 0));
     char *bytes = (char *)text.bytes;
@@ -467,7 +468,7 @@ static struct text output_rev(struct walk *walk, const struct bj_command *comman
     return text;
 }
 
-static struct text output_tac(struct walk *walk, const struct bj_command *command)
+static struct text output_tac(struct walk *walk, const struct bj_simple_command *command)
 {
     struct text text = input_of(walk, command, 0);
     struct made made = {.walk = walk};
@@ -513,7 +514,7 @@ static bool tr_set(const struct bj_word *word, unsigned char *set, uint32_t *ret
     return true;
 }
 
-static struct text output_tr(struct walk *walk, const struct bj_command *command)
+static struct text output_tr(struct walk *walk, const struct bj_simple_command *command)
 {
     unsigned char from[256], to[256];
     uint32_t from_count = 0, to_count = 0;
@@ -542,7 +543,7 @@ static struct text output_tr(struct walk *walk, const struct bj_command *command
 }
 
 /* s/x/y/ with plain text only: no regular expression is followed. */
-static struct text output_sed(struct walk *walk, const struct bj_command *command)
+static struct text output_sed(struct walk *walk, const struct bj_simple_command *command)
 {
     static const char special[] = ".*[]^$\\&";
     const struct bj_word *script;
@@ -577,7 +578,7 @@ static struct text output_sed(struct walk *walk, const struct bj_command *comman
 }
 
 /* Without options, one line only: there is nothing to sort, count or cut then. */
-static struct text output_line(struct walk *walk, const struct bj_command *command)
+static struct text output_line(struct walk *walk, const struct bj_simple_command *command)
 {
     struct text text = input_of(walk, command, 0);
     bool several = text.length > 1 && memchr(text.bytes, '\n', text.length - 1) != NULL;
@@ -585,14 +586,14 @@ static struct text output_line(struct walk *walk, const struct bj_command *comma
     return command->program.flag_count > 0 || several ? HOLE_TEXT : text;
 }
 
-static struct text output_pwd(struct walk *walk, const struct bj_command *command)
+static struct text output_pwd(struct walk *walk, const struct bj_simple_command *command)
 {
     return command->directory == NULL
                ? HOLE_TEXT
                : bj_sh_concat(walk, bj_sh_string(command->directory), TEXT("\n"));
 }
 
-static struct text output_nothing(struct walk *walk, const struct bj_command *command)
+static struct text output_nothing(struct walk *walk, const struct bj_simple_command *command)
 {
     (void)walk;
     (void)command;
@@ -601,7 +602,7 @@ static struct text output_nothing(struct walk *walk, const struct bj_command *co
 
 static const struct {
     const char *name;
-    struct text (*output)(struct walk *walk, const struct bj_command *command);
+    struct text (*output)(struct walk *walk, const struct bj_simple_command *command);
 } filters[] = {
     {"echo", output_echo},      {"printf", output_printf},   {"cat", output_cat},
     {"tee", output_tee},        {"base64", output_base64},   {"xxd", output_xxd},
@@ -615,7 +616,7 @@ static const struct {
     {"trap", output_nothing},
 };
 
-struct text bj_sh_output(struct walk *walk, const struct bj_command *command)
+struct text bj_sh_output(struct walk *walk, const struct bj_simple_command *command)
 {
     /* By the name that was called: a row of the table of programs may stand for several. */
     const char *slash = memrchr(command->words[0].text, '/', command->words[0].length);

@@ -86,7 +86,7 @@ static void run_function(struct call *call, struct bj_word *words, size_t count,
 /* A command whose name is not known: all that is known is listed. */
 static int run_unknown(struct call *call, struct bj_word *words, size_t count, bool shell)
 {
-    struct bj_command *command;
+    struct bj_simple_command *command;
 
     if (words[0].glob) {
         struct text name = bj_sh_unglob(call->walk, &words[0]);
@@ -97,7 +97,7 @@ static int run_unknown(struct call *call, struct bj_word *words, size_t count, b
     call->index = bj_sh_list(call, words, count);
     if (call->index < 0)
         return -1;
-    command = (struct bj_command *)call->walk->result->list + call->index;
+    command = (struct bj_simple_command *)call->walk->result->list + call->index;
     if (command->unknown == BJ_KNOWN) {
         command->unknown = BJ_UNKNOWN_NAME;
         command->why = "which program it runs is not known";
@@ -190,12 +190,12 @@ int bj_sh_run(struct call *call, struct bj_word *words, size_t count, bool shell
         return -1;
     builtin = shell ? bj_sh_builtin(&words[0]) : NULL;
     if (call->function) {
-        ((struct bj_command *)walk->result->list)[call->index].function = true;
+        ((struct bj_simple_command *)walk->result->list)[call->index].function = true;
         run_function(call, words, count, function);
     } else if (function != NULL && function->kind == VALUE_TEXT) {
         bj_sh_unknown(walk, call->index, "which function it is is not known");
     } else if (builtin != NULL) {
-        ((struct bj_command *)walk->result->list)[call->index].builtin = true;
+        ((struct bj_simple_command *)walk->result->list)[call->index].builtin = true;
         if (builtin->run != NULL)
             builtin->run(call, words, count);
         if (!builtin->no_output && walk->sink != NULL)

@@ -162,7 +162,7 @@ static void put_argument(struct bj_spelling *spelling, const struct bj_word *wor
         add_word_starts(spelling, word, at);
 }
 
-const char *bj_command_base(const struct bj_command *command, size_t *ret_length)
+const char *bj_command_base(const struct bj_simple_command *command, size_t *ret_length)
 {
     const struct bj_word *name = &command->words[0];
     const char *base;
@@ -179,7 +179,8 @@ const char *bj_command_base(const struct bj_command *command, size_t *ret_length
     return base;
 }
 
-static void put_name(struct bj_spelling *spelling, const struct bj_command *command, bool base)
+static void put_name(struct bj_spelling *spelling, const struct bj_simple_command *command,
+                     bool base)
 {
     struct bj_word name = command->words[0];
     size_t length;
@@ -191,7 +192,7 @@ static void put_name(struct bj_spelling *spelling, const struct bj_command *comm
     put_word(spelling, &name);
 }
 
-static void put_redirects(struct bj_spelling *spelling, const struct bj_command *command,
+static void put_redirects(struct bj_spelling *spelling, const struct bj_simple_command *command,
                           bool starts)
 {
     static const char *const signs[] = {"<", ">", ">>", "<>"};
@@ -221,8 +222,8 @@ void bj_spell_assignments(struct bj_spelling *spelling, const struct bj_assignme
     spelling->failed |= spelling->text.failed;
 }
 
-void bj_spell_written(struct bj_spelling *spelling, const struct bj_command *command, bool base,
-                      bool first_only)
+void bj_spell_written(struct bj_spelling *spelling, const struct bj_simple_command *command,
+                      bool base, bool first_only)
 {
     if (!first_only)
         bj_spell_assignments(spelling, command->assignments, command->assignment_count);
@@ -236,8 +237,8 @@ void bj_spell_written(struct bj_spelling *spelling, const struct bj_command *com
 }
 
 /* An operand. One with a hole and .. may lead anywhere, so no part of it is believed. */
-static void put_operand(struct bj_spelling *spelling, const struct bj_command *command, size_t i,
-                        bool resolved)
+static void put_operand(struct bj_spelling *spelling, const struct bj_simple_command *command,
+                        size_t i, bool resolved)
 {
     const struct bj_word *word = &command->program.operands[i];
 
@@ -384,7 +385,7 @@ static size_t unknown_operand(const struct bj_program *program)
     return i;
 }
 
-static void put_operands(struct bj_spelling *spelling, const struct bj_command *command,
+static void put_operands(struct bj_spelling *spelling, const struct bj_simple_command *command,
                          const struct bj_spelling_form *form, size_t from, size_t to, size_t leave)
 {
     size_t count = command->program.operand_count;
@@ -401,7 +402,7 @@ static void put_operands(struct bj_spelling *spelling, const struct bj_command *
     }
 }
 
-bool bj_spell_form(struct bj_spelling *spelling, const struct bj_command *command,
+bool bj_spell_form(struct bj_spelling *spelling, const struct bj_simple_command *command,
                    const struct bj_pattern *pattern, const struct bj_spelling_form *form)
 {
     const struct bj_program *program = &command->program;
@@ -453,7 +454,7 @@ static void print_word(struct bj_buf *out, const struct bj_word *word)
         bj_buf_puts(out, "'");
 }
 
-void bj_command_print(struct bj_buf *out, const struct bj_command *command)
+void bj_command_print(struct bj_buf *out, const struct bj_simple_command *command)
 {
     static const char *const signs[] = {" <", " >", " >>", " <>"};
 

@@ -10,7 +10,7 @@
 #include "policy/pattern.h"
 
 /* For messages and records, in the syntax of the shell; unknown parts are BJ_HOLE_SHOWN. */
-void bj_command_print(struct bj_buf *out, const struct bj_command *command);
+void bj_command_print(struct bj_buf *out, const struct bj_simple_command *command);
 
 /* A text to try patterns on. Unknown parts are the holes of could_match.h. */
 struct bj_spelling {
@@ -32,8 +32,8 @@ void bj_spelling_reset(struct bj_spelling *spelling);
  * beginning, its options and paths, its redirections and assignments. `base`: the program by its
  * base name. `first_only`: its beginning is the only start.
  */
-void bj_spell_written(struct bj_spelling *spelling, const struct bj_command *command, bool base,
-                      bool first_only);
+void bj_spell_written(struct bj_spelling *spelling, const struct bj_simple_command *command,
+                      bool base, bool first_only);
 
 /* Appends assignments, each a start. */
 void bj_spell_assignments(struct bj_spelling *spelling, const struct bj_assignment *assignments,
@@ -59,10 +59,10 @@ struct bj_spelling_form {
 };
 
 /* Fills the spelling from nothing; false when the form does not apply or says nothing new. */
-bool bj_spell_form(struct bj_spelling *spelling, const struct bj_command *command,
+bool bj_spell_form(struct bj_spelling *spelling, const struct bj_simple_command *command,
                    const struct bj_pattern *pattern, const struct bj_spelling_form *form);
 
 /* The base name of the program; its length in *ret_length. */
-const char *bj_command_base(const struct bj_command *command, size_t *ret_length);
+const char *bj_command_base(const struct bj_simple_command *command, size_t *ret_length);
 
 #endif

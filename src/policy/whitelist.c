@@ -121,7 +121,7 @@ static bool allows(const struct bj_whitelist *list, const struct bj_word *word)
            is_listed(list, slash + 1);
 }
 
-static bool is_harmless_builtin(const struct bj_command *command)
+static bool is_harmless_builtin(const struct bj_simple_command *command)
 {
     for (size_t i = 0; i < COUNT(harmless_builtins); i++) {
         if (bj_word_is(&command->words[0], harmless_builtins[i]))
@@ -130,8 +130,9 @@ static bool is_harmless_builtin(const struct bj_command *command)
     return false;
 }
 
-static void add(struct bj_judgement *judgement, const struct bj_command *command, const char *rule,
-                enum bj_decision decision, const char *what, const char *detail, const char *advice)
+static void add(struct bj_judgement *judgement, const struct bj_simple_command *command,
+                const char *rule, enum bj_decision decision, const char *what, const char *detail,
+                const char *advice)
 {
     char description[400];
 
@@ -160,7 +161,7 @@ static bool keeps_nothing(const struct bj_word *file)
 }
 
 static void judge_program(const struct bj_whitelist *list, struct bj_judgement *judgement,
-                          const struct bj_command *command)
+                          const struct bj_simple_command *command)
 {
     if (command->word_count == 0 || command->unknown == BJ_UNKNOWN_NAME || command->function)
         return;
@@ -186,7 +187,7 @@ static bool sets_listed(const struct bj_whitelist *list, const char *name,
 }
 
 static void judge_variable(const struct bj_whitelist *list, struct bj_judgement *judgement,
-                           const struct bj_command *command, const char *name,
+                           const struct bj_simple_command *command, const char *name,
                            const struct bj_word *value)
 {
     struct bj_effect effect = {0};
@@ -199,7 +200,7 @@ static void judge_variable(const struct bj_whitelist *list, struct bj_judgement 
 
 /* NAME=VALUE in one word, as env takes it. */
 static void judge_setting(const struct bj_whitelist *list, struct bj_judgement *judgement,
-                          const struct bj_command *command, const struct bj_word *word)
+                          const struct bj_simple_command *command, const struct bj_word *word)
 {
     const char *equals = memchr(word->text, '=', word->length);
     char *name = equals != NULL
@@ -220,7 +221,7 @@ static void judge_setting(const struct bj_whitelist *list, struct bj_judgement *
 }
 
 static void judge_effect(const struct bj_whitelist *list, struct bj_judgement *judgement,
-                         const struct bj_command *command, const struct bj_effect *effect)
+                         const struct bj_simple_command *command, const struct bj_effect *effect)
 {
     const char *via = effect->via != NULL ? effect->via : "";
     const struct bj_word *word = effect->count > 0 ? &effect->words[0] : NULL;
@@ -254,7 +255,7 @@ static void judge_effect(const struct bj_whitelist *list, struct bj_judgement *j
     }
 }
 
-static void judge_redirects(struct bj_judgement *judgement, const struct bj_command *command)
+static void judge_redirects(struct bj_judgement *judgement, const struct bj_simple_command *command)
 {
     for (size_t i = 0; i < command->redirect_count; i++) {
         const struct bj_redirect *redirect = &command->redirects[i];
@@ -273,7 +274,7 @@ void bj_whitelist_judge(const struct bj_whitelist *list, struct bj_judgement *ju
         judge_variable(list, judgement, NULL, commands->assignments[i].name,
                        &commands->assignments[i].value);
     for (size_t i = 0; i < commands->count; i++) {
-        const struct bj_command *command = &commands->list[i];
+        const struct bj_simple_command *command = &commands->list[i];
 
         judge_program(list, judgement, command);
         judge_redirects(judgement, command);

@@ -9,7 +9,7 @@
 
 #define TEXT_MAX 64
 
-static struct bj_answer *of_parser(llhttp_t *parser)
+static struct bj_program_answer *of_parser(llhttp_t *parser)
 {
     return parser->data;
 }
@@ -17,8 +17,8 @@ static struct bj_answer *of_parser(llhttp_t *parser)
 /* ---- The head, gathered ---- */
 
 /* Bytes of the head, which lie one behind the other; returns where. */
-static int gather(struct bj_answer *answer, uint16_t *at, uint16_t *length, const char *data,
-                  size_t size)
+static int gather(struct bj_program_answer *answer, uint16_t *at, uint16_t *length,
+                  const char *data, size_t size)
 {
     if (*length == 0)
         *at = (uint16_t)answer->text.length;
@@ -29,7 +29,7 @@ static int gather(struct bj_answer *answer, uint16_t *at, uint16_t *length, cons
 
 static int on_field(llhttp_t *parser, const char *at, size_t length)
 {
-    struct bj_answer *answer = of_parser(parser);
+    struct bj_program_answer *answer = of_parser(parser);
 
     if (answer->head_done)
         return 0; /* trailers end here */
@@ -51,7 +51,7 @@ static int on_field_complete(llhttp_t *parser)
 
 static int on_value(llhttp_t *parser, const char *at, size_t length)
 {
-    struct bj_answer *answer = of_parser(parser);
+    struct bj_program_answer *answer = of_parser(parser);
 
     if (answer->head_done)
         return 0;
@@ -62,7 +62,7 @@ static int on_value(llhttp_t *parser, const char *at, size_t length)
 }
 
 /* The parser leaves blanks behind a value to its caller. */
-static void trim(const struct bj_answer *answer, struct bj_header *header)
+static void trim(const struct bj_program_answer *answer, struct bj_header *header)
 {
     const char *value = answer->text.data + header->value_at;
 
@@ -71,8 +71,8 @@ static void trim(const struct bj_answer *answer, struct bj_header *header)
         header->value_length--;
 }
 
-static const struct bj_header *find(const struct bj_answer *answer, const struct bj_forward *head,
-                                    const char *name)
+static const struct bj_header *find(const struct bj_program_answer *answer,
+                                    const struct bj_forward *head, const char *name)
 {
     for (uint32_t i = 0; i < answer->count; i++) {
         if (bj_forward_is(head, &answer->headers[i], name))
@@ -85,7 +85,7 @@ static const struct bj_header *find(const struct bj_answer *answer, const struct
 
 /* Of the codings only chunked, and a length in one way: what several readers may take differently
  * is nobody's. */
-static bool check_framing(const struct bj_answer *answer, const struct bj_forward *head)
+static bool check_framing(const struct bj_program_answer *answer, const struct bj_forward *head)
 {
     const llhttp_t *parser = &answer->parser;
     const struct bj_header *coding = find(answer, head, "transfer-encoding");
@@ -101,7 +101,7 @@ static bool check_framing(const struct bj_answer *answer, const struct bj_forwar
 }
 
 /* 101 goes to who asked for another protocol, and for this one. */
-static bool check_upgrade(const struct bj_answer *answer, const struct bj_forward *head)
+static bool check_upgrade(const struct bj_program_answer *answer, const struct bj_forward *head)
 {
     const struct bj_connection *connection = answer->connection;
     struct bj_text asked = bj_head_text(connection, BJ_HEADER_UPGRADE);
@@ -113,14 +113,14 @@ static bool check_upgrade(const struct bj_answer *answer, const struct bj_forwar
 
 /* ---- The head, written ---- */
 
-static bool has_no_body(const struct bj_answer *answer)
+static bool has_no_body(const struct bj_program_answer *answer)
 {
     int status = answer->parser.status_code;
 
     return answer->connection->head_only || status < 200 || status == 204 || status == 304;
 }
 
-static void put_framing(struct bj_answer *answer)
+static void put_framing(struct bj_program_answer *answer)
 {
     struct bj_connection *connection = answer->connection;
     const llhttp_t *parser = &answer->parser;
@@ -138,7 +138,7 @@ static void put_framing(struct bj_answer *answer)
     }
 }
 
-static void put_upgrade(struct bj_answer *answer, const struct bj_forward *head)
+static void put_upgrade(struct bj_program_answer *answer, const struct bj_forward *head)
 {
     struct bj_connection *connection = answer->connection;
     const struct bj_header *upgrade = find(answer, head, "upgrade");
@@ -148,7 +148,7 @@ static void put_upgrade(struct bj_answer *answer, const struct bj_forward *head)
     bj_connection_puts(connection, "\r\n");
 }
 
-static void put_head(struct bj_answer *answer, const struct bj_forward *head)
+static void put_head(struct bj_program_answer *answer, const struct bj_forward *head)
 {
     struct bj_connection *connection = answer->connection;
     int status = answer->parser.status_code;
@@ -175,7 +175,7 @@ static void put_head(struct bj_answer *answer, const struct bj_forward *head)
 }
 
 /* The next one: a final answer behind one that was not. */
-static void begin_head(struct bj_answer *answer)
+static void begin_head(struct bj_program_answer *answer)
 {
     answer->text.length = 0;
     answer->count = 0;
@@ -185,7 +185,7 @@ static void begin_head(struct bj_answer *answer)
 
 static int on_head(llhttp_t *parser)
 {
-    struct bj_answer *answer = of_parser(parser);
+    struct bj_program_answer *answer = of_parser(parser);
     struct bj_forward head = {bj_buf_text(&answer->text), answer->headers, answer->count};
     int status = parser->status_code;
 
@@ -210,7 +210,7 @@ static int on_head(llhttp_t *parser)
 
 static int on_body(llhttp_t *parser, const char *at, size_t length)
 {
-    struct bj_answer *answer = of_parser(parser);
+    struct bj_program_answer *answer = of_parser(parser);
     struct bj_connection *connection = answer->connection;
     char line[TEXT_MAX];
 
@@ -227,7 +227,7 @@ static int on_body(llhttp_t *parser, const char *at, size_t length)
 
 static int on_end(llhttp_t *parser)
 {
-    struct bj_answer *answer = of_parser(parser);
+    struct bj_program_answer *answer = of_parser(parser);
 
     if (answer->open)
         return 0;
@@ -252,20 +252,20 @@ static const llhttp_settings_t settings = {
 
 /* ---- All of it ---- */
 
-void bj_answer_init(struct bj_answer *answer, struct bj_connection *connection)
+void bj_program_answer_init(struct bj_program_answer *answer, struct bj_connection *connection)
 {
-    *answer = (struct bj_answer){.connection = connection};
+    *answer = (struct bj_program_answer){.connection = connection};
     bj_buf_init(&answer->text, BJ_HTTP_ANSWER_MAX);
     llhttp_init(&answer->parser, HTTP_RESPONSE, &settings);
     answer->parser.data = answer;
 }
 
-void bj_answer_release(struct bj_answer *answer)
+void bj_program_answer_release(struct bj_program_answer *answer)
 {
     bj_buf_release(&answer->text);
 }
 
-ssize_t bj_answer_take(struct bj_answer *answer, const char *data, size_t length)
+ssize_t bj_program_answer_take(struct bj_program_answer *answer, const char *data, size_t length)
 {
     llhttp_errno_t result = llhttp_execute(&answer->parser, data, length);
 
@@ -278,7 +278,7 @@ ssize_t bj_answer_take(struct bj_answer *answer, const char *data, size_t length
     return answer->head_bytes > BJ_HTTP_ANSWER_MAX ? -1 : (ssize_t)length;
 }
 
-bool bj_answer_finish(struct bj_answer *answer)
+bool bj_program_answer_finish(struct bj_program_answer *answer)
 {
     llhttp_finish(&answer->parser);
     return answer->done;

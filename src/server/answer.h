@@ -12,7 +12,7 @@
 
 #include "server/server_internal.h"
 
-struct bj_answer {
+struct bj_program_answer {
     struct bj_connection *connection; /* of the client */
     llhttp_t parser;
     struct bj_buf text; /* of the head: the reason, names and values */
@@ -25,16 +25,16 @@ struct bj_answer {
     bool open;  /* it was 101, and what follows is another protocol */
 };
 
-void bj_answer_init(struct bj_answer *answer, struct bj_connection *connection);
-void bj_answer_release(struct bj_answer *answer);
+void bj_program_answer_init(struct bj_program_answer *answer, struct bj_connection *connection);
+void bj_program_answer_release(struct bj_program_answer *answer);
 
 /*
  * Takes what came and sends what of it is the answer's; returns how many bytes were taken, all
  * unless the answer is `done` or the way `open`, or -1: this is no answer to the request.
  */
-ssize_t bj_answer_take(struct bj_answer *answer, const char *data, size_t length);
+ssize_t bj_program_answer_take(struct bj_program_answer *answer, const char *data, size_t length);
 
 /* The program says no more. False: the answer is not whole. */
-bool bj_answer_finish(struct bj_answer *answer);
+bool bj_program_answer_finish(struct bj_program_answer *answer);
 
 #endif

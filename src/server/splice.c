@@ -38,7 +38,7 @@ struct bj_splice {
     bool client_ended; /* nothing follows from the client */
     bool told_end;     /* the program was told so */
     bool program_ended;
-    struct bj_answer answer;
+    struct bj_program_answer answer;
     struct bj_buf head;       /* to the program, before anything else */
     char piece[SPLICE_PIECE]; /* from the client */
     size_t filled, written;
@@ -55,7 +55,7 @@ static void on_closed(uv_handle_t *handle)
 
     connection->splice = NULL;
     bj_buf_release(&splice->head);
-    bj_answer_release(&splice->answer);
+    bj_program_answer_release(&splice->answer);
     bj_free(splice);
     bj_connection_enter(connection);
     if (connection->exchange_open) /* no error was answered in the program's place */
@@ -109,7 +109,7 @@ static void end_of_program(struct bj_splice *splice)
 {
     struct bj_connection *connection = splice->connection;
 
-    if (!splice->open && !bj_answer_finish(&splice->answer)) {
+    if (!splice->open && !bj_program_answer_finish(&splice->answer)) {
         end_badly(splice, "ended its connection without a whole answer");
         return;
     }
@@ -130,7 +130,7 @@ static bool take_from_program(struct bj_splice *splice, const char *data, size_t
     ssize_t taken = 0;
 
     if (!splice->open) {
-        taken = bj_answer_take(&splice->answer, data, length);
+        taken = bj_program_answer_take(&splice->answer, data, length);
         if (connection->phase != BJ_PHASE_SPLICE)
             return false;
         if (taken < 0) {
@@ -390,7 +390,7 @@ static struct bj_splice *make(struct bj_connection *connection, int fd)
     splice->fd = fd;
     splice->handle_open = true;
     bj_buf_init(&splice->head, BJ_IN_SIZE + 1024);
-    bj_answer_init(&splice->answer, connection);
+    bj_program_answer_init(&splice->answer, connection);
     return splice;
 }
 

@@ -95,7 +95,7 @@ static int load(const json_t *config, struct bj_config *ret, struct bj_error *er
 }
 
 /* As the keeper's own reader of options takes it. */
-static int add_option(struct bj_client_options *options, const struct bj_config *config,
+static int add_option(struct bj_client_config *options, const struct bj_config *config,
                       enum bj_option_id id)
 {
     const struct bj_option *row = bj_option_get(id);
@@ -115,7 +115,7 @@ static int add_option(struct bj_client_options *options, const struct bj_config 
 }
 
 /* The members of the security section that are rules, as a text of their own. */
-static int add_rule(struct bj_client_options *options, const json_t *config, enum bj_option_id id)
+static int add_rule(struct bj_client_config *options, const json_t *config, enum bj_option_id id)
 {
     const char *key = strchr(bj_option_get(id)->key, '.') + 1;
     json_t *value = json_object_get(json_object_get(config, "security"), key);
@@ -125,7 +125,7 @@ static int add_rule(struct bj_client_options *options, const json_t *config, enu
     return json_object_set(options->rules, key, value) < 0 ? -BJ_E_NO_MEMORY : 0;
 }
 
-static int sort_out(struct bj_client_options *options, const json_t *config)
+static int sort_out(struct bj_client_config *options, const json_t *config)
 {
     int result = 0;
 
@@ -140,8 +140,7 @@ static int sort_out(struct bj_client_options *options, const json_t *config)
     return result;
 }
 
-int bj_client_options_read(struct bj_client_options *ret, const json_t *config,
-                           struct bj_error *err)
+int bj_client_config_read(struct bj_client_config *ret, const json_t *config, struct bj_error *err)
 {
     int result;
 
@@ -157,7 +156,7 @@ int bj_client_options_read(struct bj_client_options *ret, const json_t *config,
     return result;
 }
 
-void bj_client_options_release(struct bj_client_options *options)
+void bj_client_config_release(struct bj_client_config *options)
 {
     for (size_t i = 0; i < BJ_CLIENT_OPTIONS; i++)
         bj_free(options->values[i]);

@@ -9,7 +9,7 @@
 
 #define BJ_CLIENT_OPTIONS 8 /* that go to the keeper, at most */
 
-struct bj_client_options {
+struct bj_client_config {
     struct bj_config config;                      /* bj_config_said() tells what was given */
     const char *pairs[2 * BJ_CLIENT_OPTIONS + 1]; /* for the keeper; ends with NULL */
     char *values[BJ_CLIENT_OPTIONS];
@@ -21,8 +21,7 @@ struct bj_client_options {
  * Reads an object as a configuration file has it; NULL = nothing is set. BJ_E_INVALID names the key
  * that is wrong, or that is not a client's to set. Release it also after a failure.
  */
-int bj_client_options_read(struct bj_client_options *ret, const json_t *config,
-                           struct bj_error *err);
-void bj_client_options_release(struct bj_client_options *options);
+int bj_client_config_read(struct bj_client_config *ret, const json_t *config, struct bj_error *err);
+void bj_client_config_release(struct bj_client_config *options);
 
 #endif

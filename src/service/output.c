@@ -5,29 +5,30 @@
 #include "base/str.h"
 #include "service/reading.h"
 
-struct bj_output {
+struct bj_output_reader {
     struct reading reading;
     const struct bj_output_events *events;
     void *context;
 };
 
-static struct bj_output *of(struct reading *reading)
+static struct bj_output_reader *of(struct reading *reading)
 {
-    return (struct bj_output *)((char *)reading - offsetof(struct bj_output, reading));
+    return (struct bj_output_reader *)((char *)reading -
+                                       offsetof(struct bj_output_reader, reading));
 }
 
 /* Stream 3 is between a shell session and this process. */
 static bool on_chunk(struct reading *reading, int stream, int64_t offset, const void *data,
                      size_t length)
 {
-    struct bj_output *output = of(reading);
+    struct bj_output_reader *output = of(reading);
 
     return stream == 3 || output->events->chunk(output->context, stream, offset, data, length);
 }
 
 static void on_lost(struct reading *reading, int64_t from, int64_t next)
 {
-    struct bj_output *output = of(reading);
+    struct bj_output_reader *output = of(reading);
 
     if (from != INT64_MAX)
         output->events->lost(output->context, from, next);
@@ -59,7 +60,7 @@ void bj_reading_answer(const struct reading *reading, const struct bj_ending *en
 static void on_end(struct reading *reading, const struct bj_ending *ending,
                    const struct bj_error *err)
 {
-    struct bj_output *output = of(reading);
+    struct bj_output_reader *output = of(reading);
     struct bj_process_answer answer;
     struct bj_process_view view;
 
@@ -68,12 +69,12 @@ static void on_end(struct reading *reading, const struct bj_ending *ending,
 }
 
 int bj_output_open(struct bj_service *service, const struct bj_caller *caller,
-                   const struct bj_output_request *request, struct bj_output **ret,
+                   const struct bj_output_request *request, struct bj_output_reader **ret,
                    struct bj_error *err)
 {
     struct sandbox *sandbox;
     struct process *process;
-    struct bj_output *output;
+    struct bj_output_reader *output;
     int result = bj_process_resolve(service, caller, request->process, &sandbox, &process, err);
 
     if (result < 0)
@@ -100,12 +101,12 @@ int bj_output_open(struct bj_service *service, const struct bj_caller *caller,
     return result;
 }
 
-void bj_output_resume(struct bj_output *output)
+void bj_output_reader_resume(struct bj_output_reader *output)
 {
     bj_reading_resume(&output->reading);
 }
 
-void bj_output_close(struct bj_output *output)
+void bj_output_reader_close(struct bj_output_reader *output)
 {
     if (output == NULL)
         return;

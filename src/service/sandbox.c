@@ -36,7 +36,7 @@ struct creation {
     char id[BJ_SANDBOX_ID_MAX];
     struct asker *askers, **last;
     /* While it is being put together: */
-    struct bj_client_options options;
+    struct bj_client_config options;
     json_t *label;
     struct bj_buf label_text;
     int64_t timeout_us, idle_us;
@@ -83,7 +83,7 @@ static void creation_free(struct creation *creation)
         creation->askers = asker->next;
         bj_free(asker);
     }
-    bj_client_options_release(&creation->options);
+    bj_client_config_release(&creation->options);
     bj_buf_release(&creation->label_text);
     json_decref(creation->label);
     bj_free(creation->name);
@@ -298,7 +298,7 @@ static bool set(json_t *object, const char *name, json_t *value)
     return json_object_set_new(object, name, value) == 0;
 }
 
-static char *rules_text(const struct bj_client_options *options)
+static char *rules_text(const struct bj_client_config *options)
 {
     json_t *root;
     char *text;
@@ -455,7 +455,7 @@ static int prepare(struct creation *creation, const struct bj_identity *who,
     if (result == 0 && preset == NULL)
         result = bj_fail(err, BJ_E_NOT_FOUND, "preset", "no such preset: %.64s", name);
     if (result == 0)
-        result = bj_client_options_read(&creation->options, request->config, err);
+        result = bj_client_config_read(&creation->options, request->config, err);
     if (result == 0)
         result = choose_times(creation, preset, request, err);
     if (result == 0)

@@ -281,11 +281,11 @@ int bj_process_resize(struct bj_service *service, const struct bj_caller *caller
 
 /* A subscription to a process's output from an offset on, counted over all its streams. Any number
  * of them read the same process. */
-struct bj_output;
+struct bj_output_reader;
 
 struct bj_output_events {
     /* Bytes of stream 1 or 2 (a terminal: 1); `offset` is that of the first. False: no more until
-     * bj_output_resume(). */
+     * bj_output_reader_resume(). */
     bool (*chunk)(void *context, int stream, int64_t offset, const void *data, size_t length);
     /* Bytes that came too early or too fast are lost: the next chunk begins at `next`. */
     void (*lost)(void *context, int64_t from, int64_t next);
@@ -304,11 +304,11 @@ struct bj_output_request {
 };
 /* Nothing is called back before it has returned. */
 int bj_output_open(struct bj_service *service, const struct bj_caller *caller,
-                   const struct bj_output_request *request, struct bj_output **ret,
+                   const struct bj_output_request *request, struct bj_output_reader **ret,
                    struct bj_error *err);
-void bj_output_resume(struct bj_output *output);
+void bj_output_reader_resume(struct bj_output_reader *output);
 /* Nothing is called back any more. */
-void bj_output_close(struct bj_output *output);
+void bj_output_reader_close(struct bj_output_reader *output);
 
 /* ---- run to the end (/bash) ---- */
 

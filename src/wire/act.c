@@ -38,7 +38,7 @@ enum shown {
 struct member {
     uint32_t kinds; /* of act that have it: a bit each */
     enum shown shown;
-    struct bj_field field;
+    struct bj_wire_field field;
 };
 
 #define OF(kind)             (1u << BJ_ACT_##kind)
@@ -82,7 +82,7 @@ void bj_act_put(struct bj_buf *out, const struct bj_act *act)
     bj_pack_u32(out, act->kind);
     for (size_t i = 0; i < MEMBERS; i++) {
         if (has(act, &members[i]))
-            bj_field_put(out, &members[i].field, act);
+            bj_wire_field_put(out, &members[i].field, act);
     }
 }
 
@@ -238,7 +238,7 @@ static const char *wrong(const struct bj_act *act)
 int bj_act_get(const void *message, size_t size, const char **strings, size_t capacity,
                struct bj_act *ret, struct bj_error *err)
 {
-    struct bj_field_lists lists = {.strings = strings, .capacity = capacity};
+    struct bj_wire_field_lists lists = {.strings = strings, .capacity = capacity};
     struct bj_unpack in = {.at = message, .left = size};
     struct bj_act act = {.kind = bj_unpack_u32(&in)};
     const char *problem;
@@ -249,7 +249,7 @@ int bj_act_get(const void *message, size_t size, const char **strings, size_t ca
         return bj_fail(err, BJ_E_PROTOCOL, "act", "an act is of no known kind");
     for (size_t i = 0; i < MEMBERS; i++) {
         if (has(&act, &members[i]))
-            bj_field_get(&in, &members[i].field, &lists, &act);
+            bj_wire_field_get(&in, &members[i].field, &lists, &act);
     }
     if (!bj_unpack_end(&in))
         return bj_fail(err, BJ_E_PROTOCOL, "act", "an act \"%s\" is malformed", names[act.kind]);
@@ -323,7 +323,7 @@ static void put_flags(struct bj_buf *out, uint32_t flags)
 }
 
 /* The member itself, as what it is. */
-static void put_plain(struct bj_buf *out, const struct bj_field *field, const char *at)
+static void put_plain(struct bj_buf *out, const struct bj_wire_field *field, const char *at)
 {
     const char *text;
 
@@ -352,7 +352,7 @@ static void put_plain(struct bj_buf *out, const struct bj_field *field, const ch
 }
 
 /* Is the member there, and not merely zero? */
-static bool is_said(const struct bj_field *field, const char *at)
+static bool is_said(const struct bj_wire_field *field, const char *at)
 {
     switch (field->type) {
     case BJ_FIELD_BOOL:
@@ -396,7 +396,7 @@ static void put_label(struct bj_buf *out, const char *label)
 
 static void describe(const struct bj_act *act, const struct member *member, struct bj_buf *out)
 {
-    const struct bj_field *field = &member->field;
+    const struct bj_wire_field *field = &member->field;
     const char *at = (const char *)act + field->offset;
 
     if (!is_said(field, at))

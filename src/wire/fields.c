@@ -6,7 +6,8 @@
 
 #include "base/str.h"
 
-_Static_assert(sizeof(enum bj_field_type) == sizeof(uint32_t), "an enum is as wide as a number");
+_Static_assert(sizeof(enum bj_wire_field_type) == sizeof(uint32_t),
+               "an enum is as wide as a number");
 
 static int64_t bits_of(double value)
 {
@@ -16,7 +17,7 @@ static int64_t bits_of(double value)
     return bits;
 }
 
-void bj_field_put(struct bj_buf *out, const struct bj_field *field, const void *value)
+void bj_wire_field_put(struct bj_buf *out, const struct bj_wire_field *field, const void *value)
 {
     const char *at = (const char *)value + field->offset;
 
@@ -78,8 +79,8 @@ static double get_real(struct bj_unpack *in)
     return 0;
 }
 
-void bj_field_get(struct bj_unpack *in, const struct bj_field *field, struct bj_field_lists *lists,
-                  void *ret)
+void bj_wire_field_get(struct bj_unpack *in, const struct bj_wire_field *field,
+                       struct bj_wire_field_lists *lists, void *ret)
 {
     char *at = (char *)ret + field->offset;
 
@@ -123,16 +124,16 @@ void bj_field_get(struct bj_unpack *in, const struct bj_field *field, struct bj_
     }
 }
 
-void bj_fields_put(struct bj_buf *out, const struct bj_field *fields, size_t count,
-                   const void *value)
+void bj_wire_fields_put(struct bj_buf *out, const struct bj_wire_field *fields, size_t count,
+                        const void *value)
 {
     for (size_t i = 0; i < count; i++)
-        bj_field_put(out, &fields[i], value);
+        bj_wire_field_put(out, &fields[i], value);
 }
 
-void bj_fields_get(struct bj_unpack *in, const struct bj_field *fields, size_t count,
-                   struct bj_field_lists *lists, void *ret)
+void bj_wire_fields_get(struct bj_unpack *in, const struct bj_wire_field *fields, size_t count,
+                        struct bj_wire_field_lists *lists, void *ret)
 {
     for (size_t i = 0; i < count; i++)
-        bj_field_get(in, &fields[i], lists, ret);
+        bj_wire_field_get(in, &fields[i], lists, ret);
 }

@@ -12,7 +12,7 @@
 #include "wire/pack.h"
 
 /* Of the struct's member. */
-enum bj_field_type {
+enum bj_wire_field_type {
     BJ_FIELD_BOOL,
     BJ_FIELD_U16,
     BJ_FIELD_U32,
@@ -27,9 +27,9 @@ enum bj_field_type {
     BJ_FIELD_BYTES,  /* const void *; its size_t length is at offset `extra` */
 };
 
-struct bj_field {
+struct bj_wire_field {
     const char *name;
-    enum bj_field_type type;
+    enum bj_wire_field_type type;
     uint32_t offset;
     uint32_t extra;
 };
@@ -51,22 +51,22 @@ struct bj_field {
     }
 
 /* Where the pointers of lists are laid out. */
-struct bj_field_lists {
+struct bj_wire_field_lists {
     const char **strings;
     size_t capacity;
     size_t used;
 };
 
-void bj_field_put(struct bj_buf *out, const struct bj_field *field, const void *value);
+void bj_wire_field_put(struct bj_buf *out, const struct bj_wire_field *field, const void *value);
 /* A member that is wrong fails `in`. Texts and bytes point into the message. */
-void bj_field_get(struct bj_unpack *in, const struct bj_field *field, struct bj_field_lists *lists,
-                  void *ret);
+void bj_wire_field_get(struct bj_unpack *in, const struct bj_wire_field *field,
+                       struct bj_wire_field_lists *lists, void *ret);
 
-void bj_fields_put(struct bj_buf *out, const struct bj_field *fields, size_t count,
-                   const void *value);
+void bj_wire_fields_put(struct bj_buf *out, const struct bj_wire_field *fields, size_t count,
+                        const void *value);
 /* `lists` may be NULL where there are none. */
-void bj_fields_get(struct bj_unpack *in, const struct bj_field *fields, size_t count,
-                   struct bj_field_lists *lists, void *ret);
+void bj_wire_fields_get(struct bj_unpack *in, const struct bj_wire_field *fields, size_t count,
+                        struct bj_wire_field_lists *lists, void *ret);
 /* How many rows a table has. */
 #define BJ_FIELDS(table) (table), sizeof(table) / sizeof *(table)
 

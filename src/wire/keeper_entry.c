@@ -23,7 +23,7 @@ struct violation {
     enum bj_decision decision;
     int64_t from, to;
 };
-static const struct bj_field violation_fields[] = {
+static const struct bj_wire_field violation_fields[] = {
     BJ_FIELD(struct violation, STRING, rule),
     BJ_FIELD(struct violation, STRING, description),
     BJ_FIELD(struct violation, STRING, command),
@@ -41,7 +41,7 @@ struct judged {
     int32_t dropped;
     int64_t retry_after_us;
 };
-static const struct bj_field judged_fields[] = {
+static const struct bj_wire_field judged_fields[] = {
     BJ_FIELD_CHOICE(struct judged, decision, BJ_DENY + 1),
     BJ_FIELD_CHOICE(struct judged, risk, BJ_RISK_CRITICAL + 1),
     BJ_FIELD_CHOICE(struct judged, count, BJ_VIOLATIONS_MAX + 1),
@@ -77,15 +77,15 @@ static void put_verdict(struct bj_buf *out, const struct bj_verdict *verdict)
         .retry_after_us = verdict->retry_after_us,
     };
 
-    bj_fields_put(out, BJ_FIELDS(judged_fields), &judged);
+    bj_wire_fields_put(out, BJ_FIELDS(judged_fields), &judged);
     for (uint32_t i = 0; i < count; i++) {
         const struct bj_violation *violation = &verdict->violations[i];
 
-        bj_fields_put(out, BJ_FIELDS(violation_fields),
-                      &(struct violation){violation->rule, violation->description,
-                                          violation->command, violation->advice, violation->risk,
-                                          violation->decision, (int64_t)violation->from,
-                                          (int64_t)violation->to});
+        bj_wire_fields_put(out, BJ_FIELDS(violation_fields),
+                           &(struct violation){violation->rule, violation->description,
+                                               violation->command, violation->advice,
+                                               violation->risk, violation->decision,
+                                               (int64_t)violation->from, (int64_t)violation->to});
     }
 }
 
@@ -94,11 +94,11 @@ static void get_verdict(struct bj_unpack *in, struct bj_verdict *ret)
     struct judged judged = {0};
     struct violation from = {0};
 
-    bj_fields_get(in, BJ_FIELDS(judged_fields), NULL, &judged);
+    bj_wire_fields_get(in, BJ_FIELDS(judged_fields), NULL, &judged);
     if (judged.dropped < 0 || judged.retry_after_us < 0)
         in->failed = true;
     for (uint32_t i = 0; i < judged.count && !in->failed; i++) {
-        bj_fields_get(in, BJ_FIELDS(violation_fields), NULL, &from);
+        bj_wire_fields_get(in, BJ_FIELDS(violation_fields), NULL, &from);
         if (from.from < 0 || from.to < from.from)
             in->failed = true;
         bj_verdict_add(ret, &(struct bj_violation){from.rule, from.description, from.command,
@@ -113,7 +113,7 @@ static void get_verdict(struct bj_unpack *in, struct bj_verdict *ret)
 
 /* ---- the entry ---- */
 
-static const struct bj_field entry_fields[] = {
+static const struct bj_wire_field entry_fields[] = {
     BJ_FIELD(struct bj_entry, I64, uid),
     BJ_FIELD(struct bj_entry, STRING, owner),
     BJ_FIELD(struct bj_entry, TEXT, sandbox_owner),
@@ -178,7 +178,7 @@ static void get_arguments(struct bj_unpack *in, struct bj_request *ret)
 
 void bj_entry_put(struct bj_buf *out, const struct bj_entry *entry)
 {
-    bj_fields_put(out, BJ_FIELDS(entry_fields), entry);
+    bj_wire_fields_put(out, BJ_FIELDS(entry_fields), entry);
     bj_pack_u32(out, entry->act != NULL);
     bj_pack_bytes(out, entry->act, entry->act != NULL ? entry->act_length : 0);
     put_verdict(out, entry->verdict);
@@ -189,12 +189,12 @@ void bj_entry_put(struct bj_buf *out, const struct bj_entry *entry)
 int bj_entry_get(const struct bj_message *message, const char **strings, size_t capacity,
                  struct bj_entry *ret, struct bj_error *err)
 {
-    struct bj_field_lists lists = {.strings = strings, .capacity = capacity};
+    struct bj_wire_field_lists lists = {.strings = strings, .capacity = capacity};
     struct bj_unpack in = bj_message_body(message);
     struct bj_entry entry = {.verdict = ret->verdict};
     uint32_t has_act;
 
-    bj_fields_get(&in, BJ_FIELDS(entry_fields), &lists, &entry);
+    bj_wire_fields_get(&in, BJ_FIELDS(entry_fields), &lists, &entry);
     if (entry.request.argv[0] == NULL)
         entry.request.argv = NULL;
     has_act = bj_unpack_u32(&in);
@@ -216,7 +216,7 @@ int bj_entry_get(const struct bj_message *message, const char **strings, size_t 
 /* ---- outcomes ---- */
 
 #define OUTCOME(type, member) BJ_FIELD(struct bj_outcome_note, type, member)
-static const struct bj_field outcome_fields[] = {
+static const struct bj_wire_field outcome_fields[] = {
     OUTCOME(BOOL, ran),
     OUTCOME(BOOL, timed_out),
     OUTCOME(BOOL, oom_killed),
@@ -233,7 +233,7 @@ static const struct bj_field outcome_fields[] = {
 
 void bj_outcome_note_put(struct bj_buf *out, const struct bj_outcome_note *note)
 {
-    bj_fields_put(out, BJ_FIELDS(outcome_fields), note);
+    bj_wire_fields_put(out, BJ_FIELDS(outcome_fields), note);
 }
 
 int bj_outcome_note_get(const struct bj_message *message, struct bj_outcome_note *ret,
@@ -242,7 +242,7 @@ int bj_outcome_note_get(const struct bj_message *message, struct bj_outcome_note
     struct bj_unpack in = bj_message_body(message);
     struct bj_outcome_note note = {0};
 
-    bj_fields_get(&in, BJ_FIELDS(outcome_fields), NULL, &note);
+    bj_wire_fields_get(&in, BJ_FIELDS(outcome_fields), NULL, &note);
     if (!bj_unpack_end(&in) || note.exit_code < 0 || note.signal < 0 || note.duration_us < 0)
         return bj_message_fail(message, err);
     *ret = note;
@@ -252,7 +252,7 @@ int bj_outcome_note_get(const struct bj_message *message, struct bj_outcome_note
 /* ---- questions ---- */
 
 #define QUESTION(type, member) BJ_FIELD(struct bj_audit_question, type, member)
-static const struct bj_field question_fields[] = {
+static const struct bj_wire_field question_fields[] = {
     QUESTION(TEXT, owner),   QUESTION(TEXT, key),      QUESTION(TEXT, sandbox),
     QUESTION(TEXT, tool),    QUESTION(TEXT, decision), QUESTION(TEXT, risk),
     QUESTION(I64, before),   QUESTION(I64, after),     QUESTION(I64, since_ns),
@@ -262,7 +262,7 @@ static const struct bj_field question_fields[] = {
 
 void bj_audit_question_put(struct bj_buf *out, const struct bj_audit_question *question)
 {
-    bj_fields_put(out, BJ_FIELDS(question_fields), question);
+    bj_wire_fields_put(out, BJ_FIELDS(question_fields), question);
 }
 
 int bj_audit_question_get(const struct bj_message *message, struct bj_audit_question *ret,
@@ -271,7 +271,7 @@ int bj_audit_question_get(const struct bj_message *message, struct bj_audit_ques
     struct bj_unpack in = bj_message_body(message);
     struct bj_audit_question question = {0};
 
-    bj_fields_get(&in, BJ_FIELDS(question_fields), NULL, &question);
+    bj_wire_fields_get(&in, BJ_FIELDS(question_fields), NULL, &question);
     if (!bj_unpack_end(&in) || question.before < 0 || question.after < 0)
         return bj_message_fail(message, err);
     *ret = question;

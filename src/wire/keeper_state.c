@@ -11,7 +11,7 @@
 
 /* ---- READ and its answer ---- */
 
-static const struct bj_field read_fields[] = {
+static const struct bj_wire_field read_fields[] = {
     BJ_FIELD(struct bj_read, STRING, sandbox), BJ_FIELD(struct bj_read, U32, process),
     BJ_FIELD(struct bj_read, I64, offset),     BJ_FIELD(struct bj_read, U32, maximum),
     BJ_FIELD(struct bj_read, BOOL, now),       BJ_FIELD(struct bj_read, BOOL, hold),
@@ -19,7 +19,7 @@ static const struct bj_field read_fields[] = {
 
 void bj_read_put(struct bj_buf *out, const struct bj_read *read)
 {
-    bj_fields_put(out, BJ_FIELDS(read_fields), read);
+    bj_wire_fields_put(out, BJ_FIELDS(read_fields), read);
 }
 
 int bj_read_get(const struct bj_message *message, struct bj_read *ret, struct bj_error *err)
@@ -27,7 +27,7 @@ int bj_read_get(const struct bj_message *message, struct bj_read *ret, struct bj
     struct bj_unpack in = bj_message_body(message);
     struct bj_read read = {0};
 
-    bj_fields_get(&in, BJ_FIELDS(read_fields), NULL, &read);
+    bj_wire_fields_get(&in, BJ_FIELDS(read_fields), NULL, &read);
     if (!bj_unpack_end(&in) || !bj_sandbox_id_valid(read.sandbox) || read.process == 0 ||
         read.offset < 0 || read.maximum == 0 || read.maximum > BJ_READ_MAX)
         return bj_message_fail(message, err);
@@ -35,7 +35,7 @@ int bj_read_get(const struct bj_message *message, struct bj_read *ret, struct bj
     return 0;
 }
 
-static const struct bj_field answer_fields[] = {
+static const struct bj_wire_field answer_fields[] = {
     BJ_FIELD(struct bj_read_answer, I64, offset),  BJ_FIELD(struct bj_read_answer, I64, next),
     BJ_FIELD(struct bj_read_answer, I64, dropped), BJ_FIELD(struct bj_read_answer, BOOL, all),
     BJ_FIELD(struct bj_read_answer, BOOL, ended),  ENDING(struct bj_read_answer),
@@ -44,7 +44,7 @@ static const struct bj_field answer_fields[] = {
 
 void bj_read_answer_put(struct bj_buf *out, const struct bj_read_answer *answer)
 {
-    bj_fields_put(out, BJ_FIELDS(answer_fields), answer);
+    bj_wire_fields_put(out, BJ_FIELDS(answer_fields), answer);
 }
 
 /* Are there so many chunks, and nothing else? */
@@ -67,7 +67,7 @@ int bj_read_answer_get(const struct bj_message *message, struct bj_read_answer *
     struct bj_read_answer answer = {0};
 
     answer.rest = bj_message_body(message);
-    bj_fields_get(&answer.rest, BJ_FIELDS(answer_fields), NULL, &answer);
+    bj_wire_fields_get(&answer.rest, BJ_FIELDS(answer_fields), NULL, &answer);
     if (!are_chunks(answer.rest, answer.chunks) || answer.offset < 0 ||
         answer.next < answer.offset || answer.dropped < 0)
         return bj_message_fail(message, err);
@@ -78,7 +78,7 @@ int bj_read_answer_get(const struct bj_message *message, struct bj_read_answer *
 /* ---- SANDBOX ---- */
 
 #define SANDBOX(type, member) BJ_FIELD(struct bj_sandbox_state, type, member)
-static const struct bj_field sandbox_fields[] = {
+static const struct bj_wire_field sandbox_fields[] = {
     SANDBOX(STRING, id),
     SANDBOX(STRING, preset),
     SANDBOX(STRING, owner),
@@ -103,17 +103,17 @@ static const struct bj_field sandbox_fields[] = {
 
 void bj_sandbox_state_put(struct bj_buf *out, const struct bj_sandbox_state *state)
 {
-    bj_fields_put(out, BJ_FIELDS(sandbox_fields), state);
+    bj_wire_fields_put(out, BJ_FIELDS(sandbox_fields), state);
 }
 
 int bj_sandbox_state_get(const struct bj_message *message, const char **strings, size_t capacity,
                          struct bj_sandbox_state *ret, struct bj_error *err)
 {
-    struct bj_field_lists lists = {.strings = strings, .capacity = capacity};
+    struct bj_wire_field_lists lists = {.strings = strings, .capacity = capacity};
     struct bj_unpack in = bj_message_body(message);
     struct bj_sandbox_state state = {0};
 
-    bj_fields_get(&in, BJ_FIELDS(sandbox_fields), &lists, &state);
+    bj_wire_fields_get(&in, BJ_FIELDS(sandbox_fields), &lists, &state);
     if (!bj_unpack_end(&in) || !bj_sandbox_id_valid(state.id) || !bj_owner_valid(state.owner))
         return bj_message_fail(message, err);
     *ret = state;
@@ -123,7 +123,7 @@ int bj_sandbox_state_get(const struct bj_message *message, const char **strings,
 /* ---- PROCESS ---- */
 
 #define PROCESS(type, member) BJ_FIELD(struct bj_process_state, type, member)
-static const struct bj_field process_fields[] = {
+static const struct bj_wire_field process_fields[] = {
     PROCESS(STRING, sandbox), PROCESS(TEXT, label), PROCESS(U32, process),
     PROCESS(I32, pid),        PROCESS(U32, flags),  PROCESS(U16, rows),
     PROCESS(U16, columns),    PROCESS(I64, age_us), PROCESS(I64, written),
@@ -132,7 +132,7 @@ static const struct bj_field process_fields[] = {
 
 void bj_process_state_put(struct bj_buf *out, const struct bj_process_state *state)
 {
-    bj_fields_put(out, BJ_FIELDS(process_fields), state);
+    bj_wire_fields_put(out, BJ_FIELDS(process_fields), state);
 }
 
 int bj_process_state_get(const struct bj_message *message, struct bj_process_state *ret,
@@ -141,7 +141,7 @@ int bj_process_state_get(const struct bj_message *message, struct bj_process_sta
     struct bj_unpack in = bj_message_body(message);
     struct bj_process_state state = {0};
 
-    bj_fields_get(&in, BJ_FIELDS(process_fields), NULL, &state);
+    bj_wire_fields_get(&in, BJ_FIELDS(process_fields), NULL, &state);
     if (!bj_unpack_end(&in) || !bj_sandbox_id_valid(state.sandbox) || state.process == 0)
         return bj_message_fail(message, err);
     *ret = state;
@@ -151,14 +151,14 @@ int bj_process_state_get(const struct bj_message *message, struct bj_process_sta
 /* ---- USAGE ---- */
 
 #define USAGE(member) BJ_FIELD(struct bj_usage_answer, I64, member)
-static const struct bj_field usage_fields[] = {
+static const struct bj_wire_field usage_fields[] = {
     USAGE(cpu_us),      USAGE(memory_bytes), USAGE(memory_peak), USAGE(disk_bytes),
     USAGE(disk_inodes), USAGE(processes),    USAGE(sandboxes),   USAGE(parked),
 };
 
 void bj_usage_answer_put(struct bj_buf *out, const struct bj_usage_answer *usage)
 {
-    bj_fields_put(out, BJ_FIELDS(usage_fields), usage);
+    bj_wire_fields_put(out, BJ_FIELDS(usage_fields), usage);
 }
 
 int bj_usage_answer_get(const struct bj_message *message, struct bj_usage_answer *ret,
@@ -167,7 +167,7 @@ int bj_usage_answer_get(const struct bj_message *message, struct bj_usage_answer
     struct bj_unpack in = bj_message_body(message);
     struct bj_usage_answer usage = {0};
 
-    bj_fields_get(&in, BJ_FIELDS(usage_fields), NULL, &usage);
+    bj_wire_fields_get(&in, BJ_FIELDS(usage_fields), NULL, &usage);
     if (!bj_unpack_end(&in))
         return bj_message_fail(message, err);
     *ret = usage;

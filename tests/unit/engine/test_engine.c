@@ -37,7 +37,7 @@ static int teardown(void **state)
 
 static int run(const char *const *argv, bool capture, int output)
 {
-    struct bj_run_request request = {
+    struct bj_engine_request request = {
         .config = &config, .argv = argv, .capture = capture, .streams = {-1, output, -1}};
 
     return bj_engine_run(&bj_backend_fake, &request, &result, &err);
@@ -93,7 +93,7 @@ static void test_relay_to_file(void **state)
 static void test_terminal_refused(void **state)
 {
     const char *argv[] = {"exit-0", NULL};
-    struct bj_run_request request = {
+    struct bj_engine_request request = {
         .config = &config, .argv = argv, .terminal = true, .streams = {-1, -1, -1}};
 
     (void)state;

@@ -221,18 +221,18 @@ static void as_many_as_there_is_room(void **state)
 
 static void exits_are_events(void **state)
 {
-    struct bj_event event = {0};
+    struct bj_backend_event event = {0};
     pid_t pid = start("exit 6");
     struct pollfd ready = {.fd = native->event_fd(sandbox), .events = POLLIN};
 
     (void)state;
     assert_int_equal(poll(&ready, 1, PATIENCE_MS), 1);
     assert_int_equal(native->next_event(sandbox, &event, &err), 0);
-    assert_int_equal(event.kind, BJ_EVENT_EXITED);
+    assert_int_equal(event.kind, BJ_BACKEND_EVENT_EXITED);
     assert_int_equal(event.exited.pid, pid);
     assert_int_equal(WEXITSTATUS(event.exited.status), 6);
     assert_int_equal(native->next_event(sandbox, &event, &err), 0);
-    assert_int_equal(event.kind, BJ_EVENT_NONE);
+    assert_int_equal(event.kind, BJ_BACKEND_EVENT_NONE);
 }
 
 /* ---- nonsense ---- */
@@ -257,10 +257,10 @@ static void assert_ends(struct bj_sandbox *where, int pipe_end)
     assert_int_equal(read(pipe_end, &byte, 1), 0);
     for (;;) {
         struct pollfd event_ready = {.fd = native->event_fd(where), .events = POLLIN};
-        struct bj_event event;
+        struct bj_backend_event event;
 
         assert_int_equal(poll(&event_ready, 1, PATIENCE_MS), 1);
-        if (native->next_event(where, &event, &err) < 0 || event.kind == BJ_EVENT_ENDED)
+        if (native->next_event(where, &event, &err) < 0 || event.kind == BJ_BACKEND_EVENT_ENDED)
             return;
     }
 }

@@ -87,7 +87,7 @@ static int find(enum bj_op_kind kind, const char *target, int from)
     return -1;
 }
 
-static bool grants(const char *target, enum bj_access access)
+static bool grants(const char *target, enum bj_grant access)
 {
     for (int i = -1; (i = find(BJ_OP_LANDLOCK, target, i + 1)) >= 0;) {
         if (plan->ops[i].number == access)
@@ -182,17 +182,17 @@ static void test_access_follows_the_mounts(void **state)
     add(BJ_STEP_TMPFS, NULL, "/t");
     add(BJ_STEP_DEV, NULL, "/dev");
     make();
-    assert_true(grants("/", BJ_ACCESS_READ) && !grants("/", BJ_ACCESS_WRITE));
-    assert_true(grants("/a", BJ_ACCESS_WRITE) && grants("/t", BJ_ACCESS_WRITE));
-    assert_false(grants("/b", BJ_ACCESS_WRITE));
-    assert_true(grants("/dev", BJ_ACCESS_DEVICE));
+    assert_true(grants("/", BJ_GRANT_READ) && !grants("/", BJ_GRANT_WRITE));
+    assert_true(grants("/a", BJ_GRANT_WRITE) && grants("/t", BJ_GRANT_WRITE));
+    assert_false(grants("/b", BJ_GRANT_WRITE));
+    assert_true(grants("/dev", BJ_GRANT_DEVICE));
     layout.step_count = 0; /* an empty root belongs to the command, until it is made read-only */
     add(BJ_STEP_BIND, "/usr", "/usr")->read_only = true;
     make();
-    assert_true(grants("/", BJ_ACCESS_WRITE));
+    assert_true(grants("/", BJ_GRANT_WRITE));
     add(BJ_STEP_READ_ONLY, NULL, "/");
     make();
-    assert_true(grants("/", BJ_ACCESS_READ) && !grants("/", BJ_ACCESS_WRITE));
+    assert_true(grants("/", BJ_GRANT_READ) && !grants("/", BJ_GRANT_WRITE));
 }
 
 static void test_descriptors_are_handed_over_before_the_wait(void **state)

@@ -365,8 +365,8 @@ static void landlock_alone(void **state)
     assert_non_null(reason_for(BJ_LAYER_MOUNT));
     assert_non_null(reason_for(BJ_LAYER_PID));
     assert_int_equal(count_ops(BJ_OP_UNSHARE) + count_ops(BJ_OP_PIVOT) + count_ops(BJ_OP_BIND), 0);
-    assert_int_equal(op_at(BJ_OP_LANDLOCK, "/srv/project")->number, BJ_ACCESS_WRITE);
-    assert_int_equal(op_at(BJ_OP_LANDLOCK, "/usr")->number, BJ_ACCESS_READ);
+    assert_int_equal(op_at(BJ_OP_LANDLOCK, "/srv/project")->number, BJ_GRANT_WRITE);
+    assert_int_equal(op_at(BJ_OP_LANDLOCK, "/usr")->number, BJ_GRANT_READ);
     assert_null(op_at(BJ_OP_LANDLOCK, "/lib32"));
     assert_null(op_at(BJ_OP_LANDLOCK, "/"));
     assert_null(op_at(BJ_OP_LANDLOCK, "/home"));
@@ -441,7 +441,7 @@ static void workspace_elsewhere_inside(void **state)
     make_well();
     assert_string_equal(bj_plan_text(plan, plan->directory), "/place");
     assert_non_null(op_at(BJ_OP_BIND, "/place"));
-    assert_int_equal(op_at(BJ_OP_LANDLOCK, "/place")->number, BJ_ACCESS_WRITE);
+    assert_int_equal(op_at(BJ_OP_LANDLOCK, "/place")->number, BJ_GRANT_WRITE);
 }
 
 static void volumes(void **state)
@@ -452,7 +452,7 @@ static void volumes(void **state)
     make_well();
     assert_non_null(op_at(BJ_OP_BIND, "/data"));
     assert_true(op_at(BJ_OP_OVERLAY, "/keep")->flags & BJ_FLAG_READ_ONLY);
-    assert_int_equal(op_at(BJ_OP_LANDLOCK, "/data")->number, BJ_ACCESS_WRITE);
+    assert_int_equal(op_at(BJ_OP_LANDLOCK, "/data")->number, BJ_GRANT_WRITE);
     assert_null(op_at(BJ_OP_LANDLOCK, "/keep"));
 }
 

@@ -51,7 +51,7 @@ static inline const char *list_shell(struct listing *listing, const char *text, 
                                       &listing->commands, &err),
                      0);
     for (size_t i = 0; i < listing->commands.count; i++) {
-        const struct bj_command *command = &listing->commands.list[i];
+        const struct bj_simple_command *command = &listing->commands.list[i];
 
         for (size_t k = 0; k < command->word_count; k++) {
             const struct bj_word *word = &command->words[k];

@@ -120,9 +120,10 @@ static void auto_allows_with_a_sandbox_only(void **state)
 }
 
 /* A command of words without holes. */
-static struct bj_command command_of(struct bj_word *words, size_t count, const char *const *texts)
+static struct bj_simple_command command_of(struct bj_word *words, size_t count,
+                                           const char *const *texts)
 {
-    struct bj_command command = {.words = words, .word_count = count};
+    struct bj_simple_command command = {.words = words, .word_count = count};
 
     for (size_t i = 0; i < count; i++)
         words[i] = (struct bj_word){.text = texts[i], .length = (uint32_t)strlen(texts[i])};
@@ -132,7 +133,7 @@ static struct bj_command command_of(struct bj_word *words, size_t count, const c
 static bool covers(char *entry, const char *const *texts, size_t count)
 {
     struct bj_word words[8];
-    struct bj_command command = command_of(words, count, texts);
+    struct bj_simple_command command = command_of(words, count, texts);
     const struct bj_commands commands = {.list = &command, .count = 1};
     char *list[] = {entry, NULL};
 
@@ -173,7 +174,7 @@ static void keeps_in_what_is_not_plain(void **state)
     static const struct bj_assignment assignment = {.name = "GIT_SSH_COMMAND"};
     char *list[] = {"git", "cd", NULL}, note[BJ_CHECK_NOTE_MAX];
     struct bj_word words[3];
-    struct bj_command command = command_of(words, 2, texts);
+    struct bj_simple_command command = command_of(words, 2, texts);
     struct bj_commands commands = {.list = &command, .count = 1};
 
     (void)state;
@@ -231,7 +232,7 @@ static void wants_every_command_listed(void **state)
 {
     static const char *const git[] = {"git", "status"}, *const rm[] = {"rm", "-rf"};
     struct bj_word words[2][2];
-    struct bj_command both[2];
+    struct bj_simple_command both[2];
     const struct bj_commands commands = {.list = both, .count = 2};
     char *list[] = {"git", NULL}, *more[] = {"git", "rm", NULL}, note[BJ_CHECK_NOTE_MAX];
 

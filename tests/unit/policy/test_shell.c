@@ -142,7 +142,8 @@ static void test_unknown(void **state)
     CHECK_TABLE(state, unknown);
 }
 
-static const struct bj_command *command_at(struct listing *listing, const char *text, size_t index)
+static const struct bj_simple_command *command_at(struct listing *listing, const char *text,
+                                                  size_t index)
 {
     list_shell(listing, text, strlen(text));
     assert_true(index < listing->commands.count);
@@ -151,7 +152,7 @@ static const struct bj_command *command_at(struct listing *listing, const char *
 
 static void test_places(void **state)
 {
-    const struct bj_command *command = command_at(*state, "ab; echo $(cd e)", 1);
+    const struct bj_simple_command *command = command_at(*state, "ab; echo $(cd e)", 1);
 
     assert_int_equal(command->from, 11);
     assert_int_equal(command->to, 15);
@@ -165,7 +166,8 @@ static void test_places(void **state)
 static void test_directory(void **state)
 {
     struct listing *listing = *state;
-    const struct bj_command *command = command_at(*state, "cd /usr/lib/..; cd ./bin; rm ../x", 2);
+    const struct bj_simple_command *command =
+        command_at(*state, "cd /usr/lib/..; cd ./bin; rm ../x", 2);
 
     assert_string_equal(command->directory, "/usr/bin");
     assert_string_equal(command->paths[0].text, "/usr/x");
@@ -185,7 +187,7 @@ static void test_directory(void **state)
 
 static void test_surroundings(void **state)
 {
-    const struct bj_command *command = command_at(*state, "a | sudo -u x b > f 2>&1 &", 2);
+    const struct bj_simple_command *command = command_at(*state, "a | sudo -u x b > f 2>&1 &", 2);
 
     assert_true(command->privileged);
     assert_true(command->background);

@@ -156,7 +156,7 @@ static size_t run_analysis(struct listing *listing, const char *text, char *outp
     static const char *const empty[] = {NULL};
     struct bj_shell_context context = {
         .directory = "/work", .home = "/home/me", .environment = empty};
-    const struct bj_command *last = NULL;
+    const struct bj_simple_command *last = NULL;
     size_t at;
 
     bj_arena_reset(&listing->arena);

@@ -56,7 +56,7 @@ static void test_foreign_identifiers(void **state)
     struct bj_sandbox_view view;
     struct bj_process_view process_view;
     struct bj_shell_view shell_view;
-    struct bj_output *output;
+    struct bj_output_reader *output;
     struct bj_attach *attach;
     struct bj_watch *watch;
     json_t *arguments = json_pack("{s:s}", "command", "true");

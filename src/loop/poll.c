@@ -1,19 +1,19 @@
 /* Watched descriptors. */
-#include "loop/watch.h"
+#include "loop/poll.h"
 
 #include "base/mem.h"
 
-struct bj_watch {
+struct bj_poll {
     uv_poll_t poll;
-    bj_watch_fn fn;
+    bj_poll_fn fn;
     void *context;
     int events;
 };
 
-int bj_watch_new(uv_loop_t *loop, int fd, bj_watch_fn fn, void *context, struct bj_watch **ret,
-                 struct bj_error *err)
+int bj_poll_new(uv_loop_t *loop, int fd, bj_poll_fn fn, void *context, struct bj_poll **ret,
+                struct bj_error *err)
 {
-    struct bj_watch *watch = bj_alloc(sizeof *watch);
+    struct bj_poll *watch = bj_alloc(sizeof *watch);
 
     if (watch == NULL)
         return bj_fail(err, BJ_E_NO_MEMORY, "watch", "out of memory");
@@ -33,7 +33,7 @@ static void closed(uv_handle_t *handle)
     bj_free(handle->data);
 }
 
-void bj_watch_free(struct bj_watch *watch)
+void bj_poll_free(struct bj_poll *watch)
 {
     if (watch == NULL)
         return;
@@ -42,14 +42,14 @@ void bj_watch_free(struct bj_watch *watch)
 
 static void ready(uv_poll_t *poll, int status, int events)
 {
-    struct bj_watch *watch = poll->data;
+    struct bj_poll *watch = poll->data;
 
     if (status < 0)
         watch->events = 0; /* libuv has stopped watching */
     watch->fn(watch->context, status < 0 ? 0 : events);
 }
 
-void bj_watch_for(struct bj_watch *watch, int events)
+void bj_poll_for(struct bj_poll *watch, int events)
 {
     if (watch->events == events)
         return;
