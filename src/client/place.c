@@ -7,8 +7,8 @@
 
 #include "base/str.h"
 #include "client/client.h"
+#include "linux/usual.h"
 
-#define SYSTEM_SOCKET "/run/belljar/belljar.sock"
 #define USUAL_ADDRESS "http://127.0.0.1:8000"
 
 static int take_socket(struct bj_client_place *place, const char *path, struct bj_error *err)
@@ -45,9 +45,9 @@ static int take_place(struct bj_client_place *place, const char *text, struct bj
 
 int bj_client_find_place(struct bj_client *client, struct bj_error *err)
 {
-    static char usual[160];
+    static char usual[sizeof "unix://" + BJ_SOCKET_PATH_MAX] = "unix://";
     struct bj_client_place *place = &client->place;
-    const char *said = client->options.host, *runtime = getenv("XDG_RUNTIME_DIR");
+    const char *said = client->options.host;
 
     place->key = getenv("BELLJAR_API_KEY");
     if (place->key != NULL && *place->key == '\0')
@@ -58,13 +58,8 @@ int bj_client_find_place(struct bj_client *client, struct bj_error *err)
         said = getenv("BELLJAR_HOST");
     if (said != NULL && *said != '\0')
         return take_place(place, said, err);
-    if (runtime != NULL && *runtime == '/' && strlen(runtime) < 90) {
-        snprintf(usual, sizeof usual, "unix://%s/belljar.sock", runtime);
-        if (access(usual + strlen("unix://"), F_OK) == 0)
-            return take_place(place, usual, err);
-    }
-    if (access(SYSTEM_SOCKET, F_OK) == 0)
-        return take_place(place, "unix://" SYSTEM_SOCKET, err);
+    if (bj_usual_find_socket(usual + strlen("unix://")))
+        return take_place(place, usual, err);
     return take_place(place, USUAL_ADDRESS, err);
 }
 

@@ -1,11 +1,15 @@
 /* How strong the isolation is. */
 #include "supervisor/isolation.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/fd.h"
 #include "base/mem.h"
 #include "linux/host.h"
+#include "linux/image.h"
 #include "linux/probe.h"
 #include "model/result.h"
 #include "plan/plan.h"
@@ -16,6 +20,9 @@ bj_service_settings_usual(const struct bj_service_settings *settings)
     return bj_service_settings_preset(
         settings, settings->default_preset != NULL ? settings->default_preset : BJ_SERVICE_PRESET);
 }
+
+#define TRIED_BYTES ((int64_t)16 << 20)
+#define TRIED_FILES 4096
 
 /* What a plan cannot know: whether the kernel makes a user namespace for this caller. */
 static int try_namespaces(const struct bj_host *host, struct bj_error *err)
@@ -48,9 +55,25 @@ static int plan_usual(const struct bj_service_settings *settings, struct bj_degr
     return result == 0 ? bj_plan_make(&preset->config, &host, NULL, plan, ret, err) : result;
 }
 
+/* As the keeper finds out for itself: is there a file system for each workspace? */
+static int try_workspace(const struct bj_service_settings *settings, struct bj_error *err)
+{
+    BJ_CLEANUP_CLOSE int directory = -1, image = -1, mounted = -1;
+    int result;
+
+    if (geteuid() != 0)
+        return bj_fail(err, BJ_E_UNSUPPORTED, "workspace",
+                       "only root can mount a file system in a file");
+    directory = open(settings->state, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (directory < 0)
+        return bj_fail_errno(err, "workspace", "cannot open %s", settings->state);
+    result = bj_image_format(TRIED_BYTES, TRIED_FILES, &image, err);
+    return result == 0 ? bj_image_mount(directory, image, &mounted, err) : result;
+}
+
 char **bj_isolation_read(const struct bj_service_settings *settings)
 {
-    char **lines = bj_realloc_array(NULL, BJ_DEGRADED_MAX + 2, sizeof *lines);
+    char **lines = bj_realloc_array(NULL, BJ_DEGRADED_MAX + 3, sizeof *lines);
     struct bj_degradations degraded = {0};
     struct bj_error error = {0};
     char text[sizeof degraded.items[0].reason + 64];
@@ -66,6 +89,11 @@ char **bj_isolation_read(const struct bj_service_settings *settings)
     for (int i = 0; i < degraded.count; i++) {
         snprintf(text, sizeof text, "%s: %s", bj_layer_name(degraded.items[i].layer),
                  degraded.items[i].reason);
+        lines[count++] = bj_strdup(text);
+    }
+    if (try_workspace(settings, &error) < 0) {
+        snprintf(text, sizeof text, "disk: workspaces lie in memory and count as such: %.*s",
+                 (int)sizeof text - 64, error.message);
         lines[count++] = bj_strdup(text);
     }
     lines[count] = NULL;

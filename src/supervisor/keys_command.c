@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "model/rows.h"
+#include "linux/usual.h"
 #include "service/keys.h"
 #include "supervisor/state.h"
 
@@ -235,7 +236,7 @@ static int run(const struct action *action, struct keys_call *call, struct bj_er
     int result = 0;
 
     if (call->options.state == NULL)
-        result = bj_state_path(&call->options.state, err);
+        result = bj_usual_state(&call->options.state, err);
     if (result < 0)
         return result;
     if (snprintf(call->path, sizeof call->path, "%s/keys.json", call->options.state) >=

@@ -15,6 +15,7 @@
 
 #include "base/fd.h"
 #include "base/str.h"
+#include "linux/usual.h"
 
 #define BACKLOG      4096
 #define DEFAULT_PORT "8000"
@@ -216,20 +217,16 @@ int bj_listen_open(struct bj_listeners *listeners, const char *where, bool every
 
 /* ---- the usual places ---- */
 
-int bj_listen_default(struct bj_listeners *listeners, bool everyone, struct bj_error *err)
+int bj_listen_default(struct bj_listeners *listeners, const char *state, bool everyone,
+                      struct bj_error *err)
 {
-    const char *runtime = getenv("XDG_RUNTIME_DIR");
-    char path[sizeof((struct sockaddr_un *)0)->sun_path] = "";
+    char path[BJ_SOCKET_PATH_MAX];
     int result = 0;
 
-    if (geteuid() == 0) {
-        if (mkdir("/run/belljar", 0755) < 0 && errno != EEXIST)
-            return bj_fail_errno(err, "listen", "cannot make the directory /run/belljar");
-        snprintf(path, sizeof path, "/run/belljar/belljar.sock");
-    } else if (runtime != NULL && runtime[0] == '/' && strlen(runtime) + 14 < sizeof path) {
-        snprintf(path, sizeof path, "%s/belljar.sock", runtime);
-    }
-    if (path[0] != '\0')
+    if (geteuid() == 0 && mkdir("/run/belljar", 0755) < 0 && errno != EEXIST)
+        return bj_fail_errno(err, "listen", "cannot make the directory /run/belljar");
+    /* Without one the welcome says how clients reach the service. */
+    if (bj_usual_socket(state, path))
         result = bj_listen_open(listeners, path, everyone, err);
     if (result == 0)
         result = bj_listen_open(listeners, "127.0.0.1:" DEFAULT_PORT, false, err);

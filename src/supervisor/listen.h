@@ -37,8 +37,9 @@ struct bj_listeners {
 int bj_listen_open(struct bj_listeners *listeners, const char *where, bool everyone,
                    struct bj_error *err);
 
-/* The usual: a path in the runtime directory, and port 8000 of the loopback address. */
-int bj_listen_default(struct bj_listeners *listeners, bool everyone, struct bj_error *err);
+/* The usual: the socket that bj_usual_socket() names, and port 8000 of the loopback address. */
+int bj_listen_default(struct bj_listeners *listeners, const char *state, bool everyone,
+                      struct bj_error *err);
 
 /* Takes over what systemd gives; none is fine. */
 int bj_listen_inherit(struct bj_listeners *listeners, struct bj_error *err);

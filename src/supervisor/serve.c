@@ -51,7 +51,7 @@ static int open_listeners(struct service *service, struct bj_error *err)
     for (char **where = settings->listen; result == 0 && where != NULL && *where != NULL; where++)
         result = bj_listen_open(&service->listeners, *where, everyone, err);
     if (result == 0 && service->listeners.count == 0)
-        result = bj_listen_default(&service->listeners, everyone, err);
+        result = bj_listen_default(&service->listeners, settings->state, everyone, err);
     return result;
 }
 

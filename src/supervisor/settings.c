@@ -15,11 +15,11 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "linux/usual.h"
 #include "model/json_read.h"
 #include "model/preset.h"
 #include "model/rows.h"
 #include "service/keys.h"
-#include "supervisor/state.h"
 
 static const char *const log_formats[] = {"text", "json", NULL};
 
@@ -106,6 +106,24 @@ static int settle_preset(struct bj_service_preset *preset, struct bj_error *err)
     return result;
 }
 
+/* What a service's sandboxes cannot be: each has a root and a workspace of its own. */
+static int check_servable(const struct bj_config *config, struct bj_error *err)
+{
+    const char *what = NULL;
+
+    if (config->sandbox_type != BJ_SANDBOX_NATIVE)
+        what = "sandbox_type: the service makes sandboxes of the type native only";
+    else if (config->isolation != BJ_ISOLATION_NAMESPACES)
+        what = "isolation: landlock gives a sandbox no workspace of its own, so the service cannot "
+               "have it; belljar run can";
+    else if (config->workspace != BJ_WORKSPACE_EMPTY)
+        what = "workspace: a sandbox of the service has an empty one of its own; files come "
+               "and go by its API";
+    return what == NULL
+               ? 0
+               : bj_fail(err, BJ_E_UNSUPPORTED, "config", "config: %s; leave it out", what);
+}
+
 /* {"config": {…}, "pool": 4} */
 static int load_preset(struct bj_service_settings *settings, const char *name, json_t *value,
                        const char *directory, struct bj_error *err)
@@ -141,7 +159,9 @@ static int load_preset(struct bj_service_settings *settings, const char *name, j
     }
     if (result == 0)
         result = settle_preset(preset, err);
-    return result == 0 ? bj_config_check_enforced(&preset->config, err) : result;
+    if (result == 0)
+        result = bj_config_check_enforced(&preset->config, err);
+    return result == 0 ? check_servable(&preset->config, err) : result;
 }
 
 static int load_presets(struct bj_service_settings *settings, json_t *object, const char *directory,
@@ -286,6 +306,10 @@ static int check(const struct bj_service_settings *settings, struct bj_error *er
             err, BJ_E_INVALID, "options",
             "environment variable BELLJAR_API_KEY: expected a key of 16 to 512 printable "
             "characters without spaces (not shown)");
+    if (settings->user != NULL && geteuid() != 0)
+        return bj_fail(err, BJ_E_INVALID, "options",
+                       "--user (user in the configuration): only root can have the front run as "
+                       "another user; leave it out, or start the service as root");
     if (settings->default_preset != NULL &&
         bj_service_settings_preset(settings, settings->default_preset) == NULL)
         return bj_fail(err, BJ_E_INVALID, "options",
@@ -326,7 +350,7 @@ int bj_service_settings_load(struct bj_service_settings *settings, int argc, cha
     for (size_t i = 0; result == 0 && i < BJ_PRESET_COUNT; i++)
         result = add_builtin(settings, bj_presets[i].name, err);
     if (result == 0 && settings->state == NULL)
-        result = bj_state_path(&settings->state, err);
+        result = bj_usual_state(&settings->state, err);
     return result == 0 ? check(settings, err) : result;
 }
 

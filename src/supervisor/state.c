@@ -21,30 +21,6 @@
 #define LOCK_NAME     "lock"
 #define LOCK_PAUSE_US 50000
 
-int bj_state_path(char **ret_path, struct bj_error *err)
-{
-    const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
-    struct bj_buf path;
-
-    bj_buf_init(&path, BJ_PATH_MAX);
-    if (geteuid() == 0)
-        bj_buf_puts(&path, "/var/lib/belljar/serve");
-    else if (state != NULL && state[0] == '/')
-        bj_buf_printf(&path, "%s/belljar/serve", state);
-    else if (home != NULL && home[0] == '/')
-        bj_buf_printf(&path, "%s/.local/state/belljar/serve", home);
-    else
-        return bj_fail(err, BJ_E_INVALID, "state",
-                       "neither XDG_STATE_HOME nor HOME says where to keep the service's files; "
-                       "name a directory with --state DIR");
-    if (path.failed) {
-        bj_buf_release(&path);
-        return bj_fail(err, BJ_E_NO_MEMORY, "state", "the path of the state directory is too long");
-    }
-    *ret_path = path.data;
-    return 0;
-}
-
 /* Whose a link or a directory on the way is has the say where it leads: that must be root, or the
  * one who starts the service. */
 static int check_step(int fd, const char *path, struct bj_error *err)

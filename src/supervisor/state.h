@@ -1,14 +1,8 @@
-/* The state directory of a service: where it is, that it is nobody else's, and its lock. */
+/* The state directory of a service: that it is nobody else's, and its lock. */
 #ifndef BJ_SUPERVISOR_STATE_H
 #define BJ_SUPERVISOR_STATE_H
 
 #include "base/error.h"
-
-/*
- * The usual place: /var/lib/belljar/serve for root, else belljar/serve below $XDG_STATE_HOME or
- * ~/.local/state. *ret_path is the caller's.
- */
-int bj_state_path(char **ret_path, struct bj_error *err);
 
 /*
  * Makes the directory and those above it (0700), checks that it is this user's and nobody else can
