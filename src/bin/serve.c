@@ -116,12 +116,27 @@ static int (*const runs[BJ_ROLE_COUNT])(const struct bj_service_settings *, cons
     [BJ_ROLE_FRONT] = bj_front_run,
 };
 
+/* Tells the supervisor whether this process can begin: 0, or why not. */
+static int say(int result, const struct bj_error *error)
+{
+    struct bj_buf out;
+    int sent = -1;
+
+    bj_buf_init(&out, BJ_MESSAGE_MAX);
+    bj_message_begin(&out, result == 0 ? BJ_MESSAGE_READY : BJ_MESSAGE_REFUSED, 0);
+    if (result < 0)
+        bj_message_put_error(&out, error);
+    if (bj_message_end(&out))
+        sent = bj_socket_send(BJ_ROLE_CONTROL, out.data, out.length, NULL) < 0 ? -1 : 0;
+    bj_buf_release(&out);
+    return sent;
+}
+
 /* Says whether a front could begin; the supervisor ends this process when it has heard. */
 static int run_trial(int argc, char **argv)
 {
     struct bj_service_settings settings = {0};
     struct bj_error error = {0};
-    struct bj_buf out;
     struct bj_log log;
     int result = bj_service_settings_load(&settings, argc - 1, argv + 1, BJ_ROLE_CONFIG, &error);
 
@@ -129,13 +144,7 @@ static int run_trial(int argc, char **argv)
         result = bj_service_settings_log(&settings, &log, &error);
     if (result == 0)
         result = bj_front_try(&settings, &log, &error);
-    bj_buf_init(&out, BJ_MESSAGE_MAX);
-    bj_message_begin(&out, result == 0 ? BJ_MESSAGE_READY : BJ_MESSAGE_REFUSED, 0);
-    if (result < 0)
-        bj_message_put_error(&out, &error);
-    if (bj_message_end(&out))
-        bj_socket_send(BJ_ROLE_CONTROL, out.data, out.length, NULL);
-    bj_buf_release(&out);
+    say(result, &error);
     bj_service_settings_release(&settings);
     return result < 0 ? bj_code_exit_status(error.code) : 0;
 }
@@ -169,7 +178,8 @@ static int run_role(int argc, char **argv)
     bj_service_settings_release(&settings);
     if (result >= 0)
         return result;
-    fprintf(stderr, "belljar serve: %s: %s\n", argv[1] + 1, error.message);
+    if (say(result, &error) < 0)
+        fprintf(stderr, "belljar serve: %s: %s\n", argv[1] + 1, error.message);
     return bj_code_exit_status(error.code);
 }
 

@@ -41,7 +41,7 @@ static int choose_ids(const char *user, uid_t *ret_uid, gid_t *ret_gid, struct b
     const struct passwd *account = getpwnam(user != NULL ? user : USUAL_USER);
 
     if (account == NULL && user != NULL)
-        return bj_fail(err, BJ_E_NOT_FOUND, "user", "--user: there is no user \"%.64s\"", user);
+        return bj_fail(err, BJ_E_INVALID, "user", "--user: there is no user \"%.64s\"", user);
     if (account != NULL && (account->pw_uid == 0 || account->pw_gid == 0))
         return bj_fail(err, BJ_E_INVALID, "user", "the front must not run as root");
     *ret_uid = account != NULL ? account->pw_uid : ID_FIRST + ((uid_t)getppid() & ID_MASK);

@@ -173,7 +173,7 @@ static int run(struct service *service, const char *program, struct bj_error *er
     options.launcher = launcher;
     options.files = files;
     if (result == 0)
-        result = bj_supervisor_run(&options);
+        result = bj_supervisor_run(&options, err);
     else
         bj_fd_close(&options.config);
     bj_listen_close(&service->listeners);

@@ -64,7 +64,7 @@ struct supervisor {
     int config;
     int front; /* the program of fronts; -1 = the supervisor's own */
     bool stopping, was_ready;
-    int status; /* exit status */
+    struct bj_error failed; /* why the service never was ready */
     uint64_t watchdog_us;
 };
 
@@ -192,6 +192,39 @@ static void take_fault(struct child *accuser, const char *name)
         kill_child(wrong, "the protocol was broken");
 }
 
+/* The service cannot be: everything ends, and the first reason is the one that is told. */
+static void give_up(struct supervisor *supervisor, const struct bj_error *why)
+{
+    if (supervisor->stopping)
+        return;
+    supervisor->failed = *why;
+    supervisor->stopping = true;
+    stop_next(supervisor);
+}
+
+/* Does it help to try again? What a process was told stays as it is. */
+static bool may_pass(const struct bj_error *why)
+{
+    return why->code == BJ_E_NO_MEMORY || why->code == BJ_E_BUSY || why->code == BJ_E_FULL ||
+           why->code == BJ_E_TIMEOUT;
+}
+
+/* A process cannot begin, and ends with that. */
+static bool take_refusal(struct child *child, const struct bj_message *message)
+{
+    struct supervisor *supervisor = child->supervisor;
+    struct bj_error why;
+
+    if (bj_message_get_error(message, &why, NULL) < 0)
+        return false;
+    if (!supervisor->was_ready && !may_pass(&why))
+        give_up(supervisor, &why);
+    else
+        BJ_LOG(supervisor->log, SERVER, ERROR, "the %s process cannot begin: %s",
+               bj_role_name(child->role), why.message);
+    return true;
+}
+
 /* False: it makes no sense. */
 static bool take_message(struct child *child, const struct bj_message *message)
 {
@@ -201,9 +234,17 @@ static bool take_message(struct child *child, const struct bj_message *message)
         child_is_ready(child);
     else if (message->head.type == BJ_MESSAGE_FAULT)
         take_fault(child, bj_unpack_string(&body));
+    else if (message->head.type == BJ_MESSAGE_REFUSED)
+        return take_refusal(child, message);
     else
         return false;
     return true;
+}
+
+/* Whoever ends with messages unread resets the socket; what it has said itself is there still. */
+static bool is_passing(int error)
+{
+    return error == EAGAIN || error == EINTR || error == ECONNRESET;
 }
 
 static void control_readable(uv_poll_t *poll, int status, int events)
@@ -215,7 +256,7 @@ static void control_readable(uv_poll_t *poll, int status, int events)
     ssize_t size = status < 0 ? 0 : bj_socket_receive(control->fd, packet, sizeof packet, &fds, 0);
 
     (void)events;
-    if (size < 0 && (errno == EAGAIN || errno == EINTR))
+    if (size < 0 && is_passing(errno))
         return;
     bj_fds_close(&fds);
     if (size > 0 && bj_message_get(packet, (size_t)size, &message, NULL) == 0 &&
@@ -228,6 +269,25 @@ static void control_readable(uv_poll_t *poll, int status, int events)
         kill_child(control->child, "it sent what is no message");
     else if (control->child->kill_us == 0)
         control->child->kill_us = bj_clock_us() + grace_us[control->child->role];
+}
+
+/* Its end may be told before all that it has said was heard. */
+static void hear_last_words(struct child *child)
+{
+    char packet[CONTROL_MAX];
+    struct bj_fds fds = {.count = 0};
+    struct bj_message message;
+    ssize_t size = 1;
+
+    while (child->control != NULL && (size > 0 || errno == ECONNRESET)) {
+        errno = 0;
+        size = bj_socket_receive(child->control->fd, packet, sizeof packet, &fds, 0);
+        bj_fds_close(&fds);
+        /* That it served is of no use any more. */
+        if (size > 0 && bj_message_get(packet, (size_t)size, &message, NULL) == 0 &&
+            message.head.type != BJ_MESSAGE_READY)
+            take_message(child, &message);
+    }
 }
 
 static int watch_control(struct child *child, int fd, struct bj_error *err)
@@ -369,12 +429,12 @@ static void start_later(struct child *child)
     child->failures++;
     child->barren++;
     if (!supervisor->was_ready && child->failures >= TRIES) {
-        BJ_LOG(supervisor->log, SERVER, ERROR,
-               "the %s process ended %u times before the service was ready: giving up",
-               bj_role_name(child->role), child->failures);
-        supervisor->status = 1;
-        supervisor->stopping = true;
-        stop_next(supervisor);
+        struct bj_error why;
+
+        bj_fail(&why, BJ_E_SYSTEM, "start",
+                "the %s process ended %u times before the service was ready; its log says why",
+                bj_role_name(child->role), child->failures);
+        give_up(supervisor, &why);
         return;
     }
     pause = pause_after(child->failures, PAUSE_BRIEF_MS);
@@ -407,8 +467,10 @@ static void log_end(const struct child *child, int status)
 
 static void child_ended(struct child *child, int status)
 {
-    log_end(child, status);
-    child->pid = 0;
+    child->pid = 0; /* nobody is to signal it any more */
+    hear_last_words(child);
+    if (child->supervisor->failed.code == 0)
+        log_end(child, status);
     if (child->said_us != 0)
         child->barren = 0;
     child->said_us = 0;
@@ -431,8 +493,9 @@ static void stop_next(struct supervisor *supervisor)
         uv_timer_stop(&child->start);
         if (child->pid == 0)
             continue;
-        if (child->kill_us == 0)
-            child->kill_us = bj_clock_us() + grace_us[child->role];
+        if (child->kill_us != 0)
+            return; /* it was told */
+        child->kill_us = bj_clock_us() + grace_us[child->role];
         if (child->control == NULL || bj_child_send_stop(child->control->fd, NULL) < 0)
             kill(child->pid, SIGKILL);
         return;
@@ -616,20 +679,21 @@ static void begin(struct supervisor *supervisor)
         start_child(&supervisor->children[i]);
 }
 
-int bj_supervisor_run(const struct bj_supervisor_options *options)
+int bj_supervisor_run(const struct bj_supervisor_options *options, struct bj_error *err)
 {
     struct supervisor supervisor = {
         .options = options, .log = options->log, .config = options->config, .front = -1};
 
     sd_watchdog_enabled(0, &supervisor.watchdog_us);
-    if (uv_loop_init(&supervisor.loop) < 0) {
-        BJ_LOG(options->log, SERVER, ERROR, "cannot make an event loop");
-        return 1;
-    }
+    if (uv_loop_init(&supervisor.loop) < 0)
+        return bj_fail(err, BJ_E_NO_MEMORY, "supervisor", "cannot make an event loop");
     begin(&supervisor);
     uv_run(&supervisor.loop, UV_RUN_DEFAULT);
     uv_loop_close(&supervisor.loop);
     bj_fd_close(&supervisor.config);
     bj_fd_close(&supervisor.front);
-    return supervisor.status;
+    if (supervisor.failed.code == 0)
+        return 0;
+    return bj_fail(err, supervisor.failed.code, supervisor.failed.step, "%s",
+                   supervisor.failed.message);
 }

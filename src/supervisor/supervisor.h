@@ -45,7 +45,7 @@ struct bj_supervisor_options {
     void *context;
 };
 
-/* Runs until it is told to stop; returns the exit status of the program. */
-int bj_supervisor_run(const struct bj_supervisor_options *options);
+/* Runs until it is told to stop. An error: the service has never been ready, and why. */
+int bj_supervisor_run(const struct bj_supervisor_options *options, struct bj_error *err);
 
 #endif
