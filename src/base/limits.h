@@ -42,6 +42,8 @@
 /* The service (wire/keeper.h and what uses it). */
 #define BJ_SANDBOX_ID_MAX     33         /* bytes of a sandbox's identifier, NUL included */
 #define BJ_LABEL_SHOWN        2048       /* bytes of a label that a record shows; else its hash */
+#define BJ_LABEL_NAME_MAX     256        /* bytes of a key or a tag in it */
+#define BJ_LABEL_TEXT_MAX     8192       /* bytes of a directory in it */
 #define BJ_LABEL_MAX          (16 << 10) /* bytes that the front has kept with a sandbox or process */
 #define BJ_ACT_MAX            BJ_FRAME_MAX /* bytes of one act */
 #define BJ_MESSAGE_MAX        (384 << 10) /* bytes of one message between processes of the service */

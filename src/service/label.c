@@ -11,9 +11,6 @@
 #include "model/json_read.h"
 #include "service/service_internal.h"
 
-#define NAME_MAX_BYTES 256  /* of a key's, a tag's */
-#define TEXT_MAX_BYTES 8192 /* of rules and directories */
-
 struct member {
     const char *name;
     json_type type;
@@ -21,7 +18,7 @@ struct member {
 };
 
 static const struct member sandbox_members[] = {
-    {"key", JSON_STRING, NAME_MAX_BYTES},
+    {"key", JSON_STRING, BJ_LABEL_NAME_MAX},
     {"created_ms", JSON_INTEGER, INT64_MAX},
     {"timeout_us", JSON_INTEGER, INT64_MAX},
     {"idle_us", JSON_INTEGER, INT64_MAX},
@@ -38,10 +35,10 @@ static const struct member sandbox_members[] = {
 };
 
 static const struct member process_members[] = {
-    {"key", JSON_STRING, NAME_MAX_BYTES},
+    {"key", JSON_STRING, BJ_LABEL_NAME_MAX},
     {"tag", JSON_STRING, BJ_TAG_MAX},
     {"command", JSON_STRING, 2 * BJ_COMMAND_SHOWN},
-    {"directory", JSON_STRING, TEXT_MAX_BYTES},
+    {"directory", JSON_STRING, BJ_LABEL_TEXT_MAX},
     {"started_ms", JSON_INTEGER, INT64_MAX},
     {"shell", JSON_STRING, BJ_SHELL_NAME_MAX},
     {"turn", JSON_INTEGER, INT64_MAX},

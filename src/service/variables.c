@@ -8,15 +8,24 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "model/env_file.h"
 
 /* Read by a shell before its text (bash(1), INVOCATION and Shell Variables). */
 static const char *const before_the_text[] = {"BASH_ENV", "ENV", "SHELLOPTS", "BASHOPTS", NULL};
 
+/* What a shell can set by its text. Of other names it makes functions ("BASH_FUNC_x%%"), or the
+ * policy could not read them as they are meant. */
+static bool is_name(const char *name)
+{
+    static const char of_names[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789";
+
+    return *name != '\0' && (*name < '0' || *name > '9') && name[strspn(name, of_names)] == '\0';
+}
+
 bool bj_variable_permitted(const char *name)
 {
-    if (!bj_is_env_name(name, strlen(name)))
-        return false; /* "BASH_FUNC_x%%" among them */
+    if (!is_name(name))
+        return false;
     for (const char *const *other = before_the_text; *other != NULL; other++) {
         if (bj_streq(*other, name))
             return false;
@@ -26,7 +35,7 @@ bool bj_variable_permitted(const char *name)
 
 static int check(const char *name, const json_t *value, struct bj_error *err)
 {
-    if (!bj_is_env_name(name, strlen(name)))
+    if (!is_name(name))
         return bj_fail(err, BJ_E_INVALID, "environment",
                        "environment: expected names of letters, digits and _ that do not begin "
                        "with a digit");
