@@ -16,6 +16,7 @@
 #include "bin/front.h"
 #include "engine/secrets.h"
 #include "keeper/keeper.h"
+#include "linux/beside.h"
 #include "linux/socket.h"
 #include "recorder/recorder.h"
 #include "service/keys.h"
@@ -199,9 +200,10 @@ static int print_options(void)
 int main(int argc, char **argv)
 {
     static char program[BJ_PATH_MAX];
+    struct bj_error err = {0};
 
-    if (argc < 1 || readlink("/proc/self/exe", program, sizeof program - 1) <= 0) {
-        fprintf(stderr, "belljar serve: cannot tell where the program is: %s\n", strerror(errno));
+    if (argc < 1 || bj_own_path(program, sizeof program, &err) < 0) {
+        fprintf(stderr, "belljar serve: %s\n", argc < 1 ? "called with no name" : err.message);
         return bj_code_exit_status(BJ_E_SYSTEM);
     }
     if (argc == 2 && bj_streq(argv[1], "@options"))

@@ -14,6 +14,7 @@
 #include "base/str.h"
 #include "cli/cli.h"
 #include "cli/completion.h"
+#include "linux/beside.h"
 #include "wire/json.h"
 
 #define EXIT_FAILED 125
@@ -174,18 +175,11 @@ static int parse(int argc, char **argv, struct arguments *arguments, struct bj_e
 static bool find_self(char *path, size_t size)
 {
     static const char *const places[] = {"belljar", "../../bin/belljar"};
-    char self[BJ_PATH_MAX], *slash;
-    ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
+    char candidate[BJ_PATH_MAX];
 
-    if (length <= 0)
-        return false;
-    self[length] = '\0';
-    slash = strrchr(self, '/');
     for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
-        char candidate[BJ_PATH_MAX + 32];
-
-        snprintf(candidate, sizeof candidate, "%.*s/%s", (int)(slash - self), self, places[i]);
-        if (access(candidate, X_OK) == 0 && bj_path_normalise(candidate, path, size))
+        if (bj_beside(places[i], candidate, sizeof candidate, NULL) == 0 &&
+            access(candidate, X_OK) == 0 && bj_path_normalise(candidate, path, size))
             return true;
     }
     return false;

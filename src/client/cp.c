@@ -17,6 +17,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "client/client.h"
+#include "linux/beside.h"
 
 extern char **environ;
 
@@ -145,22 +146,6 @@ static int look(struct bj_client *client, const struct side *side, enum there *r
 
 /* ---- belljar-files, here ---- */
 
-/* Beside this program. */
-static bool files_program(char ret[BJ_PATH_MAX])
-{
-    ssize_t length = readlink("/proc/self/exe", ret, BJ_PATH_MAX - 32);
-    char *slash;
-
-    if (length <= 0)
-        return false;
-    ret[length] = '\0';
-    slash = strrchr(ret, '/');
-    if (slash == NULL)
-        return false;
-    snprintf(slash + 1, 32, "belljar-files");
-    return true;
-}
-
 /* Starts it with a pipe at one of its streams; *ret_fd is the other end. */
 static int start_files(char *const argv[], int stream, int *ret_fd, pid_t *ret_pid,
                        struct bj_error *err)
@@ -168,8 +153,11 @@ static int start_files(char *const argv[], int stream, int *ret_fd, pid_t *ret_p
     char program[BJ_PATH_MAX];
     posix_spawn_file_actions_t actions;
     int ends[2], failed;
+    int result = bj_beside("belljar-files", program, sizeof program, err);
 
-    if (!files_program(program) || pipe2(ends, O_CLOEXEC) < 0)
+    if (result < 0)
+        return result;
+    if (pipe2(ends, O_CLOEXEC) < 0)
         return bj_fail_errno(err, "cp", "cannot start belljar-files");
     posix_spawn_file_actions_init(&actions);
     if (stream == STDIN_FILENO) /* its records are for nobody then */

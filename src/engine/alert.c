@@ -17,6 +17,7 @@
 #include "base/fd.h"
 #include "base/limits.h"
 #include "base/str.h"
+#include "linux/beside.h"
 #include "linux/process.h"
 #include "wire/json.h"
 #include "wire/verdict_json.h"
@@ -230,15 +231,9 @@ static int make_file(const struct bj_buf *message, int *ret_fd, struct bj_error 
 static int find_program(char path[BJ_PATH_MAX], struct bj_error *err)
 {
     static const char *const places[] = {"belljar-alert", "../libexec/belljar/belljar-alert"};
-    char self[BJ_PATH_MAX];
-    ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
 
-    while (length > 0 && self[length - 1] != '/')
-        length--;
-    for (size_t i = 0; length > 0 && i < sizeof places / sizeof *places; i++) {
-        int written = snprintf(path, BJ_PATH_MAX, "%.*s%s", (int)length, self, places[i]);
-
-        if (written < BJ_PATH_MAX && access(path, X_OK) == 0)
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        if (bj_beside(places[i], path, BJ_PATH_MAX, NULL) == 0 && access(path, X_OK) == 0)
             return 0;
     }
     return bj_fail(err, BJ_E_NOT_FOUND, "alert",

@@ -13,6 +13,7 @@
 
 #include "base/fd.h"
 #include "base/str.h"
+#include "linux/beside.h"
 
 #define CGROUP_ROOT    "/sys/fs/cgroup"
 #define CGROUP2_MAGIC  0x63677270
@@ -184,7 +185,7 @@ void bj_surroundings_read(const struct bj_host *host, struct bj_surroundings *re
     memset(ret, 0, sizeof *ret);
     if (uname(&name) == 0)
         bj_str_copy(ret->kernel, sizeof ret->kernel, name.release);
-    if (readlink("/proc/self/exe", ret->program, sizeof ret->program - 1) < 0)
+    if (bj_own_path(ret->program, sizeof ret->program, NULL) < 0)
         ret->program[0] = '\0';
     read_namespaces(ret);
     read_security(ret);

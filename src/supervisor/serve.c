@@ -11,6 +11,7 @@
 #include "base/fd.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "linux/beside.h"
 #include "supervisor/keyfile.h"
 #include "supervisor/listen.h"
 #include "supervisor/state.h"
@@ -139,11 +140,10 @@ static int open_programs(const char *program, int *ret_self, int *ret_launcher, 
     if (*ret_self < 0)
         return bj_fail_errno(err, "program", "cannot open %s", program);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        int directory = (int)(strrchr(program, '/') - program);
+        int result = bj_beside(names[i], path, sizeof path, err);
 
-        if (snprintf(path, sizeof path, "%.*s/%s", directory, program, names[i]) >=
-            (int)sizeof path)
-            return bj_fail(err, BJ_E_LIMIT, "program", "the program's path is too long");
+        if (result < 0)
+            return result;
         *ret[i] = open(path, O_PATH | O_CLOEXEC);
         if (*ret[i] < 0)
             return bj_fail_errno(err, "program", "cannot open %s", path);
