@@ -27,18 +27,34 @@ void bj_audit_mask_cut(struct bj_audit *audit, const char *text, size_t length, 
         bj_buf_printf(out, "[cut: %zu bytes in all]", length);
 }
 
-/* Masks, cuts, and appends as a JSON string. */
-static void put_masked(struct bj_audit *audit, const char *text, size_t length, size_t maximum)
+/* Masks, cuts, and appends as a JSON string, with `behind` at its end. */
+static void put_masked_with(struct bj_audit *audit, const char *text, size_t length, size_t maximum,
+                            const char *behind)
 {
     struct bj_buf *out = &audit->body, *scratch = &audit->scratch;
 
     bj_audit_mask_cut(audit, text, length, maximum, scratch);
+    bj_buf_puts(scratch, behind);
     if (!scratch->failed) {
         bj_json_put_string(out, bj_buf_text(scratch), scratch->length);
     } else if (!out->failed) {
         out->failed = true;
         out->no_memory = scratch->no_memory;
     }
+}
+
+static void put_masked(struct bj_audit *audit, const char *text, size_t length, size_t maximum)
+{
+    put_masked_with(audit, text, length, maximum, "");
+}
+
+/* The next word of an argument vector. */
+static void put_word(struct bj_audit *audit, struct bj_mask_words *words, const char *word,
+                     size_t maximum)
+{
+    size_t shown = bj_mask_word(words, word);
+
+    put_masked_with(audit, word, shown, maximum, word[shown] != '\0' ? BJ_MASKED : "");
 }
 
 static void put_text(struct bj_audit *audit, const char *name, const char *text)
@@ -55,11 +71,10 @@ static void put_number(struct bj_audit *audit, const char *name, int64_t value)
         bj_buf_printf(&audit->body, ",\"%s\":%" PRId64, name, value);
 }
 
-/* A list of texts. After a flag whose value is a secret that value is one, whatever it looks like.
- */
+/* A list of texts, or of the words of an argument vector. */
 static void put_list(struct bj_audit *audit, const char *name, const char *const *texts, bool words)
 {
-    bool secret = false;
+    struct bj_mask_words state = {0};
 
     if (texts == NULL || texts[0] == NULL)
         return;
@@ -71,11 +86,10 @@ static void put_list(struct bj_audit *audit, const char *name, const char *const
             bj_buf_puts(&audit->body, "\"[cut]\"");
             break;
         }
-        if (secret)
-            bj_buf_puts(&audit->body, "\"" BJ_MASKED "\"");
+        if (words)
+            put_word(audit, &state, texts[i], BJ_AUDIT_TEXT_MAX);
         else
             put_masked(audit, texts[i], strlen(texts[i]), BJ_AUDIT_TEXT_MAX);
-        secret = words && !secret && bj_mask_takes_next(texts[i]);
     }
     bj_buf_puts(&audit->body, "]");
 }
@@ -168,7 +182,7 @@ static void put_object(struct bj_audit *audit, json_t *object, size_t maximum)
 /* A command may come as a list of words here too. */
 static void put_array(struct bj_audit *audit, const json_t *array, size_t maximum)
 {
-    bool secret = false;
+    struct bj_mask_words words = {0};
 
     bj_buf_puts(&audit->body, "[");
     for (size_t i = 0; i < json_array_size(array); i++) {
@@ -176,11 +190,12 @@ static void put_array(struct bj_audit *audit, const json_t *array, size_t maximu
 
         if (i > 0)
             bj_buf_puts(&audit->body, ",");
-        if (secret && json_is_string(item))
-            bj_buf_puts(&audit->body, "\"" BJ_MASKED "\"");
-        else
+        if (json_is_string(item)) {
+            put_word(audit, &words, json_string_value(item), maximum);
+        } else {
+            words = (struct bj_mask_words){0};
             put_value(audit, item, maximum);
-        secret = !secret && json_is_string(item) && bj_mask_takes_next(json_string_value(item));
+        }
     }
     bj_buf_puts(&audit->body, "]");
 }

@@ -73,25 +73,28 @@ static void put_masked(struct bj_buf *out, const char *name, const char *text, s
 /* A program and its arguments, as a shell would be given them. */
 static void put_argv(struct bj_buf *out, const char *const *argv, const struct bj_mask *mask)
 {
-    bool secret = false;
+    struct bj_mask_words words = {0};
     struct bj_buf line;
 
     bj_buf_init(&line, MASKED_MAX);
     for (size_t i = 0; argv[i] != NULL; i++) {
-        struct bj_buf word;
+        size_t shown = bj_mask_word(&words, argv[i]);
+        struct bj_buf word, begin;
 
         if (line.length > COMMAND_CUT) {
             bj_buf_puts(&line, " [cut]");
             break;
         }
         bj_buf_puts(&line, i > 0 ? " " : "");
-        if (secret)
-            bj_buf_puts(&line, BJ_MASKED);
-        else {
-            bj_shell_quote(&line, make_fit(mask, argv[i], TEXT_CUT, &word));
+        bj_buf_init(&begin, BJ_ARGS_MAX);
+        bj_buf_append(&begin, argv[i], shown);
+        if (shown > 0 || argv[i][0] == '\0') {
+            bj_shell_quote(&line, make_fit(mask, bj_buf_text(&begin), TEXT_CUT, &word));
             bj_buf_release(&word);
         }
-        secret = !secret && bj_mask_takes_next(argv[i]);
+        bj_buf_puts(&line, argv[i][shown] != '\0' ? BJ_MASKED : "");
+        line.failed = line.failed || begin.failed;
+        bj_buf_release(&begin);
     }
     put_text(out, "command", line.failed ? NULL : bj_buf_text(&line));
     bj_buf_release(&line);

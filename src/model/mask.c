@@ -247,11 +247,22 @@ struct bj_mask_span bj_mask_find_value(const struct bj_mask *mask, const struct 
 
 /* ---- the scan ---- */
 
-/* Keeps track of the quote that is open. */
+/* Where the shell begins another command, or the text that the program stands in ends. */
+static bool ends_command(const struct bj_mask_text *text, size_t at, char c)
+{
+    if (text->quote != '\0' && c == text->quote)
+        return text->command_quote == c;
+    return text->quote == text->command_quote && strchr(";|&\n", c) != NULL &&
+           !(at > 0 && text->at[at - 1] == '>');
+}
+
+/* Keeps track of the quote that is open, and of the command. */
 static void pass(struct bj_mask_text *text, size_t *at)
 {
     char c = text->at[*at];
 
+    if (text->command.program != NULL && ends_command(text, *at, c))
+        text->command = (struct bj_mask_command){0};
     if (c == '\\' && text->quote != '\'')
         ++*at; /* what follows is no quote */
     else if (text->quote == c)
@@ -261,8 +272,7 @@ static void pass(struct bj_mask_text *text, size_t *at)
     ++*at;
 }
 
-static struct bj_mask_span find(const struct bj_mask *mask, const struct bj_mask_text *text,
-                                size_t at)
+static struct bj_mask_span find(const struct bj_mask *mask, struct bj_mask_text *text, size_t at)
 {
     struct bj_mask_span found = bj_mask_find_value(mask, text, at), known;
 
@@ -271,7 +281,8 @@ static struct bj_mask_span find(const struct bj_mask *mask, const struct bj_mask
     if (found.to > found.from || !bj_mask_is_word(text->at[at]) ||
         (at > 0 && bj_mask_is_word(text->at[at - 1])))
         return found;
-    found = bj_mask_find_name(text, at);
+    if (!bj_mask_find_secret_option(text, at, &found))
+        found = bj_mask_find_name(text, at);
     for (size_t i = at; found.to > found.from && i <= found.from; i++) {
         known = bj_mask_find_value(mask, text, i);
         if (known.to == known.from)

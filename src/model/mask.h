@@ -59,7 +59,35 @@ bool bj_mask_cut(const struct bj_mask *mask, const char *text, size_t length, si
 /* Does a variable, key, option or header of this name hold a secret? */
 bool bj_mask_secret_name(const char *name, size_t length);
 
-/* Is this word of an argument vector a flag of which the next word is the secret? */
-bool bj_mask_takes_next(const char *word);
+/* A command being read: its program, once that was seen, and what else has come. */
+struct bj_mask_program;
+struct bj_mask_command {
+    const struct bj_mask_program *program; /* NULL = none that is known */
+    bool verb;                             /* one that makes options mean what they do */
+    bool settings;                         /* one behind which names have their values */
+};
+
+/* An option with a secret; for the files of masking. */
+struct bj_mask_option {
+    size_t at;        /* where its value begins in the word, if `joined` */
+    int hidden;       /* what of the value is the secret */
+    bool joined;      /* the value is in the same word */
+    bool only_joined; /* and never in the next */
+    bool not_a_dash;  /* nor there if that begins with a dash */
+};
+
+/* An argument vector that is read word by word; zeroed at its beginning. */
+struct bj_mask_words {
+    struct bj_mask_command command;
+    struct bj_mask_option option;
+    bool expected; /* the next word is the option's value */
+};
+
+/*
+ * How many bytes of the next word may be shown: all of it, or what stands in front of a secret that
+ * its place tells of, such as behind --token, or mysql's -p. What is shown may have secrets for
+ * bj_mask_text() to find.
+ */
+size_t bj_mask_word(struct bj_mask_words *words, const char *word);
 
 #endif

@@ -191,6 +191,11 @@ static struct bj_mask_span value_at(const struct bj_mask_text *text, size_t at, 
     return span;
 }
 
+struct bj_mask_span bj_mask_value_at(const struct bj_mask_text *text, size_t at)
+{
+    return value_at(text, at, false);
+}
+
 /* ---- headers ---- */
 
 static size_t skip(const struct bj_mask_text *text, size_t at, const char *which, size_t most)

@@ -283,9 +283,27 @@ static void put_value(struct bj_buf *out, const char *name, size_t length, const
     bj_buf_release(&text);
 }
 
+/* So much of a word, and that there is a secret behind it. */
+static void put_word(struct bj_buf *out, const char *word, size_t shown)
+{
+    struct bj_buf text;
+
+    if (word[shown] == '\0') {
+        bj_json_put_string(out, word, shown);
+        return;
+    }
+    bj_buf_init(&text, BJ_ACT_MAX + sizeof BJ_MASKED);
+    bj_buf_append(&text, word, shown);
+    bj_buf_puts(&text, BJ_MASKED);
+    bj_json_put_string(out, bj_buf_text(&text), text.length);
+    if (text.failed)
+        out->failed = out->no_memory = true;
+    bj_buf_release(&text);
+}
+
 static void put_list(struct bj_buf *out, enum shown shown, const char *const *list)
 {
-    bool secret = false;
+    struct bj_mask_words words = {0};
 
     bj_buf_puts(out, "[");
     for (size_t i = 0; list[i] != NULL; i++) {
@@ -299,10 +317,7 @@ static void put_list(struct bj_buf *out, enum shown shown, const char *const *li
 
             put_value(out, text, length, text + length + 1);
         } else {
-            const char *word = secret ? BJ_MASKED : text;
-
-            bj_json_put_string(out, word, strlen(word));
-            secret = !secret && bj_mask_takes_next(text);
+            put_word(out, text, bj_mask_word(&words, text));
         }
     }
     bj_buf_puts(out, "]");

@@ -61,9 +61,15 @@ def test_secrets_are_not_in_the_record(service):
     service.post("/bash", {"command": "echo $MY_TOKEN battery-staple-7",
                            "environment": {"MY_TOKEN": "battery-staple-7"}})
     service.bash(f"echo {service.key}")
+    service.bash("echo curl; curl -sSu me:curl-horse-5 http://localhost; mysql -uroot -p'sql horse-6'")
+    service.post("/v1/sandboxes/default/processes",
+                 {"argv": ["env", "sshpass", "-p", "ssh-horse-8", "true"], "tag": "x"})
+    service.post("/bash", {"command": 'sh -c "redis-cli -a red-horse-1; rm -rf /"'})
     service.stop()
     text = json.dumps(records(service))
-    for secret in ("correct-horse-9", "battery-staple-7", service.key):
+    assert "mysql -uroot -p" in text and "sshpass" in text and "rm -rf /" in text
+    for secret in ("correct-horse-9", "battery-staple-7", service.key, "curl-horse-5", "horse-6",
+                   "ssh-horse-8", "red-horse-1"):
         assert secret not in text
 
 

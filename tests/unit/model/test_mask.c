@@ -199,9 +199,6 @@ static void names(void **state)
         if (bj_mask_secret_name(harmless[i], strlen(harmless[i])))
             fail_msg("%s is not the name of a secret", harmless[i]);
     }
-    assert_true(bj_mask_takes_next("--password"));
-    assert_false(bj_mask_takes_next("--password=x"));
-    assert_false(bj_mask_takes_next("password"));
 }
 
 /* 64 KiB of the worst that names and values can meet take no long time: they end. */
@@ -400,11 +397,156 @@ static void trimmed(void **state)
     bj_mask_release(&own);
 }
 
+/* Options of programs whose value is a secret, in shell text. */
+static void by_program(void **state)
+{
+    static const struct example examples[] = {
+        {"curl -u me:SECRET http://h", "curl -u me:[masked] http://h"},
+        {"curl -ume:SECRET http://h", "curl -ume:[masked] http://h"},
+        {"curl -u 'me:a b' http://h", "curl -u 'me:[masked]' http://h"},
+        {"curl -u me:\"a b\" http://h", "curl -u me:\"[masked]\" http://h"},
+        {"curl -sSfu me:SECRET u", "curl -sSfu me:[masked] u"},
+        {"curl -sSfume:SECRET u", "curl -sSfume:[masked] u"},
+        {"curl --user me:SECRET u", "curl --user me:[masked] u"},
+        {"curl --user=me:SECRET u", "curl --user=me:[masked] u"},
+        {"curl --proxy-user me:SECRET u", "curl --proxy-user me:[masked] u"},
+        {"curl -U me:SECRET u", "curl -U me:[masked] u"},
+        {"curl -b 'a=b; c=d' u", "curl -b '[masked]' u"},
+        {"curl --cookie a=b u", "curl --cookie [masked] u"},
+        {"curl --oauth2-bearer SECRET u", "curl --oauth2-bearer [masked] u"},
+        {"curl -o f \\\n  -u \\\n me:SECRET", "curl -o f \\\n  -u \\\n me:[masked]"},
+        {"sudo /usr/bin/curl -u me:SECRET", "sudo /usr/bin/curl -u me:[masked]"},
+        {"bash -c \"curl -u me:SECRET u\"", "bash -c \"curl -u me:[masked] u\""},
+        {"bash -c 'curl -u \"me:a b\" u'", "bash -c 'curl -u \"me:[masked]\" u'"},
+        {"\"curl\" -u me:SECRET", "\"curl\" -u me:[masked]"},
+        {"curl 'http://h/?a=1&b=2;c' 2>&1 -u me:SECRET",
+         "curl 'http://h/?a=1&b=2;c' 2>&1 -u me:[masked]"},
+        {"x | curl -u me:SECRET u | y", "x | curl -u me:[masked] u | y"},
+        {"wget --http-password=SECRET u", "wget --http-password=[masked] u"},
+        {"wget --http-passw SECRET u", "wget --http-passw [masked] u"},
+        {"mysql -uroot -pSECRET db", "mysql -uroot -p[masked] db"},
+        {"mysql -u root -p'a b' db", "mysql -u root -p'[masked]' db"},
+        {"mysqldump --password=SECRET db", "mysqldump --password=[masked] db"},
+        {"mariadb -pSECRET", "mariadb -p[masked]"},
+        {"mysqladmin -u root password SECRET", "mysqladmin -u root password [masked]"},
+        {"sshpass -p SECRET ssh h", "sshpass -p [masked] ssh h"},
+        {"sshpass -pSECRET ssh h", "sshpass -p[masked] ssh h"},
+        {"sshpass -p '-x' ssh h", "sshpass -p '[masked]' ssh h"},
+        {"docker login -u me -p SECRET r", "docker login -u me -p [masked] r"},
+        {"skopeo copy --src-creds me:SECRET a b", "skopeo copy --src-creds me:[masked] a b"},
+        {"redis-cli -h h -a SECRET ping", "redis-cli -h h -a [masked] ping"},
+        {"mongosh -u me -p SECRET --quiet", "mongosh -u me -p [masked] --quiet"},
+        {"openssl rsa -in k -passin pass:SECRET", "openssl rsa -in k -passin pass:[masked]"},
+        {"openssl enc -aes-256-cbc -k SECRET -in f", "openssl enc -aes-256-cbc -k [masked] -in f"},
+        {"keytool -list -storepass SECRET", "keytool -list -storepass [masked]"},
+        {"apksigner sign --ks-pass pass:SECRET a", "apksigner sign --ks-pass pass:[masked] a"},
+        {"aws configure set aws_secret_access_key SECRET",
+         "aws configure set aws_secret_access_key [masked]"},
+        {"npm config set //r/:_authToken SECRET", "npm config set //r/:_authToken [masked]"},
+        {"git clone https://me:SECRET@h/r", "git clone https://me:[masked]@h/r"},
+        {"PGPASSWORD=SECRET psql -U me", "PGPASSWORD=[masked] psql -U me"},
+        {"psql postgresql://me:SECRET@h/d", "psql postgresql://me:[masked]@h/d"},
+        {"http -a me:SECRET h", "http -a me:[masked] h"},
+        {"smbclient //h/s -U me%SECRET", "smbclient //h/s -U me%[masked]"},
+        {"lftp -u me,SECRET h", "lftp -u me,[masked] h"},
+        {"ldapsearch -x -D cn=a -w SECRET", "ldapsearch -x -D cn=a -w [masked]"},
+        {"zip -P SECRET a.zip b", "zip -P [masked] a.zip b"},
+        {"7z x -pSECRET a.7z", "7z x -p[masked] a.7z"},
+        {"gh secret set N -b SECRET", "gh secret set N -b [masked]"},
+        /* What follows is done, and shows. */
+        {"curl -u me:SECRET;rm -rf /", "curl -u me:[masked];rm -rf /"},
+        {"curl -u \"me:$(rm -rf /)\"", NULL},
+        {"mysql -p`rm -rf /`", NULL},
+        {"curl -u ;rm -rf /", NULL},
+    };
+
+    (void)state;
+    TRY(examples);
+}
+
+/* The same options of other programs, or with values that are none. */
+static void not_by_program(void **state)
+{
+    static const struct example examples[] = {
+        {"mysql -p dbname", NULL},
+        {"mysql -u root -p dbname -e 'select 1'", NULL},
+        {"mysql --password dbname", NULL},
+        {"mysql -uapp -hhope", NULL},
+        {"curl -u me http://h", NULL},
+        {"curl -u me:$PASS http://h", NULL},
+        {"curl -b jar.txt http://h", NULL},
+        {"curl --user-agent a:b http://h", NULL},
+        {"curl -A a:b -o u:v -x h:1 http://h:80", NULL},
+        {"docker run -p 80:80 -u 1000:1000 image", NULL},
+        {"docker compose -p name up", NULL},
+        {"mkdir -p a/b; cp -u a:b c", NULL},
+        {"echo curl; ls -u a:b", NULL},
+        {"curl http://h && sort -u a:b", NULL},
+        {"curl http://h\nsort -u a:b", NULL},
+        {"echo \"use curl\" -u a:b", NULL},
+        {"ls curl-u a:b", NULL},
+        {"https://h -a a:b", NULL},
+        {"sudo -u me:x ls", NULL},
+        {"openssl rsa -passin env:VAR -passout file:f", NULL},
+        {"mongosh -u me -p --quiet", NULL},
+        {"redis-cli -p 6379 ping", NULL},
+        {"ssh -p 22 h; scp -P 22 a h:b", NULL},
+        {"git config user.name a", NULL},
+        {"aws configure get aws_secret_access_key x", NULL},
+        {"ssh-keygen -t ed25519 -f k", NULL},
+        {"7z x a.7z -o/tmp/p", NULL},
+        {"curl", NULL},
+        {"curl -", NULL},
+        {"curl -u", NULL},
+        {"curl -u ", NULL},
+        {"mysql -p", NULL},
+    };
+
+    (void)state;
+    TRY(examples);
+}
+
+/* Argument vectors: the words, and what is shown of them. */
+static void words(void **state)
+{
+    static const char *const rows[][2][8] = {
+        {{"curl", "-u", "me:SECRET", "http://h"}, {"curl", "-u", "me:", "http://h"}},
+        {{"/usr/bin/curl", "-sume:SECRET", "u"}, {"/usr/bin/curl", "-sume:", "u"}},
+        {{"curl", "--user", "me"}, {"curl", "--user", "me"}},
+        {{"env", "mysql", "-pSECRET", "db"}, {"env", "mysql", "-p", "db"}},
+        {{"mysql", "-p", "db"}, {"mysql", "-p", "db"}},
+        {{"mysql", "--password", "db"}, {"mysql", "--password", "db"}},
+        {{"sshpass", "-p", "-x", "ssh"}, {"sshpass", "-p", "", "ssh"}},
+        {{"docker", "login", "-p", "S", "r"}, {"docker", "login", "-p", "", "r"}},
+        {{"docker", "run", "-p", "80:80"}, {"docker", "run", "-p", "80:80"}},
+        {{"aws", "configure", "set", "aws_secret_access_key", "S"},
+         {"aws", "configure", "set", "aws_secret_access_key", ""}},
+        {{"openssl", "x", "-passin", "pass:S"}, {"openssl", "x", "-passin", "pass:"}},
+        {{"tool", "--password", "S", "--password=x"}, {"tool", "--password", "", "--password=x"}},
+        {{"mkdir", "-p", "a:b", ""}, {"mkdir", "-p", "a:b", ""}},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct bj_mask_words read = {0};
+
+        for (size_t j = 0; rows[i][0][j] != NULL; j++) {
+            size_t shown = bj_mask_word(&read, rows[i][0][j]);
+
+            if (shown != strlen(rows[i][1][j]))
+                fail_msg("row %zu: %zu bytes are shown of %s", i, shown, rows[i][0][j]);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(by_name),
         cmocka_unit_test(stays),
+        cmocka_unit_test(by_program),
+        cmocka_unit_test(not_by_program),
+        cmocka_unit_test(words),
         cmocka_unit_test(by_value),
         cmocka_unit_test(by_shape),
         cmocka_unit_test(names),
