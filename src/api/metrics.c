@@ -43,15 +43,20 @@ static void put_figures(struct bj_buf *out, const struct bj_service_figures *fig
     put_counter(out, "calls_failed", "Of those allowed, that failed.", figures->failed);
 }
 
+/* What nobody measures is left out: a 0 would be taken for a figure. */
 static void put_usage(struct bj_buf *out, const struct bj_usage_answer *usage)
 {
-    put_metric(out, "sandboxes_cpu_seconds", "gauge",
-               "Processor time of the sandboxes that are alive.");
-    bj_buf_printf(out, "belljar_sandboxes_cpu_seconds %.6f\n", (double)usage->cpu_us / 1e6);
-    put_gauge(out, "sandboxes_memory_bytes", "Memory of all sandboxes.",
-              (double)usage->memory_bytes);
-    put_gauge(out, "sandboxes_disk_bytes", "Disk space of all sandboxes.",
-              (double)usage->disk_bytes);
+    if (usage->cpu_us >= 0) {
+        put_metric(out, "sandboxes_cpu_seconds", "gauge",
+                   "Processor time of the sandboxes that are alive.");
+        bj_buf_printf(out, "belljar_sandboxes_cpu_seconds %.6f\n", (double)usage->cpu_us / 1e6);
+    }
+    if (usage->memory_bytes >= 0)
+        put_gauge(out, "sandboxes_memory_bytes", "Memory of all sandboxes.",
+                  (double)usage->memory_bytes);
+    if (usage->disk_bytes >= 0)
+        put_gauge(out, "sandboxes_disk_bytes", "Disk space of all sandboxes.",
+                  (double)usage->disk_bytes);
     put_gauge(out, "sandboxes_parked", "Sandboxes that wait in the pool.", (double)usage->parked);
 }
 

@@ -109,17 +109,23 @@ json_t *bj_object_sandbox(const struct bj_sandbox_view *view)
     return object;
 }
 
+/* A number that is below 0 where nobody measures it. */
+static json_t *measured(int64_t number)
+{
+    return number < 0 ? json_null() : json_integer((json_int_t)number);
+}
+
 json_t *bj_object_usage(const struct bj_usage_report *report)
 {
     const struct bj_usage_answer *usage = &report->usage;
 
-    return json_pack("{s:o, s:f, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f}", "time",
-                     bj_object_time(report->at_ms), "cpu_seconds", (double)usage->cpu_us / 1e6,
-                     "memory_bytes", (json_int_t)usage->memory_bytes, "memory_peak_bytes",
-                     (json_int_t)usage->memory_peak, "memory_limit_bytes",
-                     (json_int_t)report->memory_limit, "disk_bytes", (json_int_t)usage->disk_bytes,
+    return json_pack("{s:o, s:o, s:o, s:o, s:I, s:o, s:I, s:o, s:o, s:f}", "time",
+                     bj_object_time(report->at_ms), "cpu_seconds", bj_object_seconds(usage->cpu_us),
+                     "memory_bytes", measured(usage->memory_bytes), "memory_peak_bytes",
+                     measured(usage->memory_peak), "memory_limit_bytes",
+                     (json_int_t)report->memory_limit, "disk_bytes", measured(usage->disk_bytes),
                      "disk_limit_bytes", (json_int_t)report->disk_limit, "disk_inodes",
-                     (json_int_t)usage->disk_inodes, "processes", (json_int_t)usage->processes,
+                     measured(usage->disk_inodes), "processes", measured(usage->processes),
                      "cpu_cores", report->cpu_cores);
 }
 

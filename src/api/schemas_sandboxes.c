@@ -93,17 +93,18 @@ const struct bj_schema bj_sandboxes_schema = {"Sandboxes", "A page of sandboxes.
 
 static const struct bj_field usage_fields[] = {
     BJ_TEXT("time", 0, BJ_MAYBE, BJ_NEEDED, BJ_SAYS "Of the figures, in UTC."),
-    BJ_NUMBER("cpu_seconds", 0, 0, BJ_NEEDED, BJ_SAYS "Processor time so far."),
+    BJ_NUMBER("cpu_seconds", 0, 0, BJ_MAYBE, BJ_NEEDED, BJ_SAYS "Processor time so far."),
     BJ_NUMBER("cpu_cores", 0, 0, BJ_NEEDED, BJ_SAYS "At most; 0 = no limit."),
-    BJ_WHOLE("memory_bytes", 0, 0, BJ_NEEDED, BJ_SAYS "Now."),
-    BJ_WHOLE("memory_peak_bytes", 0, 0, BJ_NEEDED, BJ_SAYS "At most so far."),
+    BJ_WHOLE("memory_bytes", 0, 0, BJ_MAYBE, BJ_NEEDED, BJ_SAYS "Now."),
+    BJ_WHOLE("memory_peak_bytes", 0, 0, BJ_MAYBE, BJ_NEEDED, BJ_SAYS "At most so far."),
     BJ_WHOLE("memory_limit_bytes", 0, 0, BJ_NEEDED, BJ_SAYS "0 = none."),
-    BJ_WHOLE("disk_bytes", 0, 0, BJ_NEEDED, BJ_SAYS "Of its files."),
+    BJ_WHOLE("disk_bytes", 0, 0, BJ_MAYBE, BJ_NEEDED, BJ_SAYS "Of its files."),
     BJ_WHOLE("disk_limit_bytes", 0, 0, BJ_NEEDED, BJ_SAYS "0 = none."),
-    BJ_WHOLE("disk_inodes", 0, 0, BJ_NEEDED, BJ_SAYS "Files and directories."),
-    BJ_WHOLE("processes", 0, 0, BJ_NEEDED, BJ_SAYS "Processes and threads."),
+    BJ_WHOLE("disk_inodes", 0, 0, BJ_MAYBE, BJ_NEEDED, BJ_SAYS "Files and directories."),
+    BJ_WHOLE("processes", 0, 0, BJ_MAYBE, BJ_NEEDED, BJ_SAYS "Processes and threads."),
     BJ_END};
-const struct bj_schema bj_usage_schema = {"Usage", "What a sandbox uses.", usage_fields};
+const struct bj_schema bj_usage_schema = {
+    "Usage", "What a sandbox uses; null = nothing measures it here.", usage_fields};
 
 /* ---- shell sessions ---- */
 

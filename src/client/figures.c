@@ -10,6 +10,8 @@
 
 /* ---- stats ---- */
 
+#define UNKNOWN "-" /* what nothing measures */
+
 /* What one sandbox used at the last look. */
 struct look {
     char id[BJ_SANDBOX_ID_MAX];
@@ -65,20 +67,40 @@ static double cpu_percent(struct looks *looks, const char *id, double seconds)
     return percent;
 }
 
+static bool is_known(const json_t *usage, const char *name)
+{
+    return json_is_number(json_object_get(usage, name));
+}
+
+static void put_size(const json_t *usage, const char *name, char ret[24])
+{
+    if (is_known(usage, name))
+        bj_client_size_text(bj_client_number(usage, name), ret);
+    else
+        bj_str_copy(ret, 24, UNKNOWN);
+}
+
 static void print_usage_row(struct looks *looks, const char *id, const json_t *usage)
 {
-    char memory[24], peak[24], limit[24] = "-", disk[24];
+    char memory[24], peak[24], limit[24] = UNKNOWN, disk[24], processes[24] = UNKNOWN;
+    char percent[24] = UNKNOWN, seconds[24] = UNKNOWN;
 
-    bj_client_size_text(bj_client_number(usage, "memory_bytes"), memory);
-    bj_client_size_text(bj_client_number(usage, "memory_peak_bytes"), peak);
-    bj_client_size_text(bj_client_number(usage, "disk_bytes"), disk);
+    put_size(usage, "memory_bytes", memory);
+    put_size(usage, "memory_peak_bytes", peak);
+    put_size(usage, "disk_bytes", disk);
     if (bj_client_number(usage, "memory_limit_bytes") > 0)
-        bj_client_size_text(bj_client_number(usage, "memory_limit_bytes"), limit);
+        put_size(usage, "memory_limit_bytes", limit);
+    if (is_known(usage, "processes"))
+        snprintf(processes, sizeof processes, "%.0f", bj_client_number(usage, "processes"));
+    if (is_known(usage, "cpu_seconds")) {
+        double used = bj_client_number(usage, "cpu_seconds");
+
+        snprintf(percent, sizeof percent, "%.1f%%", cpu_percent(looks, id, used));
+        snprintf(seconds, sizeof seconds, "%.1f", used);
+    }
     bj_client_print_cell(id, 34);
-    printf("%6.1f%%  %10.1f  %-10s %-10s %-10s %-10s %.0f\n",
-           cpu_percent(looks, id, bj_client_number(usage, "cpu_seconds")),
-           bj_client_number(usage, "cpu_seconds"), memory, peak, limit, disk,
-           bj_client_number(usage, "processes"));
+    printf("%7s  %10s  %-10s %-10s %-10s %-10s %s\n", percent, seconds, memory, peak, limit, disk,
+           processes);
 }
 
 /* Names of the sandboxes to look at: those given, or all that live. */

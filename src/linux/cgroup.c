@@ -237,23 +237,29 @@ void bj_cgroup_read_memory(const char *path, struct bj_cgroup_memory *ret)
     ret->oom_kills = bj_cgroup_oom_kills(path);
 }
 
+/* The number in whichever of the files there is, by the version of cgroups; none of these is 0 of a
+ * cgroup with something in it. -1 = not known. */
+static int64_t read_either(const char *directory, const char *name, const char *other)
+{
+    int64_t number = *directory != '\0' ? read_number(directory, name) : 0;
+
+    if (number == 0 && *directory != '\0' && other != NULL)
+        number = read_number(directory, other);
+    return number > 0 ? number : -1;
+}
+
 void bj_cgroup_read_figures(const char *memory, const char *pids, const char *cpu,
                             struct bj_cgroup_figures *ret)
 {
     static const char usec[] = "usage_usec ";
     char path[BJ_PATH_MAX], text[512], *found;
 
-    *ret = (struct bj_cgroup_figures){.cpu_us = -1};
-    if (*memory != '\0') {
-        ret->memory = read_number(memory, "memory.current");
-        ret->memory_peak = read_number(memory, "memory.peak");
-        if (ret->memory == 0)
-            ret->memory = read_number(memory, "memory.usage_in_bytes");
-        if (ret->memory_peak == 0)
-            ret->memory_peak = read_number(memory, "memory.max_usage_in_bytes");
-    }
-    if (*pids != '\0')
-        ret->tasks = read_number(pids, "pids.current");
+    *ret = (struct bj_cgroup_figures){
+        .memory = read_either(memory, "memory.current", "memory.usage_in_bytes"),
+        .memory_peak = read_either(memory, "memory.peak", "memory.max_usage_in_bytes"),
+        .tasks = read_either(pids, "pids.current", NULL),
+        .cpu_us = -1,
+    };
     snprintf(path, sizeof path, "%s/cpu.stat", cpu);
     if (*cpu != '\0' && bj_read_small_file_at(AT_FDCWD, path, text, sizeof text) > 0 &&
         (found = strstr(text, usec)) != NULL)

@@ -32,11 +32,12 @@ int bj_cgroup_try_remove(const char *path);
 int bj_cgroup_freeze(const char *path, bool frozen);
 bool bj_cgroup_is_frozen(const char *path);
 
-/* What a sandbox uses now, from the cgroups of each controller ("" = it has none). */
+/* What a sandbox uses now, from the cgroups of each controller ("" = it has none). -1 = not
+ * known. */
 struct bj_cgroup_figures {
-    int64_t memory, memory_peak; /* bytes; 0 = not known */
-    int64_t tasks;               /* processes and threads; 0 = not known */
-    int64_t cpu_us;              /* -1 = not known */
+    int64_t memory, memory_peak; /* bytes */
+    int64_t tasks;               /* processes and threads */
+    int64_t cpu_us;
 };
 void bj_cgroup_read_figures(const char *memory, const char *pids, const char *cpu,
                             struct bj_cgroup_figures *ret);

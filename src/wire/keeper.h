@@ -266,7 +266,8 @@ void bj_process_state_put(struct bj_buf *out, const struct bj_process_state *sta
 int bj_process_state_get(const struct bj_message *message, struct bj_process_state *ret,
                          struct bj_error *err);
 
-/* The ANSWER to USAGE. Of a sandbox, or of all of them and the service's own. */
+/* The ANSWER to USAGE. Of a sandbox, or of all of them and the service's own. What a sandbox uses
+ * is -1 where nobody measures it. */
 struct bj_usage_answer {
     int64_t cpu_us, memory_bytes, memory_peak, disk_bytes, disk_inodes;
     int64_t processes;         /* processes and threads inside */

@@ -501,6 +501,27 @@ def test_stats_and_events(client, sandbox):
     assert {"sandbox.created", "process.ended"} <= {event["type"] for event in events}
 
 
+def test_what_nobody_measures_is_no_figure(client, sandbox):
+    """Unknown is not zero: null in JSON, absent in metrics, a dash in the table."""
+    service = client.service
+    degraded = service.get(f"/v1/sandboxes/{sandbox}").json["degraded"]
+    usage = client.json("stats", sandbox)[0]
+    row = re.split(r"\s{2,}", [line for line in client.says("stats", "--no-stream", sandbox)
+                              .splitlines() if line.startswith(sandbox)][0])
+    metrics = service.get("/metrics").body.decode()
+    in_memory = any(line.startswith("disk:") for line in degraded)
+    for name, layer, column, family in (
+            ("memory_bytes", "memory", 3, "belljar_sandboxes_memory_bytes "),
+            ("disk_bytes", "disk", 6, "belljar_sandboxes_disk_bytes ")):
+        unknown = any(line.startswith(layer + ":") for line in degraded)
+        assert (usage[name] is None) == unknown, (usage, degraded)
+        assert unknown or usage[name] > 0
+        assert (row[column] == "-") == unknown, row
+        assert (family in metrics) != unknown, metrics
+    assert (usage["disk_inodes"] is None) == in_memory
+    assert usage["cpu_seconds"] is None or usage["cpu_seconds"] >= 0
+
+
 def test_events_while_they_happen(client, sandbox):
     process = client.start("events", "--json", sandbox)
     try:
