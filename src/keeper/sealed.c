@@ -1,4 +1,7 @@
-/* A program in a sealed memory file: what is executed later is what was read now, wherever it is.
+/*
+ * A program in a sealed memory file: what is executed later is what was read now, wherever it is.
+ * It can be executed but not read, so from its execution on no other process of its user may trace
+ * it or look into its memory; a prctl(2) of its own would come a moment later.
  */
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -32,7 +35,7 @@ int bj_sealed_copy(const char *path, int *ret_fd, struct bj_error *err)
         if (n <= 0)
             return bj_fail_errno(err, "keeper", "cannot copy %s", path);
     }
-    if (BJ_SYS(fchmod(to, 0555)) < 0 ||
+    if (BJ_SYS(fchmod(to, 0111)) < 0 ||
         BJ_SYS(fcntl(to, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)) <
             0)
         return bj_fail_errno(err, "keeper", "cannot seal a copy of %s", path);

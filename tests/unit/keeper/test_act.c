@@ -215,6 +215,37 @@ static void the_program_for_files_comes_from_outside(void **state)
     assert_non_null(strstr(output.text, "belljar-launcher is started by"));
 }
 
+/* Whose its directory in /proc is: the user's as long as others of the user may trace it. */
+static void owner_of_proc(uint32_t process, uint32_t flags, char *ret, size_t size)
+{
+    const char *const argv[] = {"stat", "-Lc", "%u", "/proc/self/status", NULL};
+    struct bj_act what = {.kind = BJ_ACT_START,
+                          .sandbox = "one",
+                          .process = process,
+                          .flags = flags,
+                          .argv = argv,
+                          .env = none};
+
+    assert_int_equal(do_act(&service, &what, &heard, NULL), 0);
+    read_all(&service, "one", process, 0, &output);
+    assert_int_equal(output.ending.exit_code, 0);
+    snprintf(ret, size, "%s", output.text);
+}
+
+/* From its execution on, before it can do anything about that itself. */
+static void nobody_looks_into_the_program_for_files(void **state)
+{
+    char usual[32], covered[32];
+
+    (void)state;
+    assert_int_equal(service_stop(&service), 0);
+    service_start(&service, (struct bj_keeper_options){.files_program = "/usr/bin/stat"});
+    assert_int_equal(create(&service, "one", NULL), 0);
+    owner_of_proc(1, 0, usual, sizeof usual);
+    owner_of_proc(2, BJ_START_FILES, covered, sizeof covered);
+    assert_string_not_equal(usual, covered);
+}
+
 /* Neither a list of programs nor Landlock nor a file system without execution keeps it out. */
 static void it_runs_where_only_listed_programs_do(void **state)
 {
@@ -401,6 +432,7 @@ int main(void)
         TEST(time_ends_sandboxes),
         TEST(usage_is_of_what_there_is),
         TEST(the_program_for_files_comes_from_outside),
+        TEST(nobody_looks_into_the_program_for_files),
         TEST(it_runs_where_only_listed_programs_do),
         TEST(a_new_audit_process_gets_what_is_not_recorded),
         TEST(nonsense_is_cut_off),
