@@ -29,12 +29,56 @@ static int check_step(int fd, const char *path, struct bj_error *err)
 
     if (fstat(fd, &status) < 0)
         return bj_fail_errno(err, "state", "cannot look at %s", path);
-    if (status.st_uid == 0 || status.st_uid == geteuid())
+    if (status.st_uid != 0 && status.st_uid != geteuid())
+        return bj_fail(err, BJ_E_DENIED, "state",
+                       "%s belongs to user %u, who could lead the service elsewhere; name another "
+                       "directory with --state DIR",
+                       path, status.st_uid);
+    return 0;
+}
+
+/* So has everybody in a directory where all may rename what is there, as `path` is; the sticky bit
+ * keeps them from it. */
+static int check_door(int fd, const char *path, struct bj_error *err)
+{
+    struct stat status;
+
+    if (fstat(fd, &status) < 0)
+        return bj_fail_errno(err, "state", "cannot look at the directory of %s", path);
+    if ((status.st_mode & (S_IWOTH | S_ISVTX)) != S_IWOTH)
         return 0;
     return bj_fail(err, BJ_E_DENIED, "state",
-                   "%s belongs to user %u, who could lead the service elsewhere; name another "
-                   "directory with --state DIR",
-                   path, status.st_uid);
+                   "everybody may put something else in the place of %s, and so lead the service "
+                   "elsewhere; forbid it with chmod o-w (or +t) of the directory it is in, or name "
+                   "another one with --state DIR",
+                   path);
+}
+
+/* Everything above the directory, wherever links have led to: what a link's own text or the working
+ * directory goes through is no step of the path. */
+static int check_above(int fd, const char *path, struct bj_error *err)
+{
+    BJ_CLEANUP_CLOSE int at = openat(fd, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    char name[BJ_PATH_MAX + 32];
+    struct stat status, above;
+    int result = 0;
+
+    snprintf(name, sizeof name, "a directory above %s", path);
+    while (result == 0) {
+        BJ_CLEANUP_CLOSE int next =
+            at >= 0 ? openat(at, "..", O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+
+        if (next < 0 || fstat(at, &status) < 0 || fstat(next, &above) < 0)
+            return bj_fail_errno(err, "state", "cannot look at %s", name);
+        result = check_step(at, name, err);
+        if (result == 0)
+            result = check_door(at, path, err);
+        if (status.st_dev == above.st_dev && status.st_ino == above.st_ino)
+            break;
+        bj_fd_close(&at);
+        at = bj_fd_take(&next);
+    }
+    return result;
 }
 
 /* The state directory itself. One that was there before is nobody's to change. */
@@ -62,8 +106,10 @@ static int go(int *at, const char *path, const char *name, mode_t mode, struct b
 {
     BJ_CLEANUP_CLOSE int next = -1;
     struct stat status;
-    int result;
+    int result = check_door(*at, path, err);
 
+    if (result < 0)
+        return result;
     if (mkdirat(*at, name, mode) < 0 && errno != EEXIST)
         return bj_fail_errno(err, "state", "cannot make the directory %s", path);
     next = openat(*at, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
@@ -122,6 +168,8 @@ static int open_directory(const char *path, int *ret_fd, struct bj_error *err)
         result = go(&at, copy, name, *end != '\0' ? 0755 : 0700, err);
         *rest = between;
     }
+    if (result == 0)
+        result = check_above(at, path, err);
     if (result == 0)
         result = check_directory(at, path, err);
     if (result == 0)

@@ -1,9 +1,11 @@
 """A service of a test's own: `belljar serve` in a directory of its own, and requests to it."""
 
+import atexit
 import http.client
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -46,12 +48,30 @@ class Answer:
         return f"{self.status} {self.body[:2000]!r}"
 
 
+SHELTERS = {}
+
+
+def sheltered(directory):
+    """The directory, if the service may keep its files below it, or one in its place.
+
+    It keeps none below a directory that everybody may write to and that lacks the sticky bit, as
+    /var/tmp does on some hosts.
+    """
+    directory = Path(directory).resolve()
+    if all(above.stat().st_mode & 0o1002 != 0o002 for above in directory.parents):
+        return directory
+    if directory not in SHELTERS:
+        SHELTERS[directory] = Path(tempfile.mkdtemp(prefix="bj-state-", dir="/tmp"))
+        atexit.register(shutil.rmtree, SHELTERS[directory], ignore_errors=True)
+    return SHELTERS[directory]
+
+
 class Service:
     """A service on a free port of 127.0.0.1 and on a Unix socket, both in a directory of its own."""
 
     def __init__(self, directory, *options, program=BELLJAR, variables=None):
         self.directory = Path(directory)
-        self.state = self.directory / "state"
+        self.state = sheltered(self.directory) / "state"
         # A socket's path must be short and open to other users; a test's own directory may not be.
         self.runtime = tempfile.TemporaryDirectory(prefix="bj-", dir="/tmp")
         self.socket = Path(self.runtime.name) / "s"

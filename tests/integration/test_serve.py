@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from program import AS_ROOT, BELLJAR, ROOT, wait_until
-from service import Service
+from service import Service, sheltered
 
 
 def serve(*words, variables=None, directory="/"):
@@ -109,9 +109,9 @@ def test_without_any_key(make_service):
 
 
 def test_no_key_is_for_loopback_only(tmp_path):
-    status, said = serve("--no-key", "--listen", "0.0.0.0:0", "--state", tmp_path / "s")
+    status, said = serve("--no-key", "--listen", "0.0.0.0:0", "--state", sheltered(tmp_path) / "s")
     assert status == 125 and "can be reached from other machines" in said
-    status, said = serve("--no-key", "--listen", "[::]:0", "--state", tmp_path / "s")
+    status, said = serve("--no-key", "--listen", "[::]:0", "--state", sheltered(tmp_path) / "s")
     assert status == 125 and "can be reached from other machines" in said
 
 
@@ -133,7 +133,7 @@ def test_mistakes_are_said(tmp_path):
     port = taken.getsockname()[1]
     (tmp_path / "bad.json").write_text('{"lisen": []}')
     (tmp_path / "short").write_text("short\n")
-    state = ("--state", tmp_path / "s")
+    state = ("--state", sheltered(tmp_path) / "s")
     for words, said in (
             ((*state, "--listen", f"127.0.0.1:{port}"), "another program does"),
             ((*state, "--listen", "nowhere"), "ADDRESS:PORT"),
@@ -166,9 +166,9 @@ def test_two_services_do_not_share_a_state_directory(service, tmp_path):
 
 @pytest.mark.skipif(not AS_ROOT, reason="this host lacks root outside")
 def test_a_state_directory_of_somebody_else(tmp_path):
-    (tmp_path / "s").mkdir()
-    os.chown(tmp_path / "s", 12345, 12345)
-    status, said = serve("--state", tmp_path / "s", "--listen", "127.0.0.1:0")
+    (sheltered(tmp_path) / "s").mkdir()
+    os.chown(sheltered(tmp_path) / "s", 12345, 12345)
+    status, said = serve("--state", sheltered(tmp_path) / "s", "--listen", "127.0.0.1:0")
     assert status == 125 and "belongs to user 12345" in said
 
 

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -86,12 +87,37 @@ static void links_of_others(void **state)
     assert_int_equal(bj_state_make(place("a/b"), &err), -BJ_E_DENIED);
 }
 
+/* Where everybody may rename what is there, everybody says what the path leads to. */
+static void directories_of_everybody(void **state)
+{
+    (void)state;
+    assert_int_equal(mkdir(place("a"), 0755), 0);
+    assert_int_equal(chmod(place("a"), 0777), 0);
+    assert_int_equal(bj_state_make(place("a/b"), &err), -BJ_E_DENIED);
+    assert_non_null(strstr(err.message, "chmod o-w"));
+    /* Nor by a link that leads through it. */
+    assert_int_equal(mkdir(place("a/b"), 0700), 0);
+    assert_int_equal(mkdir(place("a/b/c"), 0700), 0);
+    assert_int_equal(symlink("a/b/c", place("link")), 0);
+    assert_int_equal(bj_state_make(place("link"), &err), -BJ_E_DENIED);
+    /* The sticky bit keeps them from it. */
+    assert_int_equal(chmod(place("a"), 01777), 0);
+    assert_int_equal(bj_state_make(place("a/b"), &err), 0);
+    assert_int_equal(bj_state_make(place("link"), &err), 0);
+    assert_int_equal(chdir(place("a")), 0);
+    assert_int_equal(bj_state_make("b", &err), 0);
+    assert_int_equal(chmod(".", 0777), 0);
+    assert_int_equal(bj_state_make("b", &err), -BJ_E_DENIED);
+    assert_int_equal(chdir("/"), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(is_made, set_up, tear_down),
         cmocka_unit_test_setup_teardown(others_are_not_kept_out_by_force, set_up, tear_down),
         cmocka_unit_test_setup_teardown(links_of_others, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(directories_of_everybody, set_up, tear_down),
     };
 
     return cmocka_run_group_tests_name("supervisor/state", tests, NULL, NULL);
