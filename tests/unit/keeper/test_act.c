@@ -1,6 +1,7 @@
 /* The keeper's acts on sandboxes, its peers that come and go, and what it refuses. */
 #include "service.h"
 
+#include <dirent.h>
 #include <sys/stat.h>
 
 static struct service service;
@@ -213,6 +214,42 @@ static void the_program_for_files_comes_from_outside(void **state)
     assert_int_equal(do_act(&service, &what, &heard, NULL), 0);
     read_all(&service, "one", 1, 2, &output);
     assert_non_null(strstr(output.text, "belljar-launcher is started by"));
+}
+
+/*
+ * A path through /proc/self/fd is init's when init opens it, and init sees of what it has opened
+ * only whether it is of /proc: so there must be no directory among its descriptors but /proc.
+ */
+static void init_has_no_directory_open(void **state)
+{
+    char path[64], name[128], target[256];
+    struct dirent *entry;
+    int seen = 0;
+    DIR *fds;
+    pid_t init;
+
+    (void)state;
+    if (geteuid() != 0)
+        return; /* nobody else may look */
+    assert_int_equal(inits_of(&service, &init, 1), 1);
+    snprintf(path, sizeof path, "/proc/%d/fd", (int)init);
+    fds = opendir(path);
+    assert_non_null(fds);
+    while ((entry = readdir(fds)) != NULL) {
+        struct stat status;
+        ssize_t length;
+
+        snprintf(name, sizeof name, "%s/%.32s", path, entry->d_name);
+        length = readlink(name, target, sizeof target - 1);
+        if (length < 0)
+            continue;
+        target[length] = '\0';
+        seen++;
+        if (stat(name, &status) == 0 && S_ISDIR(status.st_mode) && strcmp(target, "/proc") != 0)
+            fail_msg("init has %s open", target);
+    }
+    closedir(fds);
+    assert_true(seen > 3);
 }
 
 /* Whose its directory in /proc is: the user's as long as others of the user may trace it. */
@@ -432,6 +469,7 @@ int main(void)
         TEST(time_ends_sandboxes),
         TEST(usage_is_of_what_there_is),
         TEST(the_program_for_files_comes_from_outside),
+        TEST(init_has_no_directory_open),
         TEST(nobody_looks_into_the_program_for_files),
         TEST(it_runs_where_only_listed_programs_do),
         TEST(a_new_audit_process_gets_what_is_not_recorded),
