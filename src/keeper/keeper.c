@@ -384,7 +384,7 @@ static int begin(struct bj_keeper *keeper, const struct bj_keeper_options *optio
 
     keeper->options = options;
     bj_workspaces_init(keeper);
-    keeper->front.fd = keeper->audit.fd = keeper->starter.link.fd = -1;
+    keeper->front.fd = keeper->audit.fd = keeper->starter.link.fd = keeper->maker.link.fd = -1;
     keeper->null_fd = BJ_SYS(open("/dev/null", O_RDWR | O_CLOEXEC));
     if (keeper->null_fd < 0)
         return bj_fail_errno(err, "keeper", "cannot open /dev/null");
@@ -409,6 +409,10 @@ static int begin(struct bj_keeper *keeper, const struct bj_keeper_options *optio
         bj_alive_start(&keeper->alive, &keeper->loop, options->control_fd);
     if (result == 0) {
         bj_workspaces_warm(keeper);
+        if (keeper->workspaces.on_disk)
+            result = bj_maker_init(keeper, err);
+    }
+    if (result == 0) {
         bj_pool_init(keeper);
     }
     return result;
@@ -418,6 +422,7 @@ static void end(struct bj_keeper *keeper)
 {
     bj_alive_stop(&keeper->alive);
     bj_starter_release(keeper);
+    bj_maker_release(keeper);
     bj_sweep_own(keeper);
     bj_link_flush(&keeper->audit, FLUSH_MS);
     bj_link_flush(&keeper->front, FLUSH_MS);

@@ -203,6 +203,35 @@ void bj_budget_open(struct bj_process *process);
 void bj_budget_ended(struct bj_process *process);
 void bj_budget_close(struct bj_process *process);
 
+/* ---- maker.c: mounts and unmounts workspaces in other processes ---- */
+
+/* One that is being mounted. */
+struct bj_making {
+    struct bj_making *next;
+    struct bj_maker *maker;
+    uint32_t id; /* 0 = nothing is under way */
+    struct bj_deadline deadline;
+    void (*done)(void *context, int fd, const struct bj_error *failed); /* fd -1: failed */
+    void *context;
+};
+
+struct bj_maker {
+    struct bj_keeper *keeper; /* NULL = there is none, nor need for one */
+    struct bj_link link;
+    pid_t pid;
+    uint32_t last_id;
+    struct bj_making *first;
+};
+
+/* Where workspaces lie on the disk. */
+int bj_maker_init(struct bj_keeper *keeper, struct bj_error *err);
+void bj_maker_release(struct bj_keeper *keeper);
+/* `making`, of which `done` and `context` are set, is the caller's until its call back. */
+int bj_maker_mount(struct bj_keeper *keeper, struct bj_making *making, int template_fd,
+                   struct bj_error *err);
+/* Closes the descriptor of a mount, if there is one: the last one of it not here. */
+void bj_maker_close(struct bj_keeper *keeper, int *fd);
+
 /* ---- sandbox.c ---- */
 
 enum bj_sandbox_stage {
@@ -238,6 +267,7 @@ struct bj_sandbox {
     bool waits;                      /* for its workspace, and then goes on with `config` */
     struct bj_config config;         /* what it is made from, while it waits */
     struct bj_sandbox *next_waiting; /* for the same */
+    struct bj_making making;         /* its own */
     int64_t disk_mb;                 /* promised to its workspace, of the host's disk */
     int disk_fd; /* of its workspace, for figures; -1 = it has no file system of its own */
     struct bj_deadline deadline;
@@ -449,9 +479,10 @@ void bj_usage_fill(struct bj_keeper *keeper, const struct bj_sandbox *sandbox,
 /* Formatted once, to be copied. */
 struct bj_workspace_template {
     int64_t megabytes;
-    uint64_t used; /* the last time */
-    int fd;        /* -1 = none */
-    int spare_fd;  /* a copy that is mounted already; -1 = none */
+    uint64_t used;           /* the last time */
+    int fd;                  /* -1 = none */
+    int spare_fd;            /* a copy that is mounted already; -1 = none */
+    struct bj_making making; /* the next such copy */
     /* While it is being formatted: mke2fs, and the sandboxes that wait for it. */
     struct bj_keeper *keeper;
     struct bj_image_maker maker; /* pid 0 = it is not */
@@ -477,7 +508,7 @@ void bj_workspaces_init(struct bj_keeper *keeper);
 void bj_workspaces_warm(struct bj_keeper *keeper);
 void bj_workspaces_release(struct bj_keeper *keeper);
 /* A file system for the sandbox, as disk_fd; none where workspaces lie in memory. BJ_E_FULL: no
- * room. Where its size is yet to be formatted sandbox->waits becomes true, and
+ * room. Where it is yet to be made sandbox->waits becomes true, and
  * bj_sandbox_workspace_ready() goes on with it. */
 int bj_workspace_make(struct bj_sandbox *sandbox, int64_t disk_mb, struct bj_error *err);
 /* The sandbox is gone, and so is what its workspace had. */
@@ -528,6 +559,7 @@ struct bj_keeper {
     struct bj_starter starter;
     struct bj_preset_facts facts[BJ_PRESETS_MAX];
     struct bj_workspaces workspaces;
+    struct bj_maker maker;
     struct bj_pool pool;
     struct bj_budget budget;
     struct bj_sandboxes sandboxes;

@@ -282,7 +282,7 @@ void bj_sandbox_end(struct bj_sandbox *sandbox, const char *reason)
     if (sandbox->isolation == BJ_ISOLATION_NAMESPACES && sandbox->pidfd >= 0)
         bj_process_pidfd_signal(sandbox->pidfd, SIGKILL);
     bj_pause_end(sandbox);
-    bj_fd_close(&sandbox->disk_fd); /* before the sandbox, which then takes the time to unmount */
+    bj_maker_close(keeper, &sandbox->disk_fd); /* before it ends, which may then take the time */
     bj_init_link_close(sandbox);
     give_up(sandbox);
 }

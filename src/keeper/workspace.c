@@ -4,8 +4,8 @@
  * With privilege each is a file system of its own in a sparse file of the state directory, as large
  * as disk_mb says and with room for so many files (linux/image.h): what is written does not count
  * as memory, and neither bytes nor files can go beyond. It is handed to the launcher with the plan
- * and goes with the sandbox. Making one takes about 2 ms, so those of a size are copied from one
- * that was formatted once.
+ * and goes with the sandbox. Those of a size are copied from one that was formatted once. A copy
+ * takes about 2 ms, and on a disk that has stalled for ever, so it is made elsewhere (maker.c).
  *
  * Without privilege a workspace is a tmpfs, whose limits are the same but which is memory. That is
  * said of every sandbox that has one. Which of the two it is, is found out once, at the start.
@@ -41,14 +41,14 @@ static struct bj_workspace_template *find_template(struct bj_workspaces *all, in
             at->used = ++all->uses;
             return at;
         }
-        if (at->maker.pid == 0 &&
+        if (at->maker.pid == 0 && at->making.id == 0 &&
             (oldest == NULL || at->fd < 0 || (oldest->fd >= 0 && at->used < oldest->used)))
             oldest = at;
     }
     if (oldest == NULL)
         return NULL;
     bj_fd_close(&oldest->fd);
-    bj_fd_close(&oldest->spare_fd);
+    bj_maker_close(oldest->keeper, &oldest->spare_fd);
     return oldest;
 }
 
@@ -78,12 +78,28 @@ static int make(struct bj_workspaces *all, struct bj_workspace_template *from, i
     return result < 0 ? result : bj_image_mount(all->directory_fd, from->fd, ret_fd, err);
 }
 
-/* ---- formatting one while the loop turns ---- */
+/* ---- making one while the loop turns ---- */
+
+static void mounted(void *context, int fd, const struct bj_error *failed)
+{
+    struct bj_sandbox *sandbox = context;
+
+    sandbox->disk_fd = fd;
+    bj_sandbox_workspace_ready(sandbox, failed);
+}
+
+/* A copy for the sandbox, which waits for it. */
+static int mount_later(struct bj_sandbox *sandbox, const struct bj_workspace_template *from,
+                       struct bj_error *err)
+{
+    sandbox->making.done = mounted;
+    sandbox->making.context = sandbox;
+    return bj_maker_mount(sandbox->keeper, &sandbox->making, from->fd, err);
+}
 
 /* It has ended, or its time is over: those that wait go on, each with a copy or an error. */
 static void formatted(struct bj_workspace_template *from)
 {
-    struct bj_workspaces *all = &from->keeper->workspaces;
     struct bj_sandbox *waiting = from->waiting;
     struct bj_error error = {0};
     int result;
@@ -95,13 +111,14 @@ static void formatted(struct bj_workspace_template *from)
     result = bj_image_format_end(&from->maker, &from->fd, &error);
     while (waiting != NULL) {
         struct bj_sandbox *sandbox = waiting;
-        int copied = result;
+        int later = result;
 
         waiting = sandbox->next_waiting;
         sandbox->next_waiting = NULL;
         if (result == 0 && sandbox->stage != BJ_STAGE_ENDING)
-            copied = bj_image_mount(all->directory_fd, from->fd, &sandbox->disk_fd, &error);
-        bj_sandbox_workspace_ready(sandbox, copied < 0 ? &error : NULL);
+            later = mount_later(sandbox, from, &error);
+        if (later < 0 || sandbox->stage == BJ_STAGE_ENDING)
+            bj_sandbox_workspace_ready(sandbox, later < 0 ? &error : NULL);
     }
 }
 
@@ -123,7 +140,6 @@ static int format_later(struct bj_keeper *keeper, struct bj_workspace_template *
 
     if (result < 0)
         return result;
-    ret->keeper = keeper;
     ret->megabytes = megabytes;
     ret->used = ++keeper->workspaces.uses;
     ret->deadline.passed = maker_is_late;
@@ -139,6 +155,18 @@ static int format_later(struct bj_keeper *keeper, struct bj_workspace_template *
 }
 
 /* ---- spare ones ---- */
+
+static void spare_mounted(void *context, int fd, const struct bj_error *failed)
+{
+    struct bj_workspace_template *template = context;
+    struct bj_workspaces *all = &template->keeper->workspaces;
+
+    if (failed != NULL)
+        return;
+    bj_maker_close(template->keeper, &template->spare_fd);
+    template->spare_fd = fd;
+    bj_deadline_set(&template->keeper->deadlines, &all->deadline, bj_clock_us() + QUIET_US);
+}
 
 /* One spare, then the next a little later. Failing only makes the next sandbox slower. */
 static void make_spare(struct bj_deadline *deadline)
@@ -157,10 +185,12 @@ static void make_spare(struct bj_deadline *deadline)
         if (at->fd < 0 || at->spare_fd >= 0 || at->megabytes == PROBE_MB)
             continue;
         made = true;
-        if (bj_image_mount(all->directory_fd, at->fd, &at->spare_fd, NULL) < 0)
+        at->making.done = spare_mounted;
+        at->making.context = at;
+        if (at->making.id != 0 || bj_maker_mount(keeper, &at->making, at->fd, NULL) < 0)
             return;
     }
-    if (made || now < quiet_at)
+    if (now < quiet_at)
         bj_deadline_set(&keeper->deadlines, deadline, now + QUIET_US);
 }
 
@@ -171,7 +201,8 @@ void bj_workspaces_init(struct bj_keeper *keeper)
     int result = 0;
 
     for (size_t i = 0; i < BJ_WORKSPACE_TEMPLATES; i++)
-        all->templates[i].fd = all->templates[i].spare_fd = -1;
+        all->templates[i] =
+            (struct bj_workspace_template){.keeper = keeper, .fd = -1, .spare_fd = -1};
     all->deadline.passed = make_spare;
     all->directory_fd = -1;
     if (keeper->options->state == NULL || geteuid() != 0) {
@@ -242,7 +273,7 @@ int bj_workspace_make(struct bj_sandbox *sandbox, int64_t disk_mb, struct bj_err
     struct bj_keeper *keeper = sandbox->keeper;
     struct bj_workspaces *all = &keeper->workspaces;
     struct bj_workspace_template *from;
-    int result = 0;
+    int result;
 
     if (!all->on_disk)
         return 0;
@@ -263,7 +294,8 @@ int bj_workspace_make(struct bj_sandbox *sandbox, int64_t disk_mb, struct bj_err
     } else if (result == 0 && from->spare_fd >= 0) {
         sandbox->disk_fd = bj_fd_take(&from->spare_fd);
     } else if (result == 0) {
-        result = bj_image_mount(all->directory_fd, from->fd, &sandbox->disk_fd, err);
+        result = mount_later(sandbox, from, err);
+        sandbox->waits = result == 0;
     }
     if (result == 0)
         all->promised_mb += sandbox->disk_mb = disk_mb;
@@ -272,7 +304,7 @@ int bj_workspace_make(struct bj_sandbox *sandbox, int64_t disk_mb, struct bj_err
 
 void bj_workspace_release(struct bj_sandbox *sandbox)
 {
-    bj_fd_close(&sandbox->disk_fd);
+    bj_maker_close(sandbox->keeper, &sandbox->disk_fd);
     sandbox->keeper->workspaces.promised_mb -= sandbox->disk_mb;
     sandbox->disk_mb = 0;
 }

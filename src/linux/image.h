@@ -12,7 +12,9 @@
 
 #include "base/error.h"
 
-#define BJ_IMAGE_FORMAT_US 5000000 /* the time that formatting may take; usual are milliseconds */
+/* The time that formatting may take, and mounting; usual are milliseconds. */
+#define BJ_IMAGE_FORMAT_US 5000000
+#define BJ_IMAGE_MOUNT_US  5000000
 
 /*
  * Makes an empty file system of `bytes` with room for `inodes` files, as a file in memory to be

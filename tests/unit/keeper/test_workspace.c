@@ -221,6 +221,107 @@ static void a_formatter_that_hangs_holds_nobody_up(void **state)
     assert_int_equal(create_with("slow", "77", "128"), 0);
 }
 
+/* The process that mounts workspaces. */
+static pid_t maker(void)
+{
+    pid_t all[64];
+    int count = children_of(service.pid, all, 64);
+
+    for (int i = count - 1; i >= 0; i--) {
+        if (is_named(all[i], "belljar-maker"))
+            return all[i];
+    }
+    fail_msg("there is no belljar-maker");
+    return -1;
+}
+
+static uint64_t create_later(const char *id, const char *disk)
+{
+    const char *const options[] = {"resource_limits.disk_mb", disk, NULL};
+
+    return act(&service,
+               &(struct bj_act){
+                   .kind = BJ_ACT_CREATE, .sandbox = id, .preset = "standard", .options = options});
+}
+
+/* Its stop is a disk's that does not answer: whoever needs a workspace waits, and nobody else. */
+static void a_disk_that_stalls_holds_nobody_else_up(void **state)
+{
+    static struct heard heard;
+    struct bj_error failed = {0};
+    uint64_t slow, never;
+    int64_t begun;
+    pid_t stopped;
+
+    (void)state;
+    assert_int_equal(create_with("one", "50", "128"), 0);
+    if (!on_disk("one"))
+        skip();
+    assert_int_equal(create_with("two", "50", "128"), 0);
+    stopped = maker();
+    assert_int_equal(kill(stopped, SIGSTOP), 0);
+    begun = bj_clock_us();
+    for (int i = 0; i < 3; i++)
+        slow = create_later((const char *[]){"a", "b", "c"}[i], "50"); /* one was ready, perhaps */
+    assert_string_equal(says("one", "echo goes on > x; cat x"), "goes on\n");
+    assert_int_equal(destroy(&service, "two"), 0); /* nor is its end anybody's business */
+    assert_string_equal(says("one", "cat x"), "goes on\n");
+    assert_true(bj_clock_us() - begun < BJ_IMAGE_MOUNT_US);
+    assert_int_equal(kill(stopped, SIGCONT), 0);
+    assert_int_equal(answer(&service, slow, &heard, NULL), 0);
+    assert_true(on_disk("c"));
+    /* Who waited too long is told; what is mounted too late is of no use, and is gone. */
+    assert_int_equal(kill(stopped, SIGSTOP), 0);
+    create_later("d", "50");
+    never = create_later("e", "50");
+    assert_int_equal(answer(&service, never, &heard, &failed), -BJ_E_TIMEOUT);
+    assert_non_null(strstr(failed.message, "disk"));
+    assert_int_equal(kill(stopped, SIGCONT), 0);
+    assert_int_equal(create_with("e", "50", "128"), 0);
+    assert_int_equal(service_stop(&service), 0);
+    expect_no_loops();
+    service_start(&service, (struct bj_keeper_options){.state = state_directory});
+}
+
+static void a_maker_that_is_killed_is_replaced(void **state)
+{
+    static struct heard heard;
+    uint64_t waits;
+    pid_t killed;
+
+    (void)state;
+    assert_int_equal(create_with("one", "50", "128"), 0);
+    if (!on_disk("one"))
+        skip();
+    killed = maker();
+    assert_int_equal(kill(killed, SIGSTOP), 0);
+    create_later("two", "50");
+    waits = create_later("three", "50");
+    assert_string_equal(says("one", "echo goes on"), "goes on\n"); /* they have been asked for */
+    assert_int_equal(kill(killed, SIGKILL), 0);
+    assert_int_equal(answer(&service, waits, &heard, NULL), -BJ_E_BUSY);
+    assert_int_equal(create_with("three", "50", "128"), 0);
+    assert_true(on_disk("three"));
+    assert_true(maker() != killed);
+    assert_int_equal(destroy(&service, "three"), 0);
+}
+
+/* A keeper that ends while workspaces are being made waits for none of them for long. */
+static void its_end_does_not_wait_for_the_disk(void **state)
+{
+    (void)state;
+    assert_int_equal(create_with("one", "50", "128"), 0);
+    if (!on_disk("one"))
+        skip();
+    assert_int_equal(kill(maker(), SIGSTOP), 0);
+    create_later("two", "50");
+    create_later("three", "50");
+    assert_string_equal(says("one", "echo goes on"), "goes on\n");
+    assert_int_equal(service_stop(&service), 0);
+    expect_no_loops();
+    service_start(&service, (struct bj_keeper_options){.state = state_directory});
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -230,6 +331,9 @@ int main(void)
         TEST(the_total_has_its_limit),
         TEST(nothing_is_left_of_a_killed_keeper),
         TEST(a_formatter_that_hangs_holds_nobody_up),
+        TEST(a_disk_that_stalls_holds_nobody_else_up),
+        TEST(a_maker_that_is_killed_is_replaced),
+        TEST(its_end_does_not_wait_for_the_disk),
     };
 
     return cmocka_run_group_tests_name("workspace", tests, NULL, NULL);
