@@ -16,7 +16,11 @@ static const struct bj_field create_fields[] = {
     BJ_TEXT("template", 64, .minimum = 1, BJ_SAYS "Another name for `preset`."),
     BJ_OBJECT("config", NULL,
               BJ_SAYS "What is to differ from the preset, as in a configuration file "
-                      "(docs/CONFIG.md), of what the service lets clients choose."),
+                      "(docs/CONFIG.md): `resource_limits` (within the service's), `environment`, "
+                      "`session_timeout_minutes`, `working_directory`, `hostname`, `user` (root "
+                      "only where the preset has it), `security.command_whitelist` (where the "
+                      "preset has none), and the rules of `security` that refuse more. Anything "
+                      "else is an error."),
     METADATA,
     BJ_MAP("env", BJ_LIST_MAX, BJ_SAYS "Variables of everything that runs in it."),
     TIMES,

@@ -96,6 +96,9 @@ static int set_option(struct bj_config *config, const struct bj_config *preset, 
     result = bj_config_set(config, id, value, "/", err);
     if (result < 0)
         bj_error_prefix(err, "%s: ", key);
+    else if (config->user == BJ_USER_ROOT && preset->user != BJ_USER_ROOT)
+        result = bj_fail(err, BJ_E_DENIED, "config",
+                         "user: root inside is for the preset to grant; ask for one that does");
     return result;
 }
 

@@ -19,15 +19,17 @@ static const struct row {
     enum bj_option_id id;
     enum place place;
 } rows[] = {
-    {BJ_OPT_CPU_CORES, TO_KEEPER},       {BJ_OPT_MEMORY_MB, TO_KEEPER},
-    {BJ_OPT_DISK_MB, TO_KEEPER},         {BJ_OPT_MAX_PROCESSES, TO_KEEPER},
-    {BJ_OPT_MAX_OPEN_FILES, TO_KEEPER},  {BJ_OPT_TIMEOUT_SECONDS, TO_FRONT},
-    {BJ_OPT_OUTPUT_LIMIT_MB, TO_FRONT},  {BJ_OPT_SESSION_TIMEOUT, TO_FRONT},
-    {BJ_OPT_ENVIRONMENT, TO_FRONT},      {BJ_OPT_ALLOWED_TOOLS, TO_RULES},
-    {BJ_OPT_BLOCKED_TOOLS, TO_RULES},    {BJ_OPT_COMMAND_BLACKLIST, TO_RULES},
-    {BJ_OPT_ALLOWED_PATHS, TO_RULES},    {BJ_OPT_DENIED_PATHS, TO_RULES},
-    {BJ_OPT_DENY_RISK, TO_RULES},        {BJ_OPT_ASK_RISK, TO_RULES},
-    {BJ_OPT_UNKNOWN_COMMANDS, TO_RULES}, {BJ_OPT_ON_ASK, TO_RULES},
+    {BJ_OPT_CPU_CORES, TO_KEEPER},         {BJ_OPT_MEMORY_MB, TO_KEEPER},
+    {BJ_OPT_DISK_MB, TO_KEEPER},           {BJ_OPT_MAX_PROCESSES, TO_KEEPER},
+    {BJ_OPT_MAX_OPEN_FILES, TO_KEEPER},    {BJ_OPT_WORKING_DIRECTORY, TO_KEEPER},
+    {BJ_OPT_HOSTNAME, TO_KEEPER},          {BJ_OPT_USER, TO_KEEPER},
+    {BJ_OPT_COMMAND_WHITELIST, TO_KEEPER}, {BJ_OPT_TIMEOUT_SECONDS, TO_FRONT},
+    {BJ_OPT_OUTPUT_LIMIT_MB, TO_FRONT},    {BJ_OPT_SESSION_TIMEOUT, TO_FRONT},
+    {BJ_OPT_ENVIRONMENT, TO_FRONT},        {BJ_OPT_ALLOWED_TOOLS, TO_RULES},
+    {BJ_OPT_BLOCKED_TOOLS, TO_RULES},      {BJ_OPT_COMMAND_BLACKLIST, TO_RULES},
+    {BJ_OPT_ALLOWED_PATHS, TO_RULES},      {BJ_OPT_DENIED_PATHS, TO_RULES},
+    {BJ_OPT_DENY_RISK, TO_RULES},          {BJ_OPT_ASK_RISK, TO_RULES},
+    {BJ_OPT_UNKNOWN_COMMANDS, TO_RULES},   {BJ_OPT_ON_ASK, TO_RULES},
 };
 #define ROWS (sizeof rows / sizeof *rows)
 
@@ -46,7 +48,8 @@ static int fail_key(const char *key, struct bj_error *err)
         return 0; /* the loader says so, and what it may have meant */
     return bj_fail(err, BJ_E_INVALID, "config",
                    "config: %s is for whoever runs the service to set; clients may set limits, "
-                   "environment, session_timeout_minutes and rules that refuse more",
+                   "environment, session_timeout_minutes, working_directory, hostname, user, "
+                   "security.command_whitelist and rules that refuse more",
                    key);
 }
 
@@ -94,38 +97,70 @@ static int load(const json_t *config, struct bj_config *ret, struct bj_error *er
     return result == -BJ_E_CONFIG ? -BJ_E_INVALID : result;
 }
 
-/* As the keeper's own reader of options takes it. */
-static int add_option(struct bj_client_config *options, const struct bj_config *config,
-                      enum bj_option_id id)
+static int add_pair(struct bj_client_config *options, const char *key, const char *text,
+                    struct bj_error *err)
 {
-    const struct bj_option *row = bj_option_get(id);
-    const char *field = (const char *)config + row->offset;
-    char text[64];
+    size_t at = options->count / 2;
 
-    if (row->kind == BJ_KIND_DECIMAL)
-        snprintf(text, sizeof text, "%.17g", *(const double *)(const void *)field);
-    else
-        snprintf(text, sizeof text, "%lld", (long long)*(const int64_t *)(const void *)field);
-    options->pairs[options->count] = row->key;
-    options->pairs[options->count + 1] = options->values[options->count / 2] = bj_strdup(text);
-    if (options->values[options->count / 2] == NULL)
-        return -BJ_E_NO_MEMORY;
+    if (at == BJ_CLIENT_OPTIONS)
+        return bj_fail(err, BJ_E_INVALID, "config",
+                       "config: %s: at most %d values can be set for one sandbox", key,
+                       BJ_CLIENT_OPTIONS);
+    options->values[at] = bj_strdup(text);
+    if (options->values[at] == NULL)
+        return bj_fail(err, BJ_E_NO_MEMORY, "service", "out of memory");
+    options->pairs[options->count] = key;
+    options->pairs[options->count + 1] = options->values[at];
     options->count += 2;
     return 0;
 }
 
+/* As the keeper's own reader of options takes it: a list one by one. */
+static int add_option(struct bj_client_config *options, const struct bj_config *config,
+                      enum bj_option_id id, struct bj_error *err)
+{
+    const struct bj_option *row = bj_option_get(id);
+    const void *field = (const char *)config + row->offset;
+    char *const *list, text[64];
+    int result = 0;
+
+    switch (row->kind) {
+    case BJ_KIND_DECIMAL:
+        snprintf(text, sizeof text, "%.17g", *(const double *)field);
+        return add_pair(options, row->key, text, err);
+    case BJ_KIND_ENUM:
+        return add_pair(options, row->key, row->choices[*(const unsigned *)field], err);
+    case BJ_KIND_HOSTNAME:
+    case BJ_KIND_SANDBOX_PATH:
+        return add_pair(options, row->key, *(char *const *)field, err);
+    case BJ_KIND_STRING_LIST:
+        list = *(char *const *const *)field;
+        if (list == NULL || *list == NULL)
+            return bj_fail(err, BJ_E_INVALID, "config", "config: %s: name at least one", row->key);
+        for (; *list != NULL && result == 0; list++)
+            result = add_pair(options, row->key, *list, err);
+        return result;
+    default:
+        snprintf(text, sizeof text, "%lld", (long long)*(const int64_t *)field);
+        return add_pair(options, row->key, text, err);
+    }
+}
+
 /* The members of the security section that are rules, as a text of their own. */
-static int add_rule(struct bj_client_config *options, const json_t *config, enum bj_option_id id)
+static int add_rule(struct bj_client_config *options, const json_t *config, enum bj_option_id id,
+                    struct bj_error *err)
 {
     const char *key = strchr(bj_option_get(id)->key, '.') + 1;
     json_t *value = json_object_get(json_object_get(config, "security"), key);
 
     if (options->rules == NULL)
         options->rules = json_object();
-    return json_object_set(options->rules, key, value) < 0 ? -BJ_E_NO_MEMORY : 0;
+    if (json_object_set(options->rules, key, value) < 0)
+        return bj_fail(err, BJ_E_NO_MEMORY, "service", "out of memory");
+    return 0;
 }
 
-static int sort_out(struct bj_client_config *options, const json_t *config)
+static int sort_out(struct bj_client_config *options, const json_t *config, struct bj_error *err)
 {
     int result = 0;
 
@@ -133,9 +168,9 @@ static int sort_out(struct bj_client_config *options, const json_t *config)
         if (!bj_config_said(&options->config, rows[i].id))
             continue;
         if (rows[i].place == TO_KEEPER)
-            result = add_option(options, &options->config, rows[i].id);
+            result = add_option(options, &options->config, rows[i].id, err);
         else if (rows[i].place == TO_RULES)
-            result = add_rule(options, config, rows[i].id);
+            result = add_rule(options, config, rows[i].id, err);
     }
     return result;
 }
@@ -151,8 +186,8 @@ int bj_client_config_read(struct bj_client_config *ret, const json_t *config, st
     result = check_keys(config, err);
     if (result == 0)
         result = load(config, &ret->config, err);
-    if (result == 0 && sort_out(ret, config) < 0)
-        result = bj_fail(err, BJ_E_NO_MEMORY, "service", "out of memory");
+    if (result == 0)
+        result = sort_out(ret, config, err);
     return result;
 }
 

@@ -5,9 +5,10 @@
 #include <jansson.h>
 
 #include "base/error.h"
+#include "base/limits.h"
 #include "model/config.h"
 
-#define BJ_CLIENT_OPTIONS 8 /* that go to the keeper, at most */
+#define BJ_CLIENT_OPTIONS BJ_SANDBOX_OPTIONS /* that go to the keeper, at most */
 
 struct bj_client_config {
     struct bj_config config;                      /* bj_config_said() tells what was given */

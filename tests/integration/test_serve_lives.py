@@ -52,6 +52,30 @@ def test_a_workspace_holds_more_than_memory_and_no_more_than_said(lively):
     assert not [path for path in Path(lively.state).rglob("*") if path.stat().st_size > 100 << 20]
 
 
+def test_what_a_client_may_set_acts(lively):
+    """What is not refused is done."""
+    programs = ["bash", "hostname", "cat"]
+    sandbox = made(lively, config={
+        "hostname": "mine", "working_directory": "/code", "user": "ordinary",
+        "security": {"command_whitelist": programs}})
+    assert sandbox["workspace"] == "/code"
+    assert run(lively, sandbox, "hostname; pwd; echo x > f; cat /code/f")["output"] == \
+        "mine\n/code\nx\n"
+    assert run(lively, sandbox, "ls")["exit_code"] in (126, 127)
+    assert lively.get(f"/v1/sandboxes/{sandbox['id']}/files?path=.").json["files"]
+    for config, said in (
+            ({"user": "root"}, "for the preset to grant"),
+            ({"security": {"command_whitelist": []}}, "at least one"),
+            ({"security": {"command_whitelist": [f"p{i}" for i in range(70)]}}, "at most"),
+            ({"working_directory": "code"}, "working_directory"),
+            ({"hostname": "-"}, "hostname"),
+            ({"volumes": ["/etc:/mnt"]}, "for whoever runs the service"),
+            ({"isolation": "landlock"}, "for whoever runs the service"),
+            ({"security": {"audit": False}}, "for whoever runs the service")):
+        answer = lively.post("/v1/sandboxes", {"config": config})
+        assert answer.status in (400, 403, 422) and said in answer.json["error"]["message"], answer
+
+
 def test_a_paused_sandbox_stands_still(lively):
     sandbox, other = made(lively), made(lively)
     path = f"/v1/sandboxes/{sandbox['id']}"
