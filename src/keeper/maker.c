@@ -56,7 +56,8 @@ static void mount_child(uint32_t id, int template_fd)
     struct answer answer = {.id = id};
     struct bj_fds fds = {.count = 0};
 
-    if (bj_image_mount(DIRECTORY_FD, template_fd, &fds.fd[0], &answer.error) == 0)
+    if (bj_image_check_room(DIRECTORY_FD, &answer.error) == 0 &&
+        bj_image_mount(DIRECTORY_FD, template_fd, &fds.fd[0], &answer.error) == 0)
         fds.count = 1;
     say(&answer, &fds);
 }

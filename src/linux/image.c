@@ -13,6 +13,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -149,6 +150,25 @@ int bj_image_format(int64_t bytes, int64_t inodes, int *ret_fd, struct bj_error 
 }
 
 /* ---- a copy of it ---- */
+
+int bj_image_check_room(int directory_fd, struct bj_error *err)
+{
+    struct statfs status;
+    int64_t keep, left;
+
+    if (BJ_SYS(fstatfs(directory_fd, &status)) < 0)
+        return bj_fail_errno(err, "image", "cannot look at the disk of workspaces");
+    keep = (int64_t)status.f_blocks / 20 * status.f_bsize;
+    left = (int64_t)status.f_bavail * status.f_bsize;
+    if (keep > BJ_IMAGE_KEEP_FREE)
+        keep = BJ_IMAGE_KEEP_FREE;
+    if (left >= keep)
+        return 0;
+    return bj_fail(err, BJ_E_FULL, "image",
+                   "the disk that workspaces lie on has %lld MiB left, and %lld are kept free; "
+                   "end sandboxes, or make room on it",
+                   (long long)(left >> 20), (long long)(keep >> 20));
+}
 
 static int copy_range(int from, int to, off_t at, off_t end)
 {

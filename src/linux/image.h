@@ -34,6 +34,13 @@ int bj_image_format_begin(int64_t bytes, int64_t inodes, struct bj_image_maker *
 int bj_image_format_end(struct bj_image_maker *maker, int *ret_fd, struct bj_error *err);
 
 /*
+ * BJ_E_FULL where the directory's disk has less free than is kept for others: a twentieth of it, or
+ * BJ_IMAGE_KEEP_FREE where that is less. What exists can still grow into that.
+ */
+#define BJ_IMAGE_KEEP_FREE ((int64_t)1 << 30)
+int bj_image_check_room(int directory_fd, struct bj_error *err);
+
+/*
  * Mounts a copy of such a file, which lies in a directory: without devices and without set-id
  * programs. The descriptor (O_PATH) of the detached mount in *ret_fd. BJ_E_FULL: there is no room
  * for it on the host's disk.

@@ -3,13 +3,16 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "linux/image.h"
+#include "linux/mount.h"
 
 static struct service service;
 static struct output output;
@@ -283,6 +286,54 @@ static void a_disk_that_stalls_holds_nobody_else_up(void **state)
     service_start(&service, (struct bj_keeper_options){.state = state_directory});
 }
 
+/* A disk that takes no writes while it is frozen: whoever writes to it cannot even be killed. */
+static void a_frozen_disk_holds_nobody_else_up(void **state)
+{
+    static struct heard heard;
+    int template = -1, disk = -1, place, frozen;
+    uint64_t waits;
+    pid_t thaws;
+
+    (void)state;
+    assert_int_equal(create_with("one", "50", "128"), 0);
+    if (!on_disk("one"))
+        skip();
+    assert_int_equal(service_stop(&service), 0);
+    assert_int_equal(unshare(CLONE_NEWNS), 0);
+    assert_int_equal(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+    place = open(state_directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    assert_int_equal(bj_image_format(256 << 20, 4096, &template, NULL), 0);
+    assert_int_equal(bj_image_mount(place, template, &disk, NULL), 0);
+    assert_int_equal(bj_mount_attach(disk, place), 0);
+    close(place);
+    close(template);
+    service_start(&service, (struct bj_keeper_options){.state = state_directory});
+    assert_int_equal(create_with("one", "50", "128"), 0);
+    frozen = open(state_directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    assert_int_equal(ioctl(frozen, FIFREEZE, 0), 0);
+    thaws = fork(); /* whatever becomes of this test */
+    if (thaws == 0) {
+        sleep(3 * PATIENCE_MS / 1000);
+        _exit(ioctl(frozen, FITHAW, 0) < 0);
+    }
+    create_later("a", "50"); /* one was ready, perhaps */
+    waits = create_later("b", "50");
+    assert_string_equal(says("one", "echo goes on"), "goes on\n");
+    assert_string_equal(says("one", "echo still"), "still\n");
+    assert_int_equal(ioctl(frozen, FITHAW, 0), 0);
+    kill(thaws, SIGKILL);
+    waitpid(thaws, NULL, 0);
+    if (answer(&service, waits, &heard, NULL) < 0) /* on a slow machine */
+        assert_int_equal(create_with("b", "50", "128"), 0);
+    assert_true(on_disk("b"));
+    assert_int_equal(service_stop(&service), 0);
+    close(frozen);
+    close(disk);
+    assert_int_equal(umount2(state_directory, MNT_DETACH), 0);
+    expect_no_loops(); /* not even this disk's own */
+    service_start(&service, (struct bj_keeper_options){.state = state_directory});
+}
+
 static void a_maker_that_is_killed_is_replaced(void **state)
 {
     static struct heard heard;
@@ -304,6 +355,38 @@ static void a_maker_that_is_killed_is_replaced(void **state)
     assert_true(on_disk("three"));
     assert_true(maker() != killed);
     assert_int_equal(destroy(&service, "three"), 0);
+}
+
+/* Nothing is promised away, but what is left of a disk is not for new sandboxes. */
+static void a_full_disk_takes_no_new_ones(void **state)
+{
+    char path[128];
+    int fd, result = 0;
+
+    (void)state;
+    assert_int_equal(create_with("one", "50", "128"), 0);
+    if (!on_disk("one"))
+        skip();
+    assert_int_equal(service_stop(&service), 0);
+    assert_int_equal(unshare(CLONE_NEWNS), 0);
+    assert_int_equal(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+    assert_int_equal(mount("tmpfs", state_directory, "tmpfs", 0, "size=64m"), 0);
+    service_start(&service, (struct bj_keeper_options){.state = state_directory});
+    assert_int_equal(create_with("one", "50", "128"), 0);
+    snprintf(path, sizeof path, "%s/filler", state_directory);
+    fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    assert_int_equal(posix_fallocate(fd, 0, 61 << 20), 0);
+    for (char id[] = "a"; result == 0 && id[0] < 'e'; id[0]++) /* some may be ready already */
+        result = create_with(id, "50", "128");
+    assert_int_equal(result, -BJ_E_FULL);
+    assert_string_equal(says("one", "echo goes on"), "goes on\n");
+    assert_int_equal(unlink(path), 0);
+    close(fd);
+    assert_int_equal(create_with("last", "50", "128"), 0);
+    assert_true(on_disk("last"));
+    assert_int_equal(service_stop(&service), 0);
+    assert_int_equal(umount2(state_directory, MNT_DETACH), 0);
+    service_start(&service, (struct bj_keeper_options){.state = state_directory});
 }
 
 /* A keeper that ends while workspaces are being made waits for none of them for long. */
@@ -332,7 +415,9 @@ int main(void)
         TEST(nothing_is_left_of_a_killed_keeper),
         TEST(a_formatter_that_hangs_holds_nobody_up),
         TEST(a_disk_that_stalls_holds_nobody_else_up),
+        TEST(a_frozen_disk_holds_nobody_else_up),
         TEST(a_maker_that_is_killed_is_replaced),
+        TEST(a_full_disk_takes_no_new_ones),
         TEST(its_end_does_not_wait_for_the_disk),
     };
 
