@@ -40,26 +40,36 @@
 #define BJ_SECRETS_MAX      1024        /* values that are masked wherever they show */
 
 /* The service (wire/keeper.h and what uses it). */
-#define BJ_SANDBOX_ID_MAX     33         /* bytes of a sandbox's identifier, NUL included */
-#define BJ_LABEL_SHOWN        2048       /* bytes of a label that a record shows; else its hash */
-#define BJ_LABEL_NAME_MAX     256        /* bytes of a key or a tag in it */
-#define BJ_LABEL_TEXT_MAX     8192       /* bytes of a directory in it */
-#define BJ_LABEL_MAX          (16 << 10) /* bytes that the front has kept with a sandbox or process */
-#define BJ_ACT_MAX            BJ_FRAME_MAX /* bytes of one act */
-#define BJ_MESSAGE_MAX        (384 << 10) /* bytes of one message between processes of the service */
-#define BJ_READ_MAX           (64 << 10)  /* bytes of output in one answer */
-#define BJ_READ_PIECES_MAX    4096        /* of different streams in one answer */
-#define BJ_INPUT_MAX          (64 << 10)  /* bytes of one piece of input */
-#define BJ_LOG_MAX            (1 << 20)   /* bytes of output kept of one process */
-#define BJ_OUTPUT_TOTAL_MB    256         /* of memory that all output takes, if nothing is said */
-#define BJ_OUTPUT_OWNER_PART  2           /* of it: one owner has at most the half, */
-#define BJ_OUTPUT_ONE_PART    16          /* one sandbox a sixteenth */
-#define BJ_OWNER_MAX          128         /* bytes of an owner's name, NUL included */
-#define BJ_HOLD_GRACE_US      10000000    /* held output waits so long for a reader */
-#define BJ_KEYS_MAX           4096        /* keys of one service */
-#define BJ_KEYS_FILE_MAX      (4 << 20)   /* bytes of the file that they are in */
+#define BJ_SANDBOX_ID_MAX    33         /* bytes of a sandbox's identifier, NUL included */
+#define BJ_LABEL_SHOWN       2048       /* bytes of a label that a record shows; else its hash */
+#define BJ_LABEL_NAME_MAX    256        /* bytes of a key or a tag in it */
+#define BJ_LABEL_TEXT_MAX    8192       /* bytes of a directory in it */
+#define BJ_LABEL_MAX         (16 << 10) /* bytes that the front has kept with a sandbox or process */
+#define BJ_ACT_MAX           BJ_FRAME_MAX /* bytes of one act */
+#define BJ_MESSAGE_MAX       (384 << 10) /* bytes of one message between processes of the service */
+#define BJ_CONTROL_MAX       4096 /* bytes of one between the supervisor and another process */
+#define BJ_PRESETS_MAX       32   /* of one service */
+#define BJ_LISTENERS_MAX     16   /* addresses of one service */
+#define BJ_LISTEN_NAME_MAX   128  /* bytes of one as it is shown */
+#define BJ_READ_MAX          (64 << 10) /* bytes of output in one answer */
+#define BJ_READ_PIECES_MAX   4096       /* of different streams in one answer */
+#define BJ_INPUT_MAX         (64 << 10) /* bytes of one piece of input */
+#define BJ_LOG_MAX           (1 << 20)  /* bytes of output kept of one process */
+#define BJ_LOG_CHUNKS_MAX    16384u /* a process that changes streams more often keeps fewer bytes */
+#define BJ_OUTPUT_TOTAL_MB   256    /* of memory that all output takes, if nothing is said */
+#define BJ_OUTPUT_OWNER_PART 2      /* of it: one owner has at most the half, */
+#define BJ_OUTPUT_ONE_PART   16     /* one sandbox a sixteenth */
+#define BJ_OWNER_MAX         128    /* bytes of an owner's name, NUL included */
+#define BJ_HOLD_GRACE_US     10000000  /* held output waits so long for a reader */
+#define BJ_KEYS_MAX          4096      /* keys of one service */
+#define BJ_KEYS_FILE_MAX     (4 << 20) /* bytes of the file that they are in */
+#define BJ_KEYS_OLD_MAX                                                                            \
+    256 /* files of keys that one front has seen; each takes memory until it ends */
+#define BJ_KEY_FILE_MAX       4096        /* bytes of the file with the first key */
+#define BJ_CGROUPS_FILE_MAX   (64 << 10)  /* bytes of the keeper's list of control groups */
 #define BJ_SERVICE_SANDBOXES  4000        /* sandboxes of one service */
 #define BJ_SANDBOX_PROCESSES  200         /* processes kept of one sandbox, ended ones included */
+#define BJ_ENDED_MAX          32          /* of them that have ended */
 #define BJ_PARAMETERS_MAX     4           /* variable parts of a route's path */
 #define BJ_PARAMETER_TEXT_MAX 512         /* bytes of them together; a longer path has no route */
 #define BJ_IDEMPOTENCY_MAX    255         /* bytes of an idempotency key */
@@ -70,29 +80,33 @@
 #define BJ_INPUT_QUEUE_MAX    (256 << 10) /* bytes that wait to be read by one process */
 /* Bytes on their way there before the client should wait: below what the keeper takes by as much as
  * one message may go beyond it. */
-#define BJ_INPUT_WAITING_MAX  (BJ_INPUT_QUEUE_MAX / 2)
-#define BJ_QUESTION_RECORDS   1000       /* calls in one answer about records */
-#define BJ_QUESTION_USUAL     100        /* where a question says nothing */
-#define BJ_QUESTION_SECONDS   10         /* that answering one may take */
-#define BJ_ANSWER_TEXT        (16 << 20) /* bytes of one answer, and one call more */
-#define BJ_ANSWER_TEXT_MAX    (32 << 20) /* bytes of one answer that are believed */
-#define BJ_SANDBOX_OPTIONS    64         /* options that a client sets for one */
-#define BJ_CALLS_MAX          65536      /* that wait for the keeper's answer */
-#define BJ_LINK_QUEUE_MAX     (4 << 20)  /* bytes that wait to be sent where nothing else is said */
-#define BJ_ENTRIES_MAX        (32 << 20) /* bytes of those that the audit process may not have yet */
-#define BJ_ASKS_MAX           (16 << 20) /* bytes that wait to be sent to one process */
-#define BJ_FRONT_QUEUE_MAX    (32 << 20) /* bytes that wait for the front before it is given up */
-#define BJ_KEEPER_QUEUE_MAX   (32 << 20) /* and for the keeper, of what is recorded */
-#define BJ_AUDIT_QUEUE_MAX    (32 << 20) /* and for the audit process */
-#define BJ_PLANS_QUEUE_MAX    (64 << 20) /* bytes of plans that wait for the launcher */
-#define BJ_OUTCOMES_MAX       65536 /* that wait to be recorded; more, and somebody must look at it */
-#define BJ_STATE_STRINGS      128   /* pointers in a sandbox's state */
-#define BJ_SCREEN_ROWS_MAX    200   /* of a terminal whose screen is kept */
-#define BJ_SCREEN_COLUMNS_MAX 400
-#define BJ_SCREEN_HISTORY_MAX (256 << 10) /* bytes of lines that scrolled off it */
-#define BJ_SCREEN_PENDING     4096        /* bytes of one control sequence; more is left out */
-#define BJ_SCREEN_TITLE       512         /* bytes of its title; cut */
-#define BJ_SCREEN_PAINT_MAX   (8 << 20)   /* bytes that paint it */
+#define BJ_INPUT_WAITING_MAX     (BJ_INPUT_QUEUE_MAX / 2)
+#define BJ_QUESTION_RECORDS      1000       /* calls in one answer about records */
+#define BJ_QUESTION_USUAL        100        /* where a question says nothing */
+#define BJ_QUESTION_SECONDS      10         /* that answering one may take */
+#define BJ_ANSWER_TEXT           (16 << 20) /* bytes of one answer, and one call more */
+#define BJ_ANSWER_TEXT_MAX       (32 << 20) /* bytes of one answer that are believed */
+#define BJ_SANDBOX_OPTIONS       64         /* options that a client sets for one */
+#define BJ_CALLS_MAX             65536      /* that wait for the keeper's answer */
+#define BJ_LINK_QUEUE_MAX        (4 << 20) /* bytes that wait to be sent where nothing else is said */
+#define BJ_ENTRIES_MAX           (32 << 20) /* bytes of those that the audit process may not have yet */
+#define BJ_ASKS_MAX              (16 << 20) /* bytes that wait to be sent to one process */
+#define BJ_FRONT_QUEUE_MAX       (32 << 20) /* bytes that wait for the front before it is given up */
+#define BJ_HELLO_QUEUE_MAX       (1 << 20) /* bytes that wait for a new front before it hears more */
+#define BJ_KEEPER_QUEUE_MAX      (32 << 20) /* and for the keeper, of what is recorded */
+#define BJ_AUDIT_QUEUE_MAX       (32 << 20) /* and for the audit process */
+#define BJ_PLANS_QUEUE_MAX       (64 << 20) /* bytes of plans that wait for the launcher */
+#define BJ_OUTCOMES_MAX          65536 /* that wait to be recorded; more, and somebody must look at it */
+#define BJ_BATCH_ITEMS           256       /* entries and outcomes recorded together */
+#define BJ_BATCH_BYTES           (1 << 20) /* bytes of them, and one message more */
+#define BJ_STATE_STRINGS         128       /* pointers in a sandbox's state */
+#define BJ_SCREEN_ROWS_MAX       200       /* of a terminal whose screen is kept */
+#define BJ_SCREEN_COLUMNS_MAX    400
+#define BJ_SCREEN_HISTORY_MAX    (256 << 10) /* bytes of lines that scrolled off it */
+#define BJ_SCREEN_PENDING        4096        /* bytes of one control sequence; more is left out */
+#define BJ_SCREEN_PARAMETERS_MAX 16          /* numbers in one; more are left out */
+#define BJ_SCREEN_TITLE          512         /* bytes of its title; cut */
+#define BJ_SCREEN_PAINT_MAX      (8 << 20)   /* bytes that paint it */
 
 /* HTTP (server/). */
 #define BJ_HTTP_HEAD_MAX        (16 << 10)  /* bytes of a request's head */
@@ -114,8 +128,19 @@
 #define BJ_HTTP_ACCEPT_MAX      16          /* connections taken from one of them at one turn */
 
 /* The command line as a client of the service. */
-#define BJ_CLIENT_LISTED_MAX 256        /* values of one option */
-#define BJ_CLIENT_ANSWER_MAX (64 << 20) /* bytes of one answer, or of one event */
+#define BJ_CLIENT_LISTED_MAX  256        /* values of one option */
+#define BJ_CLIENT_ANSWER_MAX  (64 << 20) /* bytes of one answer, or of one event */
+#define BJ_CLIENT_HEAD_MAX    (64 << 10) /* bytes of the head of an answer that opens a WebSocket */
+#define BJ_CLIENT_MESSAGE_MAX (4 << 20)  /* bytes of a message of a WebSocket */
+#define BJ_CLIENT_WAITING_MAX (256 << 10) /* bytes of input on their way before more is read */
+#define BJ_CLIENT_KEYS_MAX    16          /* keys that leave a terminal */
+
+/* Alerts (engine/alert.h). */
+#define BJ_ALERT_MESSAGE_MAX  (256 << 10) /* bytes of what belljar-alert is given */
+#define BJ_ALERT_INPUT_MAX    (1 << 20)   /* bytes that it reads */
+#define BJ_ALERT_RESPONSE_MAX (64 << 10)  /* bytes of an answer; nobody reads it */
+#define BJ_ALERT_WAITING_MAX  (256 << 10) /* bytes of events that wait for one target */
+#define BJ_ALERT_LOG_MAX      (256 << 10) /* bytes of alert.log */
 
 /* What belljar-files does with files, inside the sandbox (files/files.h). */
 #define BJ_FILES_PATH_MAX    (64 << 10) /* bytes of a path that is told */
@@ -164,21 +189,25 @@
 #define BJ_JUDGE_TIME_US       8000 /* spent on matching one command's text; then it is asked about */
 
 /* What the front knows (service/). */
-#define BJ_METADATA_MAX        64          /* pairs of metadata of one sandbox */
-#define BJ_TAG_MAX             128         /* bytes of a process's tag */
-#define BJ_COMMAND_SHOWN       1024        /* bytes of a command kept to be shown; cut */
-#define BJ_SHELLS_MAX          32          /* shell sessions of one sandbox */
-#define BJ_SHELL_NAME_MAX      64          /* bytes of a shell session's name */
-#define BJ_SHELL_WAITING_MAX   64          /* commands that wait for their turn in one */
-#define BJ_SHELL_REPORT_MAX    (256 << 10) /* bytes that a shell session tells of itself */
-#define BJ_RUN_OUTPUT          (4 << 20)   /* bytes kept per stream of a run, unless said */
-#define BJ_LISTING_MAX         (32 << 20)  /* bytes that the helper for files may answer */
-#define BJ_LISTING_RECORDS     100000      /* records of it */
-#define BJ_LISTING_USUAL       10000       /* names, where a request says nothing */
-#define BJ_SEARCH_USUAL        1000        /* and places found */
-#define BJ_STREAM_RECORD_MAX   (1 << 20)   /* bytes of one record of a helper that runs on */
-#define BJ_TOOL_ANSWER_MAX     (32 << 20)  /* bytes of an answer in words */
-#define BJ_LISTING_HELD        (4 << 20)   /* bytes of it that are held at once; more is cut off */
+#define BJ_METADATA_MAX        64                   /* pairs of metadata of one sandbox */
+#define BJ_TAG_MAX             128                  /* bytes of a process's tag */
+#define BJ_COMMAND_SHOWN       1024                 /* bytes of a command kept to be shown; cut */
+#define BJ_SHELLS_MAX          32                   /* shell sessions of one sandbox */
+#define BJ_SHELL_NAME_MAX      64                   /* bytes of a shell session's name */
+#define BJ_SHELL_WAITING_MAX   64                   /* commands that wait for their turn in one */
+#define BJ_SHELL_REPORT_MAX    (256 << 10)          /* bytes that a shell session tells of itself */
+#define BJ_SHELL_NOTES_MAX     (BJ_PATH_MAX + 4096) /* bytes that one says of one command */
+#define BJ_SHELL_LOST_MAX      1024       /* bytes of the names of variables that are not kept */
+#define BJ_SHELL_UNSET_MAX     64         /* variables that one has unset */
+#define BJ_PAGE_MAX            1000       /* sandboxes in one answer */
+#define BJ_RUN_OUTPUT          (4 << 20)  /* bytes kept per stream of a run, unless said */
+#define BJ_LISTING_MAX         (32 << 20) /* bytes that the helper for files may answer */
+#define BJ_LISTING_RECORDS     100000     /* records of it */
+#define BJ_LISTING_USUAL       10000      /* names, where a request says nothing */
+#define BJ_SEARCH_USUAL        1000       /* and places found */
+#define BJ_STREAM_RECORD_MAX   (1 << 20)  /* bytes of one record of a helper that runs on */
+#define BJ_TOOL_ANSWER_MAX     (32 << 20) /* bytes of an answer in words */
+#define BJ_LISTING_HELD        (4 << 20)  /* bytes of it that are held at once; more is cut off */
 #define BJ_TURNS_MAX           64    /* listings and pages of records that are in hand at once */
 #define BJ_TURNS_OWNER_MAX     8     /* of one owner's */
 #define BJ_TURNS_WORKING       8     /* of them that are worked on */

@@ -26,14 +26,13 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/limits.h"
 #include "base/mem.h"
 #include "bin/alert_spool.h"
 
-#define MESSAGE_MAX  (1 << 20) /* bytes of standard input */
-#define SECONDS      30        /* that a command, or a POST, may take */
-#define CONNECT_MS   10000
-#define RESPONSE_MAX (64 << 10) /* bytes of an answer; nobody reads it */
-#define ROUNDS       64         /* messages that one process sends before it lets another one */
+#define SECONDS    30 /* that a command, or a POST, may take */
+#define CONNECT_MS 10000
+#define ROUNDS     64 /* messages that one process sends before it lets another one */
 
 struct alert {
     json_t *message;
@@ -168,7 +167,7 @@ static size_t discard(char *data, size_t size, size_t count, void *user)
 
     (void)data;
     *total += size * count;
-    return *total > RESPONSE_MAX ? 0 : size * count;
+    return *total > BJ_ALERT_RESPONSE_MAX ? 0 : size * count;
 }
 
 static void prepare(CURL *curl, const struct alert *alert, const char *payload, size_t length,
@@ -207,7 +206,7 @@ static void post(const struct alert *alert, const char *payload, size_t length)
         code = curl_easy_perform(curl);
         curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
         snprintf(text, sizeof text, "HTTP status %ld", status);
-        if (code != CURLE_OK && !(code == CURLE_WRITE_ERROR && total > RESPONSE_MAX))
+        if (code != CURLE_OK && !(code == CURLE_WRITE_ERROR && total > BJ_ALERT_RESPONSE_MAX))
             log_failure(alert, "alert_url failed", curl_easy_strerror(code));
         else if (status < 200 || status > 299)
             log_failure(alert, "alert_url failed", text);
@@ -224,7 +223,7 @@ static void deliver(const struct alert *alert, const char *lines, int64_t droppe
     struct bj_buf payload;
     bool first = true;
 
-    bj_buf_init(&payload, 2 * MESSAGE_MAX);
+    bj_buf_init(&payload, 2 * BJ_ALERT_INPUT_MAX);
     bj_buf_puts(&payload, "{\"events\": [");
     for (size_t length; *lines != '\0'; lines += length + (lines[length] != '\0')) {
         length = strcspn(lines, "\n");
@@ -362,7 +361,7 @@ int main(void)
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != 0)
         return status;
-    bj_buf_init(&message, MESSAGE_MAX);
+    bj_buf_init(&message, BJ_ALERT_INPUT_MAX);
     if (read_message(&message))
         status = tell_message(bj_buf_text(&message), message.length);
     bj_buf_release(&message);

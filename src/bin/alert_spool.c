@@ -16,8 +16,6 @@
 #include "base/limits.h"
 #include "base/siphash.h"
 
-#define LOG_MAX (256 << 10) /* bytes of alert.log */
-
 static int find_directory(char path[BJ_PATH_MAX], struct bj_error *err)
 {
     const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
@@ -201,7 +199,7 @@ void bj_alert_spool_log(const struct bj_alert_spool *spool, const char *text)
 
     if (fd < 0)
         return;
-    if (fstat(fd, &status) == 0 && status.st_size > LOG_MAX && ftruncate(fd, 0) < 0)
+    if (fstat(fd, &status) == 0 && status.st_size > BJ_ALERT_LOG_MAX && ftruncate(fd, 0) < 0)
         return;
     strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ ", gmtime_r(&now, &parts));
     bj_buf_init(&line, 8192);

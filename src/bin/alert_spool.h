@@ -15,9 +15,9 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "base/limits.h"
 
-#define BJ_ALERT_SLOTS       4
-#define BJ_ALERT_WAITING_MAX (256 << 10) /* bytes of events that wait for one target */
+#define BJ_ALERT_SLOTS 4
 
 struct bj_alert_spool {
     int directory;   /* -1 when closed */

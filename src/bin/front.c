@@ -31,7 +31,6 @@
 #define GRACE_MS    5000 /* for requests that run when the front is to end */
 #define READY_MS    5    /* between looks at whether the keeper has said what there is */
 #define READY_TRIES 1000 /* then it listens all the same: /health must answer */
-#define CONTROL_MAX 4096
 
 struct front {
     const struct bj_service_settings *settings;
@@ -164,7 +163,7 @@ static void take_message(struct front *front, const struct bj_message *message, 
 static void on_control(uv_poll_t *poll, int status, int events)
 {
     struct front *front = poll->data;
-    char packet[CONTROL_MAX];
+    char packet[BJ_CONTROL_MAX];
     struct bj_fds fds = {.count = 0};
     struct bj_message message;
     ssize_t size =

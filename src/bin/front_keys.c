@@ -11,8 +11,6 @@
 #include "supervisor/keyfile.h"
 #include "supervisor/toldkey.h"
 
-#define OLD_MAX 256 /* files of keys that one front has seen; each takes memory until it ends */
-
 /* The administrator's own key, from the environment (its digest) or a file. */
 static int add_admin(struct bj_keys *keys, const char *text, const uint8_t *digest,
                      struct bj_error *err)
@@ -77,8 +75,8 @@ int bj_front_keys_renew(struct bj_front_keys *keys, int fd, struct bj_error *err
     struct bj_keys fresh = {0}, *grown;
     int result;
 
-    if (keys->old_count >= OLD_MAX)
-        return bj_fail(err, BJ_E_LIMIT, "keys", "keys were added %d times", OLD_MAX);
+    if (keys->old_count >= BJ_KEYS_OLD_MAX)
+        return bj_fail(err, BJ_E_LIMIT, "keys", "keys were added %d times", BJ_KEYS_OLD_MAX);
     grown = bj_realloc_array(keys->old, keys->old_count + 1, sizeof *grown);
     if (grown == NULL)
         return bj_fail(err, BJ_E_NO_MEMORY, "keys", "out of memory");

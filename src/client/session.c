@@ -20,6 +20,7 @@
 #include "base/clock.h"
 #include "base/escape.h"
 #include "base/fd.h"
+#include "base/limits.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "client/ws.h"
@@ -27,8 +28,6 @@
 
 #define PATIENCE_US 30000000 /* for a connection that broke */
 #define PAUSE_MS    200
-#define WAITING_MAX (256 << 10) /* bytes of input on their way before more is read */
-#define KEYS_MAX    16
 #define USUAL_KEYS  "ctrl-p,ctrl-q"
 #define STATUS_LEFT 0
 
@@ -44,8 +43,8 @@ struct session {
     bool input_open, failed, ended, left;
     unsigned forwarded; /* signals of the user's that were passed on */
     int status;
-    char reason[128];    /* why the service ended the process; "" = it ended by itself */
-    char keys[KEYS_MAX]; /* that leave */
+    char reason[128];              /* why the service ended the process; "" = it ended by itself */
+    char keys[BJ_CLIENT_KEYS_MAX]; /* that leave */
     size_t key_count, key_at;
     struct bj_error err; /* when `failed` */
 };
@@ -61,7 +60,7 @@ static int parse_keys(struct session *session, const char *text, struct bj_error
         size_t length = strcspn(at, ",");
         bool control = strncmp(at, "ctrl-", 5) == 0 && length == 6;
 
-        if ((!control && length != 1) || session->key_count == KEYS_MAX)
+        if ((!control && length != 1) || session->key_count == BJ_CLIENT_KEYS_MAX)
             return bj_fail(err, BJ_E_INVALID, "options",
                            "%s are not keys: write them as ctrl-p,ctrl-q", text);
         session->keys[session->key_count++] = (char)(control ? at[5] & 0x1f : at[0]);
@@ -233,7 +232,8 @@ static void serve(struct session *session)
 {
     send_size(session);
     for (;;) {
-        bool read_input = session->input_open && bj_client_ws_waiting(session->ws) < WAITING_MAX;
+        bool read_input =
+            session->input_open && bj_client_ws_waiting(session->ws) < BJ_CLIENT_WAITING_MAX;
         struct pollfd ready[] = {
             {.fd = bj_client_ws_fd(session->ws),
              .events = (short)(POLLIN | (bj_client_ws_wants_write(session->ws) ? POLLOUT : 0))},

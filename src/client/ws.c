@@ -11,11 +11,10 @@
 
 #include "base/base64.h"
 #include "base/clock.h"
+#include "base/limits.h"
 #include "base/mem.h"
 #include "base/str.h"
 
-#define HEAD_MAX     (64 << 10)
-#define MESSAGE_MAX  (4 << 20)
 #define HANDSHAKE_US 30000000
 #define GUID         "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
@@ -97,7 +96,7 @@ static int send_request(struct bj_client_ws *ws, const char *path, struct bj_err
     bj_base64_put(&key, random, sizeof random);
     bj_str_copy(ws->key, sizeof ws->key, bj_buf_text(&key));
     bj_buf_release(&key);
-    bj_buf_init(&out, HEAD_MAX);
+    bj_buf_init(&out, BJ_CLIENT_HEAD_MAX);
     bj_buf_printf(&out,
                   "GET %s HTTP/1.1\r\nHost: %.*s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                   "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %s\r\n",
@@ -171,7 +170,7 @@ static void read_body(struct bj_client_ws *ws, size_t end)
         return;
     memcpy(number, value, length);
     number[length] = '\0';
-    if (!bj_parse_int64(number, &size) || size < 0 || size > HEAD_MAX)
+    if (!bj_parse_int64(number, &size) || size < 0 || size > BJ_CLIENT_HEAD_MAX)
         return;
     while (ws->head.length < end + (size_t)size && !ws->head.failed) {
         char block[4096];
@@ -303,7 +302,7 @@ int bj_client_ws_open(struct bj_client *client, const char *path,
     ws->client = client;
     ws->events = events;
     ws->context = context;
-    bj_buf_init(&ws->head, 2 * HEAD_MAX);
+    bj_buf_init(&ws->head, 2 * BJ_CLIENT_HEAD_MAX);
     result = connect_service(ws, err);
     if (result == 0)
         result = send_request(ws, path, err);
@@ -315,7 +314,7 @@ int bj_client_ws_open(struct bj_client *client, const char *path,
         bj_client_ws_free(ws);
         return result;
     }
-    wslay_event_config_set_max_recv_msg_length(ws->wslay, MESSAGE_MAX);
+    wslay_event_config_set_max_recv_msg_length(ws->wslay, BJ_CLIENT_MESSAGE_MAX);
     *ret = ws;
     return 0;
 }

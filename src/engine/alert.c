@@ -22,12 +22,11 @@
 #include "wire/json.h"
 #include "wire/verdict_json.h"
 
-#define MESSAGE_MAX (256 << 10) /* bytes of what belljar-alert reads */
-#define VERDICT_MAX (64 << 10)  /* bytes of the verdict in it */
-#define COMMAND_CUT 4096        /* bytes of the command's text in it, before JSON escapes it */
-#define TEXT_CUT    1024        /* bytes of any other text likewise */
-#define MASKED_MAX  (8 << 20)   /* bytes of a text while it is masked */
-#define CHILD_STACK 32768       /* bytes; nothing is called there but system calls */
+#define VERDICT_MAX (64 << 10) /* bytes of the verdict in it */
+#define COMMAND_CUT 4096       /* bytes of the command's text in it, before JSON escapes it */
+#define TEXT_CUT    1024       /* bytes of any other text likewise */
+#define MASKED_MAX  (8 << 20)  /* bytes of a text while it is masked */
+#define CHILD_STACK 32768      /* bytes; nothing is called there but system calls */
 
 extern char **environ;
 
@@ -312,7 +311,7 @@ static int send_alert(const struct bj_config *config, const struct bj_request *r
 
     if (program == NULL && find_program(found, err) < 0)
         return -BJ_E_NOT_FOUND;
-    bj_buf_init(&message, MESSAGE_MAX);
+    bj_buf_init(&message, BJ_ALERT_MESSAGE_MAX);
     result = make_message(config, request, verdict, mask, &message, err);
     if (result == 0)
         result = make_file(&message, &fd, err);

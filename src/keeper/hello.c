@@ -2,9 +2,8 @@
  * A new front hears of every sandbox and process there is, then READY: as fast as it reads, a
  * sandbox at a time, so that thousands of them with large labels need no memory.
  */
+#include "base/limits.h"
 #include "keeper/keeper_internal.h"
-
-#define QUEUED_MAX (1 << 20) /* bytes that wait for the front before it hears more */
 
 static void ready(struct bj_keeper *keeper)
 {
@@ -18,7 +17,7 @@ static void ready(struct bj_keeper *keeper)
 
 void bj_hello_go_on(struct bj_keeper *keeper)
 {
-    while (keeper->hello != NULL && keeper->front.queued < QUEUED_MAX) {
+    while (keeper->hello != NULL && keeper->front.queued < BJ_HELLO_QUEUE_MAX) {
         struct bj_sandbox *sandbox = keeper->hello;
 
         keeper->hello = sandbox->next;

@@ -11,9 +11,8 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/limits.h"
 #include "model/config.h"
-
-#define BJ_PRESETS_MAX 32
 
 /* A named configuration that sandboxes are made from: from the service's own configuration, read
  * before the front exists. */

@@ -8,11 +8,11 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "base/limits.h"
 #include "base/mem.h"
 
 #define FIRST_BYTES  256u /* most processes write little, and there are many of them */
 #define FIRST_CHUNKS 4u
-#define CHUNKS_MAX   16384u /* a process that changes streams more often keeps fewer bytes */
 
 static uint64_t chunk_at(const struct bj_output *output, uint32_t index)
 {
@@ -124,7 +124,7 @@ static void grow_chunks(struct bj_output *output)
 {
     int64_t more = (int64_t)(output->chunk_size * sizeof *output->chunks);
 
-    if (output->chunk_size >= CHUNKS_MAX || !resize(output, more))
+    if (output->chunk_size >= BJ_LOG_CHUNKS_MAX || !resize(output, more))
         return;
     if (!move_chunks(output, output->chunk_size * 2))
         resize(output, -more);

@@ -19,11 +19,11 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/fd.h"
+#include "base/limits.h"
 #include "base/mem.h"
 #include "keeper/keeper_internal.h"
 
-#define ENDED_MAX 32
-#define ENDED_US  (600LL * 1000000)
+#define ENDED_US (600LL * 1000000)
 #define TERMINAL_DRAIN_US                                                                          \
     200000 /* for what a terminal still has to say after its process's end                         \
             */
@@ -134,7 +134,8 @@ static void forget_old(struct bj_sandbox *sandbox)
     while (process != NULL) {
         struct bj_process *next = process->next;
 
-        if (process->stage == BJ_PROCESS_ENDED && ++ended > ENDED_MAX && process->readers == NULL)
+        if (process->stage == BJ_PROCESS_ENDED && ++ended > BJ_ENDED_MAX &&
+            process->readers == NULL)
             bj_process_forget(process);
         process = next;
     }

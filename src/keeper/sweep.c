@@ -21,12 +21,12 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/limits.h"
 #include "base/mem.h"
 #include "keeper/keeper_internal.h"
 #include "linux/cgroup.h"
 
 #define FILE_NAME "keeper.cgroups"
-#define FILE_MAX  (64 << 10)
 #define TRIES     200 /* of 10 ms until a cgroup is empty */
 #define PAUSE_NS  10000000
 
@@ -172,13 +172,13 @@ static int store(int state_fd, const struct bj_buf *text)
 static int sweep(struct bj_keeper *keeper, struct bj_buf *again, int *ret_fd, struct bj_error *err)
 {
     BJ_CLEANUP_CLOSE int fd = open(keeper->options->state, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    BJ_CLEANUP_FREE char *text = bj_alloc(FILE_MAX);
+    BJ_CLEANUP_FREE char *text = bj_alloc(BJ_CGROUPS_FILE_MAX);
 
     if (fd < 0)
         return bj_fail_errno(err, "state", "cannot open %s", keeper->options->state);
     if (text == NULL)
         return bj_fail(err, BJ_E_NO_MEMORY, "state", "out of memory");
-    if (bj_read_small_file_at(fd, FILE_NAME, text, FILE_MAX) > 0)
+    if (bj_read_small_file_at(fd, FILE_NAME, text, BJ_CGROUPS_FILE_MAX) > 0)
         sweep_file(text, again);
     *ret_fd = bj_fd_take(&fd);
     return 0;
@@ -192,7 +192,7 @@ int bj_sweep(struct bj_keeper *keeper, struct bj_error *err)
 
     if (keeper->options->state == NULL)
         return 0;
-    bj_buf_init(&text, FILE_MAX);
+    bj_buf_init(&text, BJ_CGROUPS_FILE_MAX);
     result = sweep(keeper, &text, &fd, err);
     for (uint32_t i = 0; i < keeper->options->preset_count && result == 0; i++) {
         const struct bj_host *host = keeper->facts[i].host;
@@ -214,7 +214,7 @@ void bj_sweep_own(struct bj_keeper *keeper)
 
     if (keeper->options->state == NULL)
         return;
-    bj_buf_init(&text, FILE_MAX);
+    bj_buf_init(&text, BJ_CGROUPS_FILE_MAX);
     if (sweep(keeper, &text, &fd, NULL) == 0 && (text.length > 0 ? store(fd, &text) : -1) < 0)
         unlinkat(fd, FILE_NAME, 0);
     bj_buf_release(&text);

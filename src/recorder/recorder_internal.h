@@ -7,6 +7,7 @@
 #include <uv.h>
 
 #include "audit/audit.h"
+#include "base/limits.h"
 #include "base/log.h"
 #include "loop/alive.h"
 #include "loop/link.h"
@@ -23,9 +24,6 @@ struct bj_peer {
 };
 
 /* ---- what is recorded together (batch.c) ---- */
-
-#define BJ_BATCH_ITEMS 256
-#define BJ_BATCH_BYTES (1 << 20) /* and one message more */
 
 enum bj_item_kind { BJ_ITEM_ENTRY, BJ_ITEM_OUTCOME };
 

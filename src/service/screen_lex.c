@@ -6,11 +6,11 @@
 
 #include <string.h>
 
+#include "base/limits.h"
 #include "base/mem.h"
 
-#define PARAMETERS_MAX 16
-#define PARAMETER_MAX  65535
-#define DIGITS_MAX     6
+#define PARAMETER_MAX 65535
+#define DIGITS_MAX    6
 
 const struct bj_screen_mode_row bj_screen_modes[BJ_SCREEN_MODE_COUNT] = {
 #define BJ_SCREEN_MODE_ROW(name, number, is_private, first, kept) {number, is_private, first, kept},
@@ -28,7 +28,7 @@ struct control {
     char middle; /* the last intermediate byte; 0 = none */
     char final;
     int count;
-    int parameters[PARAMETERS_MAX]; /* -1 = left out */
+    int parameters[BJ_SCREEN_PARAMETERS_MAX]; /* -1 = left out */
 };
 
 static bool parse_control(const char *sequence, size_t length, struct control *ret)
@@ -45,7 +45,7 @@ static bool parse_control(const char *sequence, size_t length, struct control *r
         int *last = &ret->parameters[ret->count - 1];
 
         if (sequence[at] == ';') {
-            if (ret->count == PARAMETERS_MAX)
+            if (ret->count == BJ_SCREEN_PARAMETERS_MAX)
                 return false;
             ret->parameters[ret->count++] = -1;
         } else {

@@ -18,12 +18,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/limits.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "service/shell_internal.h"
 #include "service/variables.h"
-
-#define NOTES_MAX (BJ_PATH_MAX + 4096) /* bytes that a session says of one command */
 
 /* A command that waits for its turn. */
 struct turn {
@@ -172,7 +171,7 @@ static void on_turn_end(struct bj_run *run, const struct bj_ending *ending,
     struct shell *shell = run->session;
     struct bj_buf notes;
 
-    bj_buf_init(&notes, NOTES_MAX);
+    bj_buf_init(&notes, BJ_SHELL_NOTES_MAX);
     if (ending != NULL && !run->report_lost)
         bj_shell_state_take(&shell->state, &run->report, &notes);
     else if (ending == NULL && !run->started)
@@ -621,7 +620,7 @@ static void on_recall_end(struct reading *reading, const struct bj_ending *endin
     struct bj_buf unheard; /* the front before has told it */
 
     (void)err;
-    bj_buf_init(&unheard, NOTES_MAX);
+    bj_buf_init(&unheard, BJ_SHELL_NOTES_MAX);
     /* Of the sandbox's own variables only those are known that a client gave it: the others are
      * the session's from now on. */
     if (shell->state.base == NULL && sandbox != NULL)

@@ -2,6 +2,7 @@
 #ifndef BJ_SERVICE_SHELL_INTERNAL_H
 #define BJ_SERVICE_SHELL_INTERNAL_H
 
+#include "base/limits.h"
 #include "service/run.h"
 
 /* Takes the run over: it begins when it is its turn. */
@@ -20,8 +21,7 @@ int bj_sandbox_name_shell(struct bj_service *service, const struct bj_caller *ca
 
 /* ---- where a session stands (shell_state.c) ---- */
 
-#define BJ_SHELL_UNSET_MAX 64 /* variables that a session has unset, at most */
-#define BJ_SHELL_ARGV_MAX  (6 + BJ_SHELL_UNSET_MAX)
+#define BJ_SHELL_ARGV_MAX (6 + BJ_SHELL_UNSET_MAX)
 
 struct bj_shell_state {
     char directory[BJ_PATH_MAX];

@@ -9,11 +9,10 @@
 #include <string.h>
 
 #include "base/escape.h"
+#include "base/limits.h"
 #include "base/str.h"
 #include "service/shell_internal.h"
 #include "service/variables.h"
-
-#define LOST_MAX 1024 /* bytes of the names of variables that are not kept */
 
 /* $1 is the caller's text; the others are variables to be unset. Only what bash has built in: a
  * preset may permit no other program. The text's own `exit` ends in the trap; where it sets a trap
@@ -184,7 +183,7 @@ void bj_shell_state_take(struct bj_shell_state *state, const struct bj_buf *repo
     json_t *variables = json_object();
     struct bj_buf lost;
 
-    bj_buf_init(&lost, LOST_MAX);
+    bj_buf_init(&lost, BJ_SHELL_LOST_MAX);
     if (variables != NULL && read_report(report, directory, variables, &lost)) {
         learn_base(state, variables);
         if (!take_variables(state, variables))

@@ -4,12 +4,12 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/limits.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "service/service_internal.h"
 
-#define PAGE     100
-#define PAGE_MAX 1000
+#define PAGE 100
 
 static int64_t left(int64_t moment_us, int64_t now_us)
 {
@@ -172,8 +172,8 @@ static int check_list(const struct bj_sandbox_list *list, const struct bj_servic
     if (list->everyone && (who->scopes & BJ_SCOPE_ADMIN) == 0)
         return bj_fail(err, BJ_E_DENIED, "service",
                        "this key may not see everyone's sandboxes: it has no scope ADMIN");
-    if (list->limit > PAGE_MAX)
-        return bj_fail(err, BJ_E_INVALID, "service", "limit: at most %d", PAGE_MAX);
+    if (list->limit > BJ_PAGE_MAX)
+        return bj_fail(err, BJ_E_INVALID, "service", "limit: at most %d", BJ_PAGE_MAX);
     return 0;
 }
 

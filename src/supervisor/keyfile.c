@@ -11,8 +11,7 @@
 #include "base/mem.h"
 #include "service/keys.h"
 
-#define NAME     "key"
-#define FILE_MAX 4096
+#define NAME "key"
 
 int bj_keyfile_path(const struct bj_service_settings *settings, const char *name, char **ret_path,
                     struct bj_error *err)
@@ -86,8 +85,8 @@ int bj_keyfile_read(const struct bj_service_settings *settings, char **ret_text,
     result = bj_keyfile_path(settings, NAME, &path, err);
     if (result < 0 || (settings->key_file == NULL && access(path, F_OK) < 0))
         return result;
-    result = bj_read_file(settings->key_file != NULL ? settings->key_file : path, FILE_MAX, &text,
-                          &length, err);
+    result = bj_read_file(settings->key_file != NULL ? settings->key_file : path, BJ_KEY_FILE_MAX,
+                          &text, &length, err);
     if (result < 0)
         return result;
     while (length > 0 && strchr(" \t\r\n", text[length - 1]) != NULL)

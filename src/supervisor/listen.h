@@ -10,9 +10,8 @@
 #include <sys/socket.h>
 
 #include "base/error.h"
+#include "base/limits.h"
 #include "supervisor/roles.h"
-
-#define BJ_LISTEN_NAME_MAX 128
 
 struct bj_listener {
     int fd;

@@ -6,6 +6,7 @@
 #ifndef BJ_SUPERVISOR_ROLES_H
 #define BJ_SUPERVISOR_ROLES_H
 
+#include "base/limits.h"
 /*    role, its name; in the order in which they start; they stop in the opposite order, but the
  *    audit process, which outlives the keeper, starts first */
 #define BJ_ROLES(X)                                                                                \
@@ -40,7 +41,5 @@ const char *bj_role_name(enum bj_role role);
 /* Keeper only: the programs that were installed with the supervisor's own, open as paths. */
 #define BJ_ROLE_LAUNCHER 7
 #define BJ_ROLE_FILES    8
-
-#define BJ_LISTENERS_MAX 16 /* of one service */
 
 #endif

@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/limits.h"
 #include "base/mem.h"
 #include "linux/socket.h"
 #include "supervisor/child.h"
@@ -28,7 +29,6 @@
 #define PAUSE_BRIEF_MS 1000 /* of one that could serve: starting it works, and clients wait */
 #define TRIES          4    /* of a process, as long as the service has never been ready */
 #define PEER_BUFFER    (4 << 20)
-#define CONTROL_MAX    4096 /* bytes of a message from a child; READY has no body */
 
 struct supervisor;
 
@@ -250,7 +250,7 @@ static bool is_passing(int error)
 static void control_readable(uv_poll_t *poll, int status, int events)
 {
     struct control *control = poll->data;
-    char packet[CONTROL_MAX];
+    char packet[BJ_CONTROL_MAX];
     struct bj_fds fds = {.count = 0};
     struct bj_message message;
     ssize_t size = status < 0 ? 0 : bj_socket_receive(control->fd, packet, sizeof packet, &fds, 0);
@@ -274,7 +274,7 @@ static void control_readable(uv_poll_t *poll, int status, int events)
 /* Its end may be told before all that it has said was heard. */
 static void hear_last_words(struct child *child)
 {
-    char packet[CONTROL_MAX];
+    char packet[BJ_CONTROL_MAX];
     struct bj_fds fds = {.count = 0};
     struct bj_message message;
     ssize_t size = 1;
