@@ -320,7 +320,7 @@ static void print_table(FILE *out, const struct policy *policy, const char *pref
     char name[64], constant[64];
 
     fprintf(out,
-            "static const struct seccomp_program programs[%s_PROFILE_COUNT]"
+            "static const struct bj_seccomp_code programs[%s_PROFILE_COUNT]"
             "[BJ_SECCOMP_ARCH_COUNT] = {\n",
             prefix);
     for (unsigned i = 0; i < policy->profile_count; i++) {

@@ -145,6 +145,17 @@ void bj_handling_json(struct bj_handling *call, int status, json_t *body)
     bj_handling_free(call);
 }
 
+void bj_handling_list(struct bj_handling *call, int result, const char *name, json_t *list,
+                      const struct bj_error *err)
+{
+    if (result == 0) {
+        bj_handling_json(call, 200, json_pack("{s:o}", name, list));
+        return;
+    }
+    json_decref(list);
+    bj_handling_fail(call, err);
+}
+
 void bj_handling_empty(struct bj_handling *call)
 {
     bj_exchange_respond(call->exchange, 204, NULL, "", 0);

@@ -50,6 +50,10 @@ void bj_handling_free(struct bj_handling *call);
 /* Answer and free. */
 void bj_handling_json(struct bj_handling *call, int status, json_t *body);
 void bj_handling_empty(struct bj_handling *call); /* 204 */
+/* An object with `list`, which it takes over, under `name`; a `result` below 0 is answered as the
+ * error that it is. */
+void bj_handling_list(struct bj_handling *call, int result, const char *name, json_t *list,
+                      const struct bj_error *err);
 void bj_handling_fail(struct bj_handling *call, const struct bj_error *err);
 void bj_handling_refuse(struct bj_handling *call, const struct bj_answer *answer);
 /* `result` as a service's function returned it: below 0 there will be no call back. */

@@ -77,13 +77,9 @@ static void list(struct bj_handling *call)
 {
     json_t *processes = json_array();
     struct bj_error err;
+    int result = bj_process_list(call->service, &call->caller, add_process, processes, &err);
 
-    if (bj_process_list(call->service, &call->caller, add_process, processes, &err) < 0) {
-        json_decref(processes);
-        bj_handling_fail(call, &err);
-        return;
-    }
-    bj_handling_json(call, 200, json_pack("{s:o}", "processes", processes));
+    bj_handling_list(call, result, "processes", processes, &err);
 }
 
 void bj_get_processes(struct bj_exchange *exchange, struct bj_service *service)

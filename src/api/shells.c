@@ -47,13 +47,9 @@ static void list(struct bj_handling *call)
 {
     json_t *shells = json_array();
     struct bj_error err;
+    int result = bj_shell_list(call->service, &call->caller, add_shell, shells, &err);
 
-    if (bj_shell_list(call->service, &call->caller, add_shell, shells, &err) < 0) {
-        json_decref(shells);
-        bj_handling_fail(call, &err);
-        return;
-    }
-    bj_handling_json(call, 200, json_pack("{s:o}", "shells", shells));
+    bj_handling_list(call, result, "shells", shells, &err);
 }
 
 void bj_get_shells(struct bj_exchange *exchange, struct bj_service *service)

@@ -251,6 +251,9 @@ int bj_audit_verify(struct bj_audit *audit, const struct bj_audit_head *anchor,
 void bj_audit_put_call(const struct bj_audit_record *verdict, const struct bj_audit_record *outcome,
                        struct bj_buf *out);
 void bj_audit_put_stats(const struct bj_audit_stats *stats, struct bj_buf *out);
+/* What a call has behind its brace, for objects that begin with more. */
+void bj_audit_put_bodies(const struct bj_audit_record *verdict,
+                         const struct bj_audit_record *outcome, struct bj_buf *out);
 
 /* A time as records have it: 2026-11-22T22:04:14.123456789Z. */
 void bj_audit_put_time(int64_t time_ns, struct bj_buf *out);

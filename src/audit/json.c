@@ -4,10 +4,10 @@
 #include "audit/audit.h"
 #include "wire/json.h"
 
-void bj_audit_put_call(const struct bj_audit_record *verdict, const struct bj_audit_record *outcome,
-                       struct bj_buf *out)
+void bj_audit_put_bodies(const struct bj_audit_record *verdict,
+                         const struct bj_audit_record *outcome, struct bj_buf *out)
 {
-    bj_buf_puts(out, "{\"verdict\":");
+    bj_buf_puts(out, "\"verdict\":");
     bj_json_put_clean(out, verdict->body, verdict->body_length);
     bj_buf_puts(out, ",\"outcome\":");
     if (outcome != NULL)
@@ -15,6 +15,13 @@ void bj_audit_put_call(const struct bj_audit_record *verdict, const struct bj_au
     else
         bj_buf_puts(out, "null");
     bj_buf_puts(out, "}\n");
+}
+
+void bj_audit_put_call(const struct bj_audit_record *verdict, const struct bj_audit_record *outcome,
+                       struct bj_buf *out)
+{
+    bj_buf_puts(out, "{");
+    bj_audit_put_bodies(verdict, outcome, out);
 }
 
 void bj_audit_put_stats(const struct bj_audit_stats *stats, struct bj_buf *out)

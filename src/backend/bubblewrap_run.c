@@ -60,16 +60,11 @@ static void bubblewrap_destroy(struct bj_sandbox *sandbox, struct bj_result *res
 /* The native sandbox's filter, as a file that bwrap reads. */
 static int make_filter(int *ret_fd, struct bj_error *err)
 {
-    enum bj_seccomp_arch arch = BJ_SECCOMP_ARCH_COUNT;
+    const enum bj_seccomp_arch arch = BJ_SECCOMP_NATIVE;
     BJ_CLEANUP_CLOSE int fd = -1;
     const struct sock_filter *filter;
     size_t length;
 
-#if defined(__x86_64__)
-    arch = BJ_SECCOMP_X86_64;
-#elif defined(__aarch64__)
-    arch = BJ_SECCOMP_ARM64;
-#endif
     if (arch == BJ_SECCOMP_ARCH_COUNT)
         return bj_fail(err, BJ_E_UNSUPPORTED, "seccomp",
                        "there is no system call filter for this architecture; --without seccomp "

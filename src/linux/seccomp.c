@@ -14,24 +14,11 @@
 
 #include "base/fault.h"
 
-struct seccomp_program {
-    const struct sock_filter *filter;
-    unsigned short length;
-};
-
 #include "seccomp-programs.h" /* made by seccomp-gen: programs[profile][arch] */
-
-#if defined(__x86_64__) && defined(__LP64__)
-#define NATIVE_ARCH BJ_SECCOMP_X86_64
-#elif defined(__aarch64__) && defined(__LP64__) && defined(__AARCH64EL__)
-#define NATIVE_ARCH BJ_SECCOMP_ARM64
-#else
-#define NATIVE_ARCH BJ_SECCOMP_ARCH_COUNT
-#endif
 
 int bj_seccomp_load(enum bj_seccomp_profile profile, struct bj_error *err)
 {
-    const enum bj_seccomp_arch arch = NATIVE_ARCH;
+    const enum bj_seccomp_arch arch = BJ_SECCOMP_NATIVE;
     struct sock_fprog program;
 
     if (arch >= BJ_SECCOMP_ARCH_COUNT)

@@ -13,6 +13,21 @@
 
 enum bj_seccomp_arch { BJ_SECCOMP_X86_64, BJ_SECCOMP_ARM64, BJ_SECCOMP_ARCH_COUNT };
 
+/* The one that this is compiled for; BJ_SECCOMP_ARCH_COUNT = there is no filter for it. */
+#if defined(__x86_64__) && defined(__LP64__)
+#define BJ_SECCOMP_NATIVE BJ_SECCOMP_X86_64
+#elif defined(__aarch64__) && defined(__LP64__) && defined(__AARCH64EL__)
+#define BJ_SECCOMP_NATIVE BJ_SECCOMP_ARM64
+#else
+#define BJ_SECCOMP_NATIVE BJ_SECCOMP_ARCH_COUNT
+#endif
+
+/* As seccomp-gen makes them: programs[profile][arch]. */
+struct bj_seccomp_code {
+    const struct sock_filter *filter;
+    unsigned short length;
+};
+
 /*
  * Puts the calling thread, and all that it starts, under the filter for good. Needs no_new_privs
  * set or CAP_SYS_ADMIN in the caller's user namespace. The filter refuses mounts, namespaces and

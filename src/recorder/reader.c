@@ -117,14 +117,8 @@ static void put_log(const struct bj_audit_record *verdict, const struct bj_audit
     put_text(out, "sandbox", verdict->sandbox);
     put_text(out, "decision", bj_decision_name(verdict->decision));
     put_text(out, "risk", bj_risk_name(verdict->risk));
-    bj_buf_puts(out, ",\"verdict\":");
-    bj_json_put_clean(out, verdict->body, verdict->body_length);
-    bj_buf_puts(out, ",\"outcome\":");
-    if (outcome != NULL)
-        bj_json_put_clean(out, outcome->body, outcome->body_length);
-    else
-        bj_buf_puts(out, "null");
-    bj_buf_puts(out, "}\n");
+    bj_buf_puts(out, ",");
+    bj_audit_put_bodies(verdict, outcome, out);
 }
 
 static int give(void *context, const struct bj_audit_record *verdict,

@@ -21,19 +21,10 @@
 
 enum { BJ_FRONT_FRONT, BJ_FRONT_PROFILE_COUNT };
 
-struct seccomp_program {
-    const struct sock_filter *filter;
-    unsigned short length;
-};
 #include "front-filter.h" /* made by seccomp-gen: programs[profile][arch] */
 
-#if defined(__x86_64__) && defined(__LP64__)
-#define NATIVE_ARCH BJ_SECCOMP_X86_64
-#elif defined(__aarch64__) && defined(__LP64__) && defined(__AARCH64EL__)
-#define NATIVE_ARCH BJ_SECCOMP_ARM64
-#else
-#error "the front has no system call filter for this architecture"
-#endif
+_Static_assert((int)BJ_SECCOMP_NATIVE < (int)BJ_SECCOMP_ARCH_COUNT,
+               "the front has no system call filter for this architecture");
 
 /* Who the front is to be. */
 static int choose_ids(const char *user, uid_t *ret_uid, gid_t *ret_gid, struct bj_error *err)
@@ -79,7 +70,7 @@ static int shut_out_files(struct bj_error *err)
 int bj_confine_front(const char *user, struct bj_error *err)
 {
     static const struct rlimit none = {0, 0};
-    const struct seccomp_program *program = &programs[BJ_FRONT_FRONT][NATIVE_ARCH];
+    const struct bj_seccomp_code *program = &programs[BJ_FRONT_FRONT][BJ_SECCOMP_NATIVE];
     int result = geteuid() == 0 ? become(user, err) : 0;
 
     if (result == 0 && (setrlimit(RLIMIT_CORE, &none) < 0 || bj_process_keep_capabilities(0) < 0 ||
