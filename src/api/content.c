@@ -45,45 +45,57 @@ static void begin_call(struct bj_exchange *exchange, struct bj_service *service,
 
 /* ---- one file, out ---- */
 
-/*
- * RFC 9110, section 14: one range of bytes. 0: send from..length; 416 otherwise. What is not
- * understood is as if it were not there, and so are several ranges, as the RFC permits.
- */
+/* A number of a range, or -1 where there is none. False: it is neither. */
+static bool read_bound(const char *text, size_t length, int64_t *ret)
+{
+    char number[24];
+
+    *ret = -1;
+    if (length == 0)
+        return true;
+    if (length >= sizeof number)
+        return false;
+    memcpy(number, text, length);
+    number[length] = '\0';
+    return bj_parse_int64(number, ret) && *ret >= 0;
+}
+
+/* One range of bytes. What is not understood is as if it were not there, and so are several. */
+static bool read_bounds(const char *header, int64_t *ret_first, int64_t *ret_last)
+{
+    const char *dash;
+
+    if (header == NULL || !bj_starts_with(header, "bytes=") || strchr(header, ',') != NULL)
+        return false;
+    header += strlen("bytes=");
+    dash = strchr(header, '-');
+    return dash != NULL && read_bound(header, (size_t)(dash - header), ret_first) &&
+           read_bound(dash + 1, strlen(dash + 1), ret_last) &&
+           (*ret_first >= 0 || *ret_last >= 0) &&
+           (*ret_first < 0 || *ret_last < 0 || *ret_first <= *ret_last);
+}
+
+/* RFC 9110, section 14. True: send from..length; otherwise 416. */
 static bool read_range(const char *header, int64_t size, int64_t *from, int64_t *length,
                        bool *ret_part)
 {
-    char first[24], last[24];
-    const char *dash;
-    int64_t begin = 0, end = size - 1;
+    int64_t first, last;
 
     *from = 0;
     *length = size;
-    *ret_part = false;
-    if (header == NULL || !bj_starts_with(header, "bytes=") || strchr(header, ',') != NULL)
+    *ret_part = read_bounds(header, &first, &last);
+    if (!*ret_part)
         return true;
-    header += strlen("bytes=");
-    dash = strchr(header, '-');
-    if (dash == NULL || (size_t)(dash - header) >= sizeof first)
-        return true;
-    memcpy(first, header, (size_t)(dash - header));
-    first[dash - header] = '\0';
-    if (!bj_str_copy(last, sizeof last, dash + 1))
-        return true;
-    if ((first[0] != '\0' && (!bj_parse_int64(first, &begin) || begin < 0)) ||
-        (last[0] != '\0' && (!bj_parse_int64(last, &end) || end < 0)) ||
-        (first[0] == '\0' && last[0] == '\0'))
-        return true;
-    if (first[0] == '\0') { /* the last so many bytes */
-        begin = end < size ? size - end : 0;
-        end = size - 1;
-    } else if (last[0] != '\0' && end < begin) {
-        return true;
+    if (first < 0) { /* the last so many bytes */
+        first = last < size ? size - last : 0;
+        last = -1;
     }
-    if (begin >= size)
+    if (first >= size) {
+        *ret_part = false;
         return false;
-    *from = begin;
-    *length = (end < size ? end : size - 1) - begin + 1;
-    *ret_part = true;
+    }
+    *from = first;
+    *length = (last >= 0 && last < size ? last : size - 1) - first + 1;
     return true;
 }
 

@@ -254,16 +254,21 @@ static bool same_position(VTermPos a, VTermPos b)
  * that stands alone. */
 static bool is_combining(const unsigned char *text, size_t length)
 {
+    static const struct {
+        uint32_t first, end;
+    } marks[] = {{0x300, 0x370},   {0x483, 0x48a},   {0x591, 0x5be},   {0x64b, 0x660},
+                 {0x1ab0, 0x1b00}, {0x1dc0, 0x1e00}, {0x200b, 0x2010}, {0x20d0, 0x2100},
+                 {0xfe00, 0xfe10}, {0xfe20, 0xfe30}};
     uint32_t c = length == 2   ? (uint32_t)(text[0] & 0x1f) << 6 | (text[1] & 0x3f)
                  : length == 3 ? (uint32_t)(text[0] & 0xf) << 12 | (uint32_t)(text[1] & 0x3f) << 6 |
                                      (text[2] & 0x3f)
                                : 0;
 
-    return (c >= 0x300 && c < 0x370) || (c >= 0x483 && c < 0x48a) || (c >= 0x591 && c < 0x5be) ||
-           (c >= 0x64b && c < 0x660) || (c >= 0x1ab0 && c < 0x1b00) ||
-           (c >= 0x1dc0 && c < 0x1e00) || (c >= 0x200b && c < 0x2010) ||
-           (c >= 0x20d0 && c < 0x2100) || (c >= 0xfe00 && c < 0xfe10) ||
-           (c >= 0xfe20 && c < 0xfe30);
+    for (size_t i = 0; i < sizeof marks / sizeof *marks; i++) {
+        if (c >= marks[i].first && c < marks[i].end)
+            return true;
+    }
+    return false;
 }
 
 /* A whole character of several bytes that libvterm knows what to do with: not one of the control
