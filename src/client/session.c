@@ -23,6 +23,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "client/modes.h"
 #include "client/ws.h"
 #include "linux/terminal.h"
 
@@ -36,6 +37,7 @@ struct session {
     const struct bj_client_session *wanted;
     struct bj_client_ws *ws;
     struct bj_terminal terminal;
+    struct bj_client_modes modes; /* of it, as the process has set them */
     int signals;
     int64_t offset; /* of the byte that comes next; -1 = not known yet */
     int stream;     /* where binary messages go */
@@ -91,6 +93,8 @@ static void take_output(void *context, const void *data, size_t length)
 {
     struct session *session = context;
 
+    if (session->terminal.fd >= 0)
+        bj_client_modes_follow(&session->modes, data, length);
     if (bj_client_write(session->stream == 2 && !session->painting ? STDERR_FILENO : STDOUT_FILENO,
                         data, length) < 0) {
         session->failed = true; /* nobody reads */
@@ -227,6 +231,19 @@ static int open_socket(struct session *session, struct bj_error *err)
     return bj_client_ws_open(session->client, path, &events, session, &session->ws, err);
 }
 
+/* The user's screen, cursor and keys as they were. */
+static void undo_modes(const struct session *session)
+{
+    struct bj_buf text;
+
+    if (session->terminal.fd < 0 || !isatty(STDOUT_FILENO))
+        return;
+    bj_buf_init(&text, 1024);
+    bj_client_modes_undo(&session->modes, &text);
+    (void)bj_client_write(STDOUT_FILENO, bj_buf_text(&text), text.length);
+    bj_buf_release(&text);
+}
+
 /* Until the connection is over. */
 static void serve(struct session *session)
 {
@@ -325,6 +342,7 @@ int bj_client_session_run(struct bj_client *client, struct bj_client_session *wa
     result = prepare(&session, err);
     if (result == 0)
         result = run(&session, err);
+    undo_modes(&session);
     if (session.left)
         say(&session, "left; the process runs on");
     bj_terminal_restore(&session.terminal);
