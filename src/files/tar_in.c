@@ -342,26 +342,6 @@ static int finish_directories(struct unpacker *unpacker, struct bj_error *err)
     return result;
 }
 
-static int unpack_all(struct unpacker *unpacker, struct bj_error *err)
-{
-    for (;;) {
-        struct archive_entry *entry;
-        int next = archive_read_next_header(unpacker->archive, &entry), result;
-
-        if (next == ARCHIVE_EOF)
-            return finish_directories(unpacker, err);
-        /* A warning is about a name that is not in this program's character set: it has none. */
-        if (next < ARCHIVE_WARN)
-            return archive_failed(unpacker, err);
-        if (!bj_files_spend(unpacker->files))
-            return bj_fail(err, BJ_E_LIMIT, "tar", "the archive has too many entries");
-        result = unpack_entry(unpacker, entry, err);
-        if (result < 0)
-            return result;
-        unpacker->entries++;
-    }
-}
-
 static int open_top(struct unpacker *unpacker, struct bj_error *err)
 {
     BJ_CLEANUP_FREE char *path = NULL, *inside = NULL;
@@ -378,6 +358,29 @@ static int open_top(struct unpacker *unpacker, struct bj_error *err)
         return result;
     unpacker->top_fd = BJ_SYS(open(path, O_PATH | O_DIRECTORY | O_CLOEXEC));
     return unpacker->top_fd >= 0 ? 0 : bj_files_fail(err, "tar", "cannot open %s", path);
+}
+
+static int unpack_all(struct unpacker *unpacker, struct bj_error *err)
+{
+    for (;;) {
+        struct archive_entry *entry;
+        int next = archive_read_next_header(unpacker->archive, &entry), result = 0;
+
+        /* A warning is about a name that is not in this program's character set: it has none. */
+        if (next < ARCHIVE_WARN)
+            return archive_failed(unpacker, err);
+        /* What is no archive makes no directory. */
+        if (unpacker->top_fd < 0 && (result = open_top(unpacker, err)) < 0)
+            return result;
+        if (next == ARCHIVE_EOF)
+            return finish_directories(unpacker, err);
+        if (!bj_files_spend(unpacker->files))
+            return bj_fail(err, BJ_E_LIMIT, "tar", "the archive has too many entries");
+        result = unpack_entry(unpacker, entry, err);
+        if (result < 0)
+            return result;
+        unpacker->entries++;
+    }
 }
 
 static int open_archive(struct unpacker *unpacker, struct bj_error *err)
@@ -415,9 +418,7 @@ int bj_files_run_tar_in(struct bj_files *files, struct bj_error *err)
      */
     (void)setlocale(LC_CTYPE, "C.UTF-8");
     bj_files_set_time(files, 0);
-    result = open_top(&unpacker, err);
-    if (result == 0)
-        result = open_archive(&unpacker, err);
+    result = open_archive(&unpacker, err);
     if (result == 0)
         result = unpack_all(&unpacker, err);
     if (result == 0)

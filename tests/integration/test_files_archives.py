@@ -55,7 +55,8 @@ def test_others_archives_are_taken(files, tmp_path):
         assert files("tar-in", kind, input=data).end["entries"] >= 2, kind
         assert (files.top / kind / "d/a").read_text() == "1"
     assert files("tar-in", "none", input=b"").end["entries"] == 0
-    assert files("tar-in", "none", input=b"no archive at all" * 100).error == "INVALID"
+    assert files("tar-in", "junk", input=b"no archive at all" * 100).error == "INVALID"
+    assert (files.top / "none").is_dir() and not (files.top / "junk").exists()
     data = archive(("a", "f", b"x" * 100000))
     assert files("tar-in", "cut", input=data[:50000]).error == "INVALID"
 
