@@ -16,15 +16,16 @@
 
 /* $1 is the caller's text; the others are variables to be unset. Only what bash has built in: a
  * preset may permit no other program. The text's own `exit` ends in the trap; where it sets a trap
- * of its own, that comes after a report too unless it exits. */
+ * of its own, that comes after a report too unless it exits. All in one line: eval counts lines
+ * from its own on, and bash's errors are to name those of the caller's text. */
 static const char wrapper[] =
     "belljar_report() { printf '\\0\\0%s\\0' \"$PWD\"; local belljar_name;"
     " for belljar_name in $(compgen -e);"
     " do printf '%s=%s\\0' \"$belljar_name\" \"${!belljar_name}\"; done; printf '\\0'; } >&3 "
-    "2>/dev/null\n"
-    "trap 'belljar_report' EXIT\n"
-    "belljar_text=$1; shift; [ $# -eq 0 ] || unset -v -- \"$@\"; set --\n"
-    "eval \"$belljar_text\"\n"
+    "2>/dev/null; "
+    "trap 'belljar_report' EXIT; "
+    "belljar_text=$1; shift; [ $# -eq 0 ] || unset -v -- \"$@\"; set --; "
+    "eval \"$belljar_text\"; "
     "belljar_status=$?; belljar_report; exit $belljar_status";
 
 bool bj_shell_state_init(struct bj_shell_state *state, const char *directory)

@@ -74,6 +74,15 @@ def test_a_killed_front_takes_nothing_along(service):
     assert run(service, sandbox, "true")["process"] > counting["id"]
 
 
+def test_lines_of_a_shell_session_are_those_that_were_typed(service):
+    sandbox = make(service)
+    assert service.post(f"/v1/sandboxes/{sandbox}/shells", {"name": "s"}).status == 201
+    for command, line in (("no-such-command", 1), ("true\nno-such-command", 2)):
+        said = run(service, sandbox, command, shell="s")
+        assert said["error"] == f"bash: line {line}: no-such-command: command not found\n", said
+    assert run(service, sandbox, "\n\necho $LINENO", shell="s")["output"] == "3\n"
+
+
 def test_first_use_by_many_makes_one_sandbox(service):
     found = []
     threads = [threading.Thread(target=lambda: found.append(service.bash("true")["sandbox"]))
