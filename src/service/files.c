@@ -526,8 +526,12 @@ static void put_search(struct words *words, const struct bj_files_search_request
         put(words, "--fixed");
     if (request->ignore_case)
         put(words, "--ignore-case");
+    if (request->multiline)
+        put(words, "--multiline");
     if (request->glob != NULL)
         put_text(words, "--glob", request->glob);
+    for (const char *const *glob = request->globs; glob != NULL && *glob != NULL; glob++)
+        put_text(words, "--glob", *glob);
     put(words, "--");
     put(words, request->pattern);
     put(words, path);

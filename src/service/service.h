@@ -543,7 +543,8 @@ int bj_files_edit(struct bj_service *service, const struct bj_caller *caller,
 struct bj_files_search_request {
     const char *pattern, *path; /* path NULL = the workspace */
     const char *glob;           /* only files whose names match; NULL */
-    bool literal, ignore_case;
+    const char *const *globs;   /* or any of these, NULL-terminated; NULL */
+    bool literal, ignore_case, multiline;
     uint32_t before, after; /* lines of context */
     uint32_t limit;         /* matches; 0 = 1000 */
 };

@@ -12,6 +12,7 @@
 #include "base/str.h"
 #include "model/request_json.h"
 #include "model/tool.h"
+#include "service/file_types.h"
 #include "service/helper.h"
 
 struct tool_call {
@@ -275,14 +276,18 @@ static int do_ls(struct tool_call *call, struct bj_error *err)
 static void on_matches(void *context, const struct bj_files_search_answer *found)
 {
     struct tool_call *call = context;
+    const json_t *numbers = json_object_get(call->arguments, "-n");
+    bool numbered = numbers == NULL || json_is_true(numbers);
 
     if (failed(call, &found->base))
         return;
-    for (size_t i = 0; i < found->count; i++) {
+    for (size_t i = (size_t)number(call, "offset"); i < found->count; i++) {
         const struct bj_files_match *match = &found->matches[i];
+        char mark = match->context ? '-' : ':';
 
-        bj_buf_printf(&call->out, "%s%c%lld%c", match->path, match->context ? '-' : ':',
-                      (long long)match->line, match->context ? '-' : ':');
+        bj_buf_printf(&call->out, "%s%c", match->path, mark);
+        if (numbered)
+            bj_buf_printf(&call->out, "%lld%c", (long long)match->line, mark);
         bj_buf_append(&call->out, match->text, match->length);
         bj_buf_puts(&call->out, "\n");
     }
@@ -302,6 +307,7 @@ static int do_search(struct tool_call *call, struct bj_error *err)
 static void on_counted(void *context, const struct bj_helper_answer *helped)
 {
     struct tool_call *call = context;
+    int64_t over = number(call, "offset");
     const json_t *record;
     size_t i;
 
@@ -312,6 +318,8 @@ static void on_counted(void *context, const struct bj_helper_answer *helped)
         const char *path = json_string_value(json_object_get(record, "path"));
         const json_t *count = json_object_get(record, "count");
 
+        if (path != NULL && over-- > 0)
+            continue;
         if (path != NULL && count != NULL)
             bj_buf_printf(&call->out, "%s:%lld\n", path, (long long)json_integer_value(count));
         else if (path != NULL)
@@ -320,10 +328,20 @@ static void on_counted(void *context, const struct bj_helper_answer *helped)
     succeed(call, &helped->base, helped->truncated);
 }
 
-static int count_matches(struct tool_call *call, const char *mode, struct bj_error *err)
+/* How many the helper is to find: those that are shown, and those before them. 0 = all. */
+static uint32_t found_at_most(const struct tool_call *call)
 {
-    const char *words[16], *glob = text(call, "glob"), *path = text(call, "path");
-    char whole[BJ_PATH_MAX], option[BJ_PATH_MAX], limit[40];
+    int64_t limit = number(call, "head_limit"), offset = number(call, "offset");
+
+    return limit > 0 && limit + offset <= 1000000 ? (uint32_t)(limit + offset) : 0;
+}
+
+static int count_matches(struct tool_call *call, const char *mode, const char *const *types,
+                         struct bj_error *err)
+{
+    const char *words[16 + BJ_FILE_TYPE_GLOBS], *glob = text(call, "glob"),
+                                                *path = text(call, "path");
+    char whole[BJ_PATH_MAX], option[BJ_PATH_MAX], limit[40], typed[BJ_FILE_TYPE_GLOBS][48];
     struct bj_helper_request request = {.operation = BJ_OPERATION_SEARCH,
                                         .path = whole,
                                         .pattern = text(call, "pattern"),
@@ -348,8 +366,12 @@ static int count_matches(struct tool_call *call, const char *mode, struct bj_err
         snprintf(option, sizeof option, "--glob=%s", glob);
         words[count++] = option;
     }
-    if (number(call, "head_limit") > 0 && number(call, "head_limit") <= 1000000) {
-        snprintf(limit, sizeof limit, "--limit=%lld", (long long)number(call, "head_limit"));
+    for (size_t i = 0; types != NULL && types[i] != NULL; i++) {
+        snprintf(typed[i], sizeof typed[i], "--glob=%s", types[i]);
+        words[count++] = typed[i];
+    }
+    if (found_at_most(call) > 0) {
+        snprintf(limit, sizeof limit, "--limit=%u", found_at_most(call));
         words[count++] = limit;
     }
     words[count++] = "--";
@@ -370,20 +392,31 @@ static uint32_t lines(const struct tool_call *call, const char *name)
     return count > 1000 ? 1000 : (uint32_t)count;
 }
 
+static int refuse(struct tool_call *call, const char *why, struct bj_error *err);
+
 static int do_grep(struct tool_call *call, struct bj_error *err)
 {
-    const char *mode = text(call, "output_mode");
+    const char *mode = text(call, "output_mode"), *type = text(call, "type");
+    const char *const *types = NULL;
     struct bj_files_search_request request = {.pattern = text(call, "pattern"),
                                               .path = text(call, "path"),
                                               .glob = text(call, "glob"),
                                               .ignore_case = is_set(call, "-i"),
+                                              .multiline = is_set(call, "multiline"),
                                               .before = lines(call, "-B"),
-                                              .after = lines(call, "-A")};
+                                              .after = lines(call, "-A"),
+                                              .limit = found_at_most(call)};
+    struct bj_error unknown = {0};
 
+    if (is_set(call, "-o"))
+        return refuse(call, "Grep shows whole lines: leave -o out", err);
+    if (type != NULL && request.glob != NULL)
+        return refuse(call, "Grep takes glob or type, not both", err);
+    if (type != NULL && bj_file_type_find(type, &types, &unknown) < 0)
+        return refuse(call, unknown.message, err);
     if (mode == NULL || !bj_streq(mode, "content"))
-        return count_matches(call, mode != NULL ? mode : "files_with_matches", err);
-    if (number(call, "head_limit") > 0)
-        request.limit = (uint32_t)number(call, "head_limit");
+        return count_matches(call, mode != NULL ? mode : "files_with_matches", types, err);
+    request.globs = types;
     return bj_files_search(call->service, &call->caller, &request, on_matches, call, err);
 }
 
