@@ -74,14 +74,18 @@ static void put_allowed(struct bj_buf *out, const struct bj_field *field)
         [BJ_TYPE_ANY] = "",
     };
     const char *unit = units[field->type] != NULL ? units[field->type] : "";
+    char least[BJ_NUMBER_TEXT], most[BJ_NUMBER_TEXT];
+
+    bj_number_text(field->minimum, least);
+    bj_number_text(field->maximum, most);
 
     if (field->choices != NULL) {
         for (const char *const *choice = field->choices; *choice != NULL; choice++)
             bj_buf_printf(out, "%s`%s`", choice == field->choices ? "" : ", ", *choice);
     } else if (field->maximum != 0) {
-        bj_buf_printf(out, "%.15g to %.15g%s", field->minimum, field->maximum, unit);
+        bj_buf_printf(out, "%s to %s%s", least, most, unit);
     } else if (field->minimum != 0) {
-        bj_buf_printf(out, "%.15g%s or more", field->minimum, unit);
+        bj_buf_printf(out, "%s%s or more", least, unit);
     }
 }
 

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 
 #include "base/clock.h"
+#include "base/str.h"
 #include "version.h"
 
 #define METRICS_TYPE "application/openmetrics-text; version=1.0.0; charset=utf-8"
@@ -15,8 +16,11 @@ static void put_metric(struct bj_buf *out, const char *name, const char *type, c
 
 static void put_gauge(struct bj_buf *out, const char *name, const char *help, double value)
 {
+    char text[BJ_NUMBER_TEXT];
+
     put_metric(out, name, "gauge", help);
-    bj_buf_printf(out, "belljar_%s %.15g\n", name, value);
+    bj_number_text(value, text);
+    bj_buf_printf(out, "belljar_%s %s\n", name, text);
 }
 
 static void put_counter(struct bj_buf *out, const char *name, const char *help, uint64_t value)

@@ -5,24 +5,18 @@
 
 #include "base/limits.h"
 #include "base/str.h"
+#include "wire/value.h"
 
 static void print_markdown(struct bj_buf *out)
 {
     bj_routes_markdown(out);
 }
 
-static int collect(const char *text, size_t length, void *context)
-{
-    bj_buf_append(context, text, length);
-    return 0;
-}
-
 static void print_openapi(struct bj_buf *out)
 {
     json_t *document = bj_routes_openapi();
 
-    if (document == NULL || json_dump_callback(document, collect, out, JSON_INDENT(2)) < 0)
-        out->failed = true;
+    bj_json_put_value(out, document, 2);
     bj_buf_puts(out, "\n");
     json_decref(document);
 }

@@ -218,7 +218,7 @@ static void put_value(struct bj_audit *audit, const json_t *value, size_t maximu
         bj_buf_printf(&audit->body, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
         break;
     case JSON_REAL:
-        bj_buf_printf(&audit->body, "%.17g", json_real_value(value));
+        bj_json_put_real(&audit->body, json_real_value(value));
         break;
     case JSON_TRUE:
     case JSON_FALSE:

@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #define DISTANCE_MAX 64
@@ -71,6 +72,19 @@ bool bj_path_normalise(const char *path, char *ret, size_t size)
         ret[length++] = absolute ? '/' : '.';
     ret[length] = '\0';
     return true;
+}
+
+void bj_number_text(double number, char ret[BJ_NUMBER_TEXT])
+{
+    if (number > -0x1p53 && number < 0x1p53 && number == (double)(int64_t)number) {
+        snprintf(ret, BJ_NUMBER_TEXT, "%lld", (long long)number);
+        return;
+    }
+    for (int digits = 15; digits <= 17; digits++) {
+        snprintf(ret, BJ_NUMBER_TEXT, "%.*g", digits, number);
+        if (strtod(ret, NULL) == number)
+            return;
+    }
 }
 
 size_t bj_str_distance(const char *a, const char *b)

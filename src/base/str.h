@@ -32,6 +32,10 @@ bool bj_path_is_below(const char *path, const char *dir);
  */
 bool bj_path_normalise(const char *path, char *ret, size_t size);
 
+/* The fewest digits that read back as the same number; whole ones below 2^53 without exponent. */
+#define BJ_NUMBER_TEXT 32
+void bj_number_text(double number, char ret[BJ_NUMBER_TEXT]);
+
 /* Edit distance, for "did you mean". Long strings count as far. */
 size_t bj_str_distance(const char *a, const char *b);
 

@@ -65,7 +65,7 @@ static void put_value(struct bj_buf *out, const json_t *value, int indent)
     else if (json_is_integer(value))
         bj_buf_printf(out, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
     else if (json_is_real(value))
-        bj_buf_printf(out, "%.17g", json_real_value(value));
+        bj_json_put_real(out, json_real_value(value));
     else
         bj_buf_puts(out, json_is_true(value) ? "yes" : json_is_false(value) ? "no" : "nothing");
 }

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "client/client.h"
+#include "wire/value.h"
 
 /* ---- stats ---- */
 
@@ -183,11 +184,10 @@ int bj_client_stats(struct bj_client *client, int *ret_status, struct bj_error *
 static void print_event(const struct bj_client *client, const json_t *event)
 {
     const json_t *details = json_object_get(event, "details");
-    char *text;
+    struct bj_buf text;
 
     if (client->options.json) {
-        json_dumpf(event, stdout, JSON_COMPACT | JSON_ENSURE_ASCII);
-        putchar('\n');
+        bj_client_print_json_line(event);
         return;
     }
     bj_client_print_cell(bj_client_text(event, "time"), 25);
@@ -195,12 +195,11 @@ static void print_event(const struct bj_client *client, const json_t *event)
     bj_client_print_cell(bj_client_text(event, "sandbox"), 34);
     if (json_is_integer(json_object_get(event, "process")))
         printf("%.0f ", bj_client_number(event, "process"));
-    text = json_object_size(details) > 0 ? json_dumps(details, JSON_COMPACT | JSON_ENSURE_ASCII)
-                                         : NULL;
-    if (text != NULL)
-        fputs(text, stdout);
-    bj_client_free_text(text);
-    putchar('\n');
+    bj_buf_init(&text, BJ_CLIENT_ANSWER_MAX);
+    if (json_object_size(details) > 0)
+        bj_json_put_value(&text, details, 0);
+    puts(bj_buf_text(&text));
+    bj_buf_release(&text);
 }
 
 static int take_event(void *context, const struct bj_client_event *event, struct bj_error *err)

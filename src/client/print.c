@@ -8,13 +8,28 @@
 #include "base/buf.h"
 #include "base/escape.h"
 #include "client/client.h"
+#include "wire/value.h"
+
+/* Values are never larger than the answers that they came in, but for what is escaped. */
+static void print_value(const json_t *value, int indent)
+{
+    struct bj_buf text;
+
+    bj_buf_init(&text, (size_t)16 * BJ_CLIENT_ANSWER_MAX);
+    bj_json_put_value(&text, value, indent);
+    bj_buf_puts(&text, "\n");
+    fputs(bj_buf_text(&text), stdout);
+    bj_buf_release(&text);
+}
 
 void bj_client_print_json(const json_t *value)
 {
-    /* All that is not ASCII is escaped where it could act on a terminal; jansson does so with all.
-     */
-    json_dumpf(value, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
-    putchar('\n');
+    print_value(value, 2);
+}
+
+void bj_client_print_json_line(const json_t *value)
+{
+    print_value(value, 0);
 }
 
 void bj_client_print_cell(const char *text, int width)

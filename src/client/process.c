@@ -207,8 +207,7 @@ static int take_log(void *context, const struct bj_client_event *event, struct b
     if (bj_streq(event->type, "error"))
         return bj_fail(err, BJ_E_SYSTEM, "service", "%s", bj_client_text(event->data, "message"));
     if (client->options.json) {
-        json_dumpf(event->data, stdout, JSON_COMPACT | JSON_ENSURE_ASCII);
-        putchar('\n');
+        bj_client_print_json_line(event->data);
         fflush(stdout);
     } else if (bj_streq(event->type, "output")) {
         return write_text(event->data, err);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/escape.h"
+#include "base/str.h"
 
 #define REPLACEMENT "\xef\xbf\xbd"
 
@@ -67,6 +68,16 @@ void bj_json_put_string(struct bj_buf *out, const char *text, size_t length)
     }
     bj_buf_append(out, plain, (size_t)(at - plain));
     bj_buf_puts(out, "\"");
+}
+
+void bj_json_put_real(struct bj_buf *out, double number)
+{
+    char text[BJ_NUMBER_TEXT];
+
+    bj_number_text(number, text);
+    bj_buf_puts(out, text);
+    if (strpbrk(text, ".en") == NULL)
+        bj_buf_puts(out, ".0");
 }
 
 void bj_json_put_clean(struct bj_buf *out, const char *json, size_t length)

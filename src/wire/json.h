@@ -16,6 +16,13 @@
 void bj_json_put_string(struct bj_buf *out, const char *text, size_t length);
 
 /*
+ * Appends a number that has a fraction or might have, in the fewest digits that read back as the
+ * same, and with a point or an exponent, so that it stays what it is to those who tell numbers
+ * apart.
+ */
+void bj_json_put_real(struct bj_buf *out, double number);
+
+/*
  * Appends JSON text that stood elsewhere, on one line: as it is if a function of this file wrote
  * it, and unable to act on a terminal whoever did.
  */

@@ -1,5 +1,6 @@
 /* JSON text outwards: what a string becomes, judged by the bytes and by jansson. */
 #include "wire/json.h"
+#include "wire/value.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -151,6 +152,56 @@ static void test_names(void **state)
     bj_buf_release(&out);
 }
 
+static void test_numbers(void **state)
+{
+    static const struct {
+        double number;
+        const char *text;
+    } rows[] = {{0, "0.0"},
+                {-3, "-3.0"},
+                {0.1, "0.1"},
+                {3.141171, "3.141171"},
+                {1002.017, "1002.017"},
+                {3600, "3600.0"},
+                {9007199254740991, "9007199254740991.0"},
+                {1.0 / 3, "0.3333333333333333"},
+                {0.1 + 0.2, "0.30000000000000004"},
+                {1e300, "1e+300"},
+                {5e-324, "4.94065645841247e-324"}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct bj_buf out;
+
+        bj_buf_init(&out, 64);
+        bj_json_put_real(&out, rows[i].number);
+        assert_string_equal(bj_buf_text(&out), rows[i].text);
+        bj_buf_release(&out);
+    }
+}
+
+static void test_values(void **state)
+{
+    static const char text[] =
+        "{\n  \"a\": [\n    1.5,\n    {},\n    []\n  ],\n  \"b\": {\n    \"c\": null,\n"
+        "    \"\\u001b\": \"\\n\"\n  }\n}";
+    json_t *value = json_loads(text, 0, NULL);
+    struct bj_buf out;
+
+    (void)state;
+    bj_buf_init(&out, 4096);
+    bj_json_put_value(&out, value, 2);
+    assert_string_equal(bj_buf_text(&out), text);
+    out.length = 0;
+    bj_json_put_value(&out, value, 0);
+    assert_string_equal(bj_buf_text(&out),
+                        "{\"a\":[1.5,{},[]],\"b\":{\"c\":null,\"\\u001b\":\"\\n\"}}");
+    bj_json_put_value(&out, NULL, 0);
+    assert_true(out.failed);
+    json_decref(value);
+    bj_buf_release(&out);
+}
+
 static void test_full(void **state)
 {
     struct bj_buf out;
@@ -169,7 +220,8 @@ int main(void)
         cmocka_unit_test(test_acting),     cmocka_unit_test(test_clean),
         cmocka_unit_test(test_utf8),       cmocka_unit_test(test_not_utf8),
         cmocka_unit_test(test_every_pair), cmocka_unit_test(test_names),
-        cmocka_unit_test(test_full),
+        cmocka_unit_test(test_full),       cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_values),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
