@@ -76,6 +76,16 @@ bool bj_quota_set(struct bj_quota *quota, const char *name, int64_t value)
     return false;
 }
 
+bool bj_quota_get(const struct bj_quota *quota, unsigned row, const char **ret_name,
+                  int64_t *ret_value)
+{
+    if (row >= QUOTA_ROWS)
+        return false;
+    *ret_name = quota_rows[row].name;
+    *ret_value = *quota_field(quota, row) / quota_rows[row].unit;
+    return true;
+}
+
 /* What goes into records and paths of documents: short, printable, nothing that needs escaping. */
 static bool is_name(const char *text)
 {

@@ -21,7 +21,7 @@
 #include "service/identity.h"
 
 #define BJ_KEY_DIGEST 32 /* bytes of SHA-256 */
-/* "e2b_" and 40 hexadecimal digits: a form that clients of that kind check for. */
+/* "e2b_" and 40 hexadecimal digits: the form that clients written for E2B demand of a key. */
 #define BJ_KEY_TEXT 45
 /* Bytes of one that somebody chose. */
 #define BJ_KEY_LONGEST 512
@@ -105,5 +105,8 @@ const char *bj_key_scope_name(unsigned bit);
 
 /* Sets what a quota is called in the file: "sandboxes", "memory_mb" …; false: there is none. */
 bool bj_quota_set(struct bj_quota *quota, const char *name, int64_t value);
+/* By row, as the file has it; 0 = unlimited; false beyond the last. */
+bool bj_quota_get(const struct bj_quota *quota, unsigned row, const char **ret_name,
+                  int64_t *ret_value);
 
 #endif

@@ -25,6 +25,8 @@ struct keys_options {
     bool json, help;
 };
 
+#define SCOPES_WIDTH 52 /* of all but admin */
+
 #define FLAG(long, letter, word) .flag = (long), .short_flag = (letter), .argument = (word)
 #define FIELD(name)              .id = #name, .offset = offsetof(struct keys_options, name)
 #define RANGE(least, most)       .minimum = (least), .maximum = (most)
@@ -153,16 +155,35 @@ static int add(struct keys_call *call, struct bj_error *err)
 
 /* ---- list, remove ---- */
 
-static void print_scopes(uint32_t scopes, const char *quote, const char *between)
+/* Returns how many bytes that were. */
+static int print_scopes(uint32_t scopes, const char *quote, const char *between)
 {
     const char *before = "";
+    int printed = 0;
 
     for (unsigned bit = 0; bj_key_scope_name(bit) != NULL; bit++) {
         if ((scopes & (1u << bit)) == 0)
             continue;
-        printf("%s%s%s%s", before, quote, bj_key_scope_name(bit), quote);
+        printed += printf("%s%s%s%s", before, quote, bj_key_scope_name(bit), quote);
         before = between;
     }
+    return printed;
+}
+
+/* "sandboxes=20, requests=600"; as JSON the members of an object. */
+static void print_quotas(const struct bj_quota *quota, bool json)
+{
+    const char *before = "", *name;
+    int64_t value;
+
+    for (unsigned i = 0; bj_quota_get(quota, i, &name, &value); i++) {
+        if (value == 0)
+            continue;
+        printf(json ? "%s\"%s\": %lld" : "%s%s=%lld", before, name, (long long)value);
+        before = json ? ", " : ",";
+    }
+    if (*before == '\0' && !json)
+        printf("-");
 }
 
 static int list(struct keys_call *call, struct bj_error *err)
@@ -171,9 +192,11 @@ static int list(struct keys_call *call, struct bj_error *err)
     if (call->options.json)
         printf("[");
     else
-        printf("%-20s %-20s %-21s %s\n", "NAME", "OWNER", "CREATED", "SCOPES");
+        printf("%-20s %-20s %-21s %-*s  %s\n", "NAME", "OWNER", "CREATED", SCOPES_WIDTH, "SCOPES",
+               "QUOTAS");
     for (size_t i = 0; i < call->keys.count; i++) {
         const struct bj_key *key = &call->keys.entry[i];
+        int width;
 
         if (call->options.json)
             printf("%s{\"name\": \"%s\", \"owner\": \"%s\", \"created\": \"%s\", \"scopes\": [",
@@ -181,9 +204,14 @@ static int list(struct keys_call *call, struct bj_error *err)
         else
             printf("%-20s %-20s %-21s ", key->name, key->owner,
                    key->created[0] != '\0' ? key->created : "-");
-        print_scopes(key->identity.scopes, call->options.json ? "\"" : "",
-                     call->options.json ? ", " : ",");
-        printf(call->options.json ? "]}" : "\n");
+        width = print_scopes(key->identity.scopes, call->options.json ? "\"" : "",
+                             call->options.json ? ", " : ",");
+        if (call->options.json)
+            printf("], \"quota\": {");
+        else
+            printf("%*s  ", width < SCOPES_WIDTH ? SCOPES_WIDTH - width : 0, "");
+        print_quotas(&key->identity.quota, call->options.json);
+        printf(call->options.json ? "}}" : "\n");
     }
     if (call->options.json)
         printf("]\n");

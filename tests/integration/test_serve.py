@@ -190,12 +190,21 @@ def test_keys_have_owners_scopes_and_ends(service):
     assert service.request("DELETE", where, key=other).status == 404
     listed = json.loads(keys(service, "list", "--json"))
     assert {each["name"] for each in listed} == {"ci", "reader", "other"}
+    assert all(each["quota"] == {} for each in listed)
     for key in (ci, reader, other):
         assert key not in (service.state / "keys.json").read_text()
     keys(service, "remove", "other")
     wait_until(lambda: service.get("/v1/sandboxes", key=other).status == 401)
     assert service.get("/v1/sandboxes", key=other).status == 401
     assert service.get(where, key=ci).status == 200
+
+
+def test_listed_keys_show_their_quotas(service):
+    keys(service, "add", "--quota", "sandboxes=3", "--quota", "requests=600", "ci")
+    listed, = json.loads(keys(service, "list", "--json"))
+    assert listed["quota"] == {"sandboxes": 3, "requests": 600, "window_seconds": 60}
+    head, line = keys(service, "list").splitlines()
+    assert head.endswith(" QUOTAS") and line.endswith(" sandboxes=3,requests=600,window_seconds=60")
 
 
 def test_an_added_key_disturbs_nobody(service):
