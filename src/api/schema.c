@@ -13,6 +13,7 @@
 #include "base/limits.h"
 #include "base/str.h"
 #include "model/json_read.h"
+#include "model/options.h"
 
 /* Where a value stands: its name in what is around it, or its place in a list. */
 struct place {
@@ -27,6 +28,7 @@ static int check_entry(const struct bj_field *field, enum bj_type type, json_t *
                        const struct place *place, struct bj_error *err);
 
 #define PLACE_TEXT_MAX 160
+#define FIELDS_MAX     64
 
 static void put_place(const struct place *place, struct bj_buf *out)
 {
@@ -72,13 +74,26 @@ static bool has_bounds(const struct bj_field *field)
     return field->minimum != 0 || field->maximum != 0;
 }
 
+struct bounds {
+    char least[BJ_NUMBER_TEXT], most[BJ_NUMBER_TEXT];
+};
+
+static struct bounds bounds_of(const struct bj_field *field)
+{
+    struct bounds bounds;
+
+    bj_number_text(field->minimum, bounds.least);
+    bj_number_text(field->maximum, bounds.most);
+    return bounds;
+}
+
 /* "must be a whole number from 1 to 100". */
 static int fail_type(const struct bj_field *field, enum bj_type type, const json_t *value,
                      const struct place *place, struct bj_error *err)
 {
     if ((type == BJ_TYPE_INTEGER || type == BJ_TYPE_NUMBER) && has_bounds(field))
-        return fail_at(place, err, "must be %s from %.15g to %.15g, not %s", type_names[type],
-                       field->minimum, field->maximum, bj_json_type(value));
+        return fail_at(place, err, "must be %s from %s to %s, not %s", type_names[type],
+                       bounds_of(field).least, bounds_of(field).most, bj_json_type(value));
     return fail_at(place, err, "must be %s, not %s", type_names[type], bj_json_type(value));
 }
 
@@ -132,8 +147,8 @@ static int check_number(const struct bj_field *field, enum bj_type type, const j
 
     if (!has_bounds(field) || (number >= field->minimum && number <= field->maximum))
         return 0;
-    return fail_at(place, err, "must be %s from %.15g to %.15g", type_names[type], field->minimum,
-                   field->maximum);
+    return fail_at(place, err, "must be %s from %s to %s", type_names[type], bounds_of(field).least,
+                   bounds_of(field).most);
 }
 
 static int check_list(const struct bj_field *field, json_t *value, const struct place *place,
@@ -235,21 +250,27 @@ static const struct bj_field *find_field(const struct bj_schema *schema, const c
     return NULL;
 }
 
-static int fail_unknown(const struct bj_schema *schema, const char *name, const struct place *place,
-                        struct bj_error *err)
+/* The schema's field that was meant; NULL: none is near. Nobody means what is there already. */
+static const char *nearest_field(const struct bj_schema *schema, const json_t *object,
+                                 const char *name)
 {
-    const char *nearest = NULL;
-    size_t best = 3; /* further than two letters is another word */
+    const char *names[FIELDS_MAX + 1];
+    size_t count = 0;
 
     for (const struct bj_field *field = schema->fields; field->name != NULL; field++) {
-        size_t distance =
-            strcasecmp(field->name, name) == 0 ? 0 : bj_str_distance(field->name, name);
-
-        if (distance < best && distance < strlen(field->name)) {
-            best = distance;
-            nearest = field->name;
-        }
+        if (strcasecmp(field->name, name) == 0)
+            return field->name;
+        if (count < FIELDS_MAX && json_object_get(object, field->name) == NULL)
+            names[count++] = field->name;
     }
+    names[count] = NULL;
+    return bj_choice_nearest(names, name);
+}
+
+static int fail_unknown(const struct bj_schema *schema, const json_t *object, const char *name,
+                        const struct place *place, struct bj_error *err)
+{
+    const char *nearest = nearest_field(schema, object, name);
     struct place here = {.up = place, .name = name};
 
     if (nearest != NULL)
@@ -279,7 +300,7 @@ static int check_object(const struct bj_schema *schema, json_t *value, const str
     json_object_foreach(value, name, item)
     {
         if (find_field(schema, name) == NULL)
-            return fail_unknown(schema, name, place, err);
+            return fail_unknown(schema, value, name, place, err);
     }
     for (const struct bj_field *field = schema->fields; field->name != NULL; field++) {
         struct place here = {.up = place, .name = field->name};

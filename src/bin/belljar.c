@@ -10,9 +10,9 @@
 #include "bin/handover.h"
 #endif
 #include "cli/cli.h"
+#include "model/options.h"
 
 #define EXIT_FAILED 125
-#define NEAR        3 /* edits at most for "did you mean" */
 
 static const struct command {
     const char *name;
@@ -36,19 +36,16 @@ static void print_usage(FILE *out)
 
 static int unknown(const char *name)
 {
-    size_t best = NEAR + 1;
-    const char *nearest = NULL;
+    const char *names[COMMAND_COUNT + 1], *nearest;
 
-    for (size_t i = 0; i < COMMAND_COUNT; i++) {
-        size_t distance = bj_str_distance(name, commands[i].name);
-
-        if (distance < best) {
-            best = distance;
-            nearest = commands[i].name;
-        }
-    }
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        names[i] = commands[i].name;
+    names[COMMAND_COUNT] = NULL;
+    nearest = bj_choice_nearest(names, name);
     fprintf(stderr, "belljar: %s is not a command", name);
-    if (nearest != NULL)
+    if (bj_streq(name, "keys"))
+        fprintf(stderr, "; did you mean belljar serve keys?");
+    else if (nearest != NULL)
         fprintf(stderr, "; did you mean %s?", nearest);
     fprintf(stderr, "\nbelljar --help lists the commands\n");
     return EXIT_FAILED;

@@ -212,6 +212,17 @@ static bool set_body(CURL *curl, struct curl_slist **headers, const struct bj_cl
     return true;
 }
 
+/* TLS spoken to where none is, or none to where it is: neither side has understood a byte. */
+static bool is_other_scheme(const struct bj_client *client, CURLcode done)
+{
+    if (client->place.socket[0] != '\0')
+        return false;
+    return bj_starts_with(client->place.base, "https:")
+               ? done == CURLE_SSL_CONNECT_ERROR
+               : done == CURLE_GOT_NOTHING || done == CURLE_RECV_ERROR ||
+                     done == CURLE_WEIRD_SERVER_REPLY || done == CURLE_UNSUPPORTED_PROTOCOL;
+}
+
 /* What libcurl's verdict means. */
 static int conclude(struct bj_client *client, struct bj_client_call *call, CURLcode done,
                     const char *text, struct bj_error *err)
@@ -236,6 +247,12 @@ static int conclude(struct bj_client *client, struct bj_client_call *call, CURLc
         if (call->status >= 400 && call->answer.length > 0)
             break;
         call->broken = true;
+        if (call->status == 0 && is_other_scheme(client, done))
+            return bj_fail(
+                err, BJ_E_BUSY, "request", "%s does not answer (%s): if it %s, say %s:// instead",
+                client->place.shown, why,
+                bj_starts_with(client->place.base, "https:") ? "has no TLS" : "wants TLS",
+                bj_starts_with(client->place.base, "https:") ? "http" : "https");
         return bj_fail(err, BJ_E_BUSY, "request", "the connection to %s broke: %s",
                        client->place.shown, why);
     }

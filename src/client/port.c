@@ -120,8 +120,8 @@ static int open_listener(struct forwarder *forwarder, const char *text, struct b
         printf("{\"address\": \"%s\", \"local\": %u, \"port\": %u}\n", where,
                ntohs(address.sin_port), listener->remote);
     else
-        printf("%s:%u -> %s:%u\n", where, ntohs(address.sin_port), forwarder->client->arguments[0],
-               listener->remote);
+        printf("http://%s:%u -> %s:%u\n", where, ntohs(address.sin_port),
+               forwarder->client->arguments[0], listener->remote);
     return 0;
 }
 

@@ -88,6 +88,8 @@ static int fill_create(const struct bj_client_options *options, json_t *body, st
         result = bj_client_put_pairs(body, "metadata", &options->labels, false, err);
     for (size_t i = 0; i < options->set.count && result == 0; i++)
         result = put_setting(config, options->set.items[i], err);
+    if (result == 0 && options->allow_degraded)
+        result = put_setting(config, "layers.allow_degraded=true", err);
     if (result == 0 && json_object_size(config) > 0)
         json_object_set(body, "config", config);
     json_decref(config);

@@ -85,6 +85,9 @@ static int set_option(struct bj_config *config, const struct bj_config *preset, 
     enum bj_option_id id = bj_option_find_key(key);
     int result;
 
+    /* Of its own limits alone: what the preset asks for is not the client's to do without. */
+    if (id == BJ_OPT_ALLOW_DEGRADED)
+        return 0;
     if (id == BJ_OPT_COUNT || !bj_option_get(id)->client)
         return bj_fail(err, BJ_E_INVALID, "config", "%s is not for clients to choose", key);
     /* Without a value it would be copied from here, where the service's own secrets are. */
@@ -102,15 +105,34 @@ static int set_option(struct bj_config *config, const struct bj_config *preset, 
     return result;
 }
 
+/* The limits of a client that accepts less are wishes: left out where they cannot be enforced. */
+static void make_wishes(struct bj_config *config, const struct bj_config *preset,
+                        const char *const *options)
+{
+    static const enum bj_option_id limits[] = {BJ_OPT_CPU_CORES, BJ_OPT_MEMORY_MB, BJ_OPT_DISK_MB,
+                                               BJ_OPT_MAX_PROCESSES, BJ_OPT_MAX_OPEN_FILES};
+    const char *key = bj_option_get(BJ_OPT_ALLOW_DEGRADED)->key;
+    bool accepts = false;
+
+    for (size_t i = 0; options[i] != NULL; i += 2)
+        accepts = accepts || (bj_streq(options[i], key) && bj_streq(options[i + 1], "true"));
+    for (size_t i = 0; accepts && i < sizeof limits / sizeof *limits; i++) {
+        if (!bj_config_said(preset, limits[i]))
+            bj_config_unsay(config, limits[i]);
+    }
+}
+
 /* A maximum of 0 is the preset's own value; a value of 0 is no limit, and more than any. */
 static int check_maximum(const char *key, double value, double preset, double maximum,
                          struct bj_error *err)
 {
     double most = maximum > preset ? maximum : preset;
+    char text[BJ_NUMBER_TEXT];
 
     if (preset == 0 || (value != 0 && value <= most))
         return 0;
-    return bj_fail(err, BJ_E_INVALID, "config", "%s: at most %g can be had here", key, most);
+    bj_number_text(most, text);
+    return bj_fail(err, BJ_E_INVALID, "config", "%s: at most %s can be had here", key, text);
 }
 
 static int check_maxima(const struct bj_keeper *keeper, const struct bj_config *config,
@@ -144,6 +166,8 @@ int bj_plans_configure(struct bj_keeper *keeper, uint32_t preset, const char *co
                            BJ_SANDBOX_OPTIONS);
         result = set_option(ret, from, options[i], options[i + 1], err);
     }
+    if (result == 0)
+        make_wishes(ret, from, options);
     if (result == 0)
         result = own_workspace(ret, err);
     if (result == 0)

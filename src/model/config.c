@@ -165,6 +165,11 @@ bool bj_config_said(const struct bj_config *config, enum bj_option_id id)
     return (config->said[id / 64] >> (id % 64) & 1) != 0;
 }
 
+void bj_config_unsay(struct bj_config *config, enum bj_option_id id)
+{
+    config->said[id / 64] &= ~((uint64_t)1 << (id % 64));
+}
+
 static bool is_text_list(enum bj_option_kind kind)
 {
     return kind == BJ_KIND_STRING_LIST || kind == BJ_KIND_DOMAIN_LIST || kind == BJ_KIND_LAYER_LIST;

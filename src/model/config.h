@@ -200,6 +200,8 @@ int bj_config_copy(const struct bj_config *config, struct bj_config *ret, struct
 
 /* Was the option set by a file, the environment or a flag, rather than by a preset or default? */
 bool bj_config_said(const struct bj_config *config, enum bj_option_id id);
+/* From now on its value is as a default is: nobody insists on it. */
+void bj_config_unsay(struct bj_config *config, enum bj_option_id id);
 
 /*
  * Sets one option from the text a flag or a variable would give. Host paths become absolute:

@@ -19,17 +19,29 @@ static const struct row {
     enum bj_option_id id;
     enum place place;
 } rows[] = {
-    {BJ_OPT_CPU_CORES, TO_KEEPER},         {BJ_OPT_MEMORY_MB, TO_KEEPER},
-    {BJ_OPT_DISK_MB, TO_KEEPER},           {BJ_OPT_MAX_PROCESSES, TO_KEEPER},
-    {BJ_OPT_MAX_OPEN_FILES, TO_KEEPER},    {BJ_OPT_WORKING_DIRECTORY, TO_KEEPER},
-    {BJ_OPT_HOSTNAME, TO_KEEPER},          {BJ_OPT_USER, TO_KEEPER},
-    {BJ_OPT_COMMAND_WHITELIST, TO_KEEPER}, {BJ_OPT_TIMEOUT_SECONDS, TO_FRONT},
-    {BJ_OPT_OUTPUT_LIMIT_MB, TO_FRONT},    {BJ_OPT_SESSION_TIMEOUT, TO_FRONT},
-    {BJ_OPT_ENVIRONMENT, TO_FRONT},        {BJ_OPT_ALLOWED_TOOLS, TO_RULES},
-    {BJ_OPT_BLOCKED_TOOLS, TO_RULES},      {BJ_OPT_COMMAND_BLACKLIST, TO_RULES},
-    {BJ_OPT_ALLOWED_PATHS, TO_RULES},      {BJ_OPT_DENIED_PATHS, TO_RULES},
-    {BJ_OPT_DENY_RISK, TO_RULES},          {BJ_OPT_ASK_RISK, TO_RULES},
-    {BJ_OPT_UNKNOWN_COMMANDS, TO_RULES},   {BJ_OPT_ON_ASK, TO_RULES},
+    {BJ_OPT_CPU_CORES, TO_KEEPER},
+    {BJ_OPT_MEMORY_MB, TO_KEEPER},
+    {BJ_OPT_DISK_MB, TO_KEEPER},
+    {BJ_OPT_MAX_PROCESSES, TO_KEEPER},
+    {BJ_OPT_MAX_OPEN_FILES, TO_KEEPER},
+    {BJ_OPT_WORKING_DIRECTORY, TO_KEEPER},
+    {BJ_OPT_HOSTNAME, TO_KEEPER},
+    {BJ_OPT_USER, TO_KEEPER},
+    {BJ_OPT_COMMAND_WHITELIST, TO_KEEPER},
+    {BJ_OPT_ALLOW_DEGRADED, TO_KEEPER},
+    {BJ_OPT_TIMEOUT_SECONDS, TO_FRONT},
+    {BJ_OPT_OUTPUT_LIMIT_MB, TO_FRONT},
+    {BJ_OPT_SESSION_TIMEOUT, TO_FRONT},
+    {BJ_OPT_ENVIRONMENT, TO_FRONT},
+    {BJ_OPT_ALLOWED_TOOLS, TO_RULES},
+    {BJ_OPT_BLOCKED_TOOLS, TO_RULES},
+    {BJ_OPT_COMMAND_BLACKLIST, TO_RULES},
+    {BJ_OPT_ALLOWED_PATHS, TO_RULES},
+    {BJ_OPT_DENIED_PATHS, TO_RULES},
+    {BJ_OPT_DENY_RISK, TO_RULES},
+    {BJ_OPT_ASK_RISK, TO_RULES},
+    {BJ_OPT_UNKNOWN_COMMANDS, TO_RULES},
+    {BJ_OPT_ON_ASK, TO_RULES},
 };
 #define ROWS (sizeof rows / sizeof *rows)
 
@@ -48,7 +60,8 @@ static int fail_key(const char *key, struct bj_error *err)
         return 0; /* the loader says so, and what it may have meant */
     return bj_fail(err, BJ_E_INVALID, "config",
                    "config: %s is for whoever runs the service to set; clients may set limits, "
-                   "environment, session_timeout_minutes, working_directory, hostname, user, "
+                   "layers.allow_degraded, environment, session_timeout_minutes, "
+                   "working_directory, hostname, user, "
                    "security.command_whitelist and rules that refuse more",
                    key);
 }
@@ -121,13 +134,15 @@ static int add_option(struct bj_client_config *options, const struct bj_config *
 {
     const struct bj_option *row = bj_option_get(id);
     const void *field = (const char *)config + row->offset;
-    char *const *list, text[64];
+    char *const *list, text[BJ_NUMBER_TEXT];
     int result = 0;
 
     switch (row->kind) {
     case BJ_KIND_DECIMAL:
-        snprintf(text, sizeof text, "%.17g", *(const double *)field);
+        bj_number_text(*(const double *)field, text);
         return add_pair(options, row->key, text, err);
+    case BJ_KIND_BOOL:
+        return add_pair(options, row->key, *(const bool *)field ? "true" : "false", err);
     case BJ_KIND_ENUM:
         return add_pair(options, row->key, row->choices[*(const unsigned *)field], err);
     case BJ_KIND_HOSTNAME:

@@ -228,23 +228,24 @@ static void check_quotas(struct bj_service *service, const struct submission *su
                  "give it resource_limits.memory_mb and resource_limits.disk_mb");
         check_quota(verdict, "quota.sandboxes", owner->sandboxes + owner->waiting_sandboxes, 1,
                     quota->sandboxes,
-                    "%lld sandboxes at once are what this key's quota permits; there are %lld",
+                    "this key's quota of sandboxes at once is %lld, and %lld of them in use",
                     "end one that is no longer needed, or have the quota raised");
-        check_quota(verdict, "quota.memory", mib(owner->memory_bytes),
-                    mib(submission->memory_bytes), quota->memory_mb,
-                    "%lld MiB of memory for all sandboxes are what this key's quota permits; %lld "
-                    "are taken, and this one asks for %lld",
-                    "ask for less memory, or end a sandbox");
+        check_quota(
+            verdict, "quota.memory", mib(owner->memory_bytes), mib(submission->memory_bytes),
+            quota->memory_mb,
+            "this key's quota of memory for all its sandboxes is %lld MiB: %lld MiB in use, "
+            "%lld MiB asked for",
+            "ask for less memory, or end a sandbox");
         check_quota(verdict, "quota.disk", mib(owner->disk_bytes), mib(submission->disk_bytes),
                     quota->disk_mb,
-                    "%lld MiB of disk for all sandboxes are what this key's quota permits; %lld "
-                    "are taken, and this one asks for %lld",
+                    "this key's quota of disk for all its sandboxes is %lld MiB: %lld MiB in use, "
+                    "%lld MiB asked for",
                     "ask for less disk, or end a sandbox");
     }
     if (submission->counts_process)
         check_quota(verdict, "quota.processes", owner->processes + owner->waiting_processes, 1,
                     quota->processes,
-                    "%lld processes at once are what this key's quota permits; there are %lld",
+                    "this key's quota of processes at once is %lld, and %lld of them in use",
                     "wait until one has ended, or end one");
 }
 
@@ -297,7 +298,8 @@ void bj_judge(struct bj_service *service, const struct submission *submission,
     bool by_rules = submission->request.tool != NULL && !submission->helper;
 
     if (submission->refusal != NULL)
-        deny(verdict, "tool.unsupported", submission->refusal, "use one of them");
+        deny(verdict, "tool.unsupported", submission->refusal,
+             "call what there is, as it is described");
     check_quotas(service, submission, verdict);
     if (sandbox == NULL || !by_rules)
         return;

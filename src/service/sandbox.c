@@ -441,6 +441,16 @@ static int join(struct creation *creation, const char *key, bj_sandbox_fn done, 
                          : answer_existing(service, sandbox, done, context, err);
 }
 
+static int fail_preset(const struct bj_service *service, const char *name, struct bj_error *err)
+{
+    int result = bj_fail(err, BJ_E_NOT_FOUND, "preset", "no such preset: %.64s; there %s", name,
+                         service->options.preset_count == 1 ? "is" : "are");
+
+    for (uint32_t i = 0; i < service->options.preset_count; i++)
+        bj_error_append(err, "%s %.64s", i > 0 ? "," : "", service->options.presets[i].name);
+    return result;
+}
+
 static int prepare(struct creation *creation, const struct bj_identity *who,
                    const struct bj_sandbox_request *request, bool is_default,
                    const struct preset **ret_preset, struct bj_error *err)
@@ -453,7 +463,7 @@ static int prepare(struct creation *creation, const struct bj_identity *who,
     if (result == 0)
         result = check_idempotency(request->idempotency_key, err);
     if (result == 0 && preset == NULL)
-        result = bj_fail(err, BJ_E_NOT_FOUND, "preset", "no such preset: %.64s", name);
+        result = fail_preset(service, name, err);
     if (result == 0)
         result = bj_client_config_read(&creation->options, request->config, err);
     if (result == 0)

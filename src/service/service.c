@@ -68,8 +68,8 @@ static void on_ready(void *context)
     service->ready = true;
     for (struct sandbox *sandbox = service->oldest; sandbox != NULL; sandbox = sandbox->newer)
         bj_shells_recall(service, sandbox);
-    BJ_LOG(service->options.log, SERVER, INFO, "the keeper has %u sandboxes",
-           service->sandbox_count);
+    BJ_LOG(service->options.log, SERVER, INFO, "the keeper has %u sandbox%s",
+           service->sandbox_count, service->sandbox_count == 1 ? "" : "es");
 }
 
 static void on_lost(void *context)
@@ -77,8 +77,8 @@ static void on_lost(void *context)
     struct bj_service *service = context;
 
     service->ready = false;
-    BJ_LOG(service->options.log, SERVER, WARNING, "the keeper has ended, and with it %u sandboxes",
-           service->sandbox_count);
+    BJ_LOG(service->options.log, SERVER, WARNING, "the keeper has ended, and with it %u sandbox%s",
+           service->sandbox_count, service->sandbox_count == 1 ? "" : "es");
     while (service->newest != NULL)
         bj_registry_end(service, service->newest, "the keeper has ended");
 }

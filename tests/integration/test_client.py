@@ -90,6 +90,18 @@ def test_a_sandbox_from_its_making_to_its_end(client):
     assert client.run("rm", "-f", one).status == 0
 
 
+def test_a_client_accepts_less_than_it_asks_for(client):
+    """Only of limits that it asks for itself: a layer that the preset requires stays required."""
+    wanted = ["--set", "resource_limits.cpu_cores=0.5", "--set", "resource_limits.memory_mb=128"]
+    strict, lenient = client.run("create", *wanted), client.run("create", "--allow-degraded", *wanted)
+    assert lenient.status == 0, lenient
+    made = json.loads(client.run("create", "--json", "--allow-degraded", *wanted).out)
+    if strict.status != 0:  # what cannot be enforced is said, and what the error advises is there
+        assert "--allow-degraded accepts less" in strict.err and made["degraded"]
+    refused = client.run("create", "--set", "layers.required=[\"seccomp\"]")
+    assert refused.status == 125 and "for whoever runs the service" in refused.err
+
+
 def test_the_same_key_gives_the_same_sandbox(client):
     made = {client.says("create", "--idempotency-key", "k1") for _ in range(3)}
     assert len(made) == 1 and client.says("create") not in made
@@ -181,7 +193,7 @@ def test_errors_give_advice_that_fits(client, sandbox):
     about_keys = "belongs to this key"
     for words, advised in ((["exec", "nosuch", "true"], about_keys), (["cat", sandbox, "no"], "check the path"),
                            (["ls", sandbox, "no"], "check the path"),
-                           (["create", "--preset", "no"], "check the preset's name"),
+                           (["create", "--preset", "no"], "there are minimal, standard"),
                            (["logs", sandbox, "99"], "list the sandbox's processes")):
         err = client.run(*words).err
         assert err.endswith("\n") and advised in err.rpartition("; ")[2] or advised in err, err
@@ -331,6 +343,37 @@ def test_leaving_a_terminal_and_coming_back(client, sandbox):
         terminal.close()
 
 
+# What programs leave behind on a terminal, and what undoes it.
+MODES = {b"\x1b[?1049h": b"\x1b[?1049l", b"\x1b[?1000h": b"\x1b[?1000l",
+         b"\x1b[?1002;1006h": b"\x1b[?1002l", b"\x1b[?2004h": b"\x1b[?2004l",
+         b"\x1b[?25l": b"\x1b[?25h", b"\x1b[?1h": b"\x1b[?1l", b"\x1b=": b"\x1b>",
+         b"\x1b[1;44m": b"\x1b[0m", b"\x1b(0": b"\x1b(B", b"\x1b[5;9r": b"\x1b[r",
+         b"\x1b[4 q": b"\x1b[0 q"}
+
+
+def leave(client, sandbox, said):
+    """What comes to the terminal when the user leaves a process that has said that."""
+    octal = "".join(f"\\{byte:03o}" for byte in said)
+    script = f"stty -echo; printf '{octal}'; printf 're''ady'; exec sleep 100"
+    terminal = Terminal(client, "exec", "-it", sandbox, "sh", "-c", script)
+    try:
+        terminal.expect(b"ready")
+        terminal.send(b"\x10\x11")
+        assert terminal.wait() == 0 and terminal.restored()
+        return terminal.read()
+    finally:
+        terminal.close()
+
+
+def test_leaving_undoes_what_the_process_did_to_the_terminal(client, sandbox):
+    left = leave(client, sandbox, b"".join(MODES))
+    for did, undone in MODES.items():
+        assert undone in left, (did, left)
+    # Only what was done is undone, since some of it moves the cursor; and what was undone is not.
+    left = leave(client, sandbox, b"plain \x1b]0;title \x1b[?1049h\x07 \x1b[?1049h\x1b[?1049l")
+    assert b"\x1b" not in left and b"left; the process runs on" in left
+
+
 def test_a_killed_client_gives_the_terminal_back(client, sandbox):
     terminal = Terminal(client, "exec", "-it", sandbox, "sh")
     try:
@@ -401,6 +444,9 @@ def test_directories_both_ways(client, sandbox):
     done = client.run("cp", f"{sandbox}:new/d", "-")
     with tarfile.open(fileobj=io.BytesIO(done.out)) as tar:
         assert "sub/ü ber" in tar.getnames()
+    junk = client.run("cp", "-", f"{sandbox}:junk", input=b"no archive")
+    assert junk.status == 125 and "Unrecognized archive" in junk.err
+    assert "junk" not in client.says("ls", sandbox)
     assert client.run("cp", "-", f"{sandbox}:again", input=done.out).status == 0
     assert client.says("cat", sandbox, "again/sub/ü ber") == "x"
 
@@ -693,6 +739,13 @@ def test_a_port(client, sandbox):
     sandbox = client.says("create").strip()
     number = client.says("exec", "-d", sandbox, "python3", "-c", SERVER).strip()
     assert wait_until(lambda: client.run("logs", sandbox, number).out == b"up\n")
+    process = client.start("port", sandbox, "0:3000")
+    try:
+        assert re.fullmatch(rf"http://127\.0\.0\.1:\d+ -> {sandbox}:3000\n",
+                            process.stdout.readline().decode())  # to click on
+    finally:
+        process.kill()
+        process.wait()
     process = client.start("port", "--json", sandbox, "0:3000")
     try:
         local = json.loads(process.stdout.readline())["local"]
@@ -726,6 +779,19 @@ def test_no_service(client):
     assert "unix:///path" in client.run("ps").err
     done = client.run("ps", "--host", f"unix://{client.service.socket}")
     assert done.status == 0
+
+
+def test_the_other_scheme_is_hinted_at(client):
+    client.where = f"https://127.0.0.1:{client.service.port}"
+    assert "if it has no TLS, say http:// instead" in client.run("ps").err
+    with socket.create_server(("127.0.0.1", 0)) as deaf:  # as a service is to what is no TLS
+        client.where = f"http://127.0.0.1:{deaf.getsockname()[1]}"
+        process = client.start("ps")
+        there, _ = deaf.accept()
+        there.recv(1)
+        there.close()
+        _, err = process.communicate(timeout=SECONDS)
+    assert process.returncode == 125 and b"if it wants TLS, say https:// instead" in err
 
 
 def test_a_key(client):

@@ -107,6 +107,7 @@ static void test_knows_what_was_meant(void **state)
                "field \"Timeout\" is unknown; did you mean \"timeout\"?");
     expect_bad("{\"command\": \"a\", \"parts\": [{\"dept\": 1}]}",
                "field \"parts[0].dept\" is unknown; did you mean \"depth\"?");
+    expect_bad("{\"comma\": \"a\"}", "field \"comma\" is unknown; did you mean \"command\"?");
     expect_bad("{\"command\": \"a\", \"banana\": 1}", "field \"banana\" is unknown");
 }
 

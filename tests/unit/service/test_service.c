@@ -455,7 +455,7 @@ static void test_memory_quota(void **state)
     assert_int_equal(got.result, 0);
     make(&who, &request, &got);
     assert_int_equal(got.result, -BJ_E_QUOTA);
-    assert_non_null(strstr(got.message, "500 MiB of memory"));
+    assert_non_null(strstr(got.message, "memory for all its sandboxes is 500 MiB"));
     request.config = unlimited;
     make(&who, &request, &got);
     assert_int_equal(got.result, -BJ_E_QUOTA);
