@@ -64,9 +64,9 @@ static void put_ending(struct bj_buf *out, const struct bj_tool_result *result)
     put_bool(out, "timed_out", ending != NULL && ending->timed_out);
     put_bool(out, "oom_killed", ending != NULL && ending->oom_killed);
     put_name(out, "duration_ms");
-    bj_buf_printf(out, "%.3f", (double)result->duration_us / 1e3);
+    bj_json_put_real(out, (double)result->duration_us / 1e3);
     put_name(out, "cpu_ms");
-    bj_buf_printf(out, "%.3f", ending != NULL ? (double)ending->cpu_us / 1e3 : 0.0);
+    bj_json_put_real(out, ending != NULL ? (double)ending->cpu_us / 1e3 : 0);
     put_number(out, "peak_memory_bytes", ending != NULL, ending != NULL ? ending->peak_memory : 0);
 }
 

@@ -122,7 +122,7 @@ static int names(struct bj_client *client, json_t **ret, struct bj_error *err)
 }
 
 static int stats_once(struct bj_client *client, struct looks *looks, json_t *answers,
-                      struct bj_error *err)
+                      int *ret_status, struct bj_error *err)
 {
     json_t *ids, *id;
     size_t at;
@@ -144,6 +144,12 @@ static int stats_once(struct bj_client *client, struct looks *looks, json_t *ans
             result = 0; /* gone since it was listed */
             continue;
         }
+        if (result < 0 && client->argument_count > 1) { /* the others have their turn */
+            bj_client_complain(client, err);
+            *ret_status = BJ_CLIENT_FAILED;
+            result = 0;
+            continue;
+        }
         if (result == 0 && answers != NULL) {
             json_object_set(usage, "sandbox", id);
             json_array_append(answers, usage);
@@ -163,11 +169,10 @@ int bj_client_stats(struct bj_client *client, int *ret_status, struct bj_error *
     struct looks looks = {0};
     int result;
 
-    (void)ret_status;
     do {
         if (stream)
             fputs("\033[H\033[2J", stdout);
-        result = stats_once(client, &looks, answers, err);
+        result = stats_once(client, &looks, answers, ret_status, err);
         fflush(stdout);
         if (stream && result == 0)
             sleep(1);

@@ -83,11 +83,37 @@ static size_t common_length(const json_t *files)
     return shortest;
 }
 
+/* What is in the directory; what is no directory is itself all that there is. *ret is the caller's.
+ */
+static int list(struct bj_client *client, const char *sandbox, const char *where, json_t **ret,
+                struct bj_error *err)
+{
+    char depth[32] = "";
+    BJ_CLEANUP_FREE char *path = NULL, *itself = NULL;
+    json_t *file = NULL;
+    struct bj_error ignored;
+    int result;
+
+    if (client->options.depth.given)
+        snprintf(depth, sizeof depth, "&depth=%.0f", client->options.depth.value);
+    path = bj_client_path("/v1/sandboxes/", sandbox, "/files?limit=100000", "", depth, "",
+                          where != NULL ? "&path=" : "", where != NULL ? where : "", NULL);
+    result = bj_client_json(client, "GET", path, NULL, ret, err);
+    if (result != -BJ_E_INVALID || where == NULL)
+        return result;
+    itself = bj_client_path("/v1/sandboxes/", sandbox, "/files/stat?path=", where, NULL);
+    if (bj_client_json(client, "GET", itself, NULL, &file, &ignored) < 0 ||
+        bj_streq(bj_client_text(file, "type"), "directory")) {
+        json_decref(file);
+        return result;
+    }
+    *ret = json_pack("{s:[o], s:b}", "files", file, "itself", true);
+    return 0;
+}
+
 int bj_client_ls(struct bj_client *client, int *ret_status, struct bj_error *err)
 {
     const char *where;
-    char depth[32] = "";
-    BJ_CLEANUP_FREE char *path = NULL;
     json_t *answer = NULL, *file;
     struct place place;
     size_t at, skip;
@@ -100,19 +126,17 @@ int bj_client_ls(struct bj_client *client, int *ret_status, struct bj_error *err
         return bj_fail(err, BJ_E_INVALID, "ls", "give the path once: %s:PATH or %s PATH",
                        place.sandbox, place.sandbox);
     where = client->argument_count > 1 ? client->arguments[1] : place.path;
-    if (client->options.depth.given)
-        snprintf(depth, sizeof depth, "&depth=%.0f", client->options.depth.value);
-    path = bj_client_path("/v1/sandboxes/", place.sandbox, "/files?limit=100000", "", depth, "",
-                          where != NULL ? "&path=" : "", where != NULL ? where : "", NULL);
-    result = bj_client_json(client, "GET", path, NULL, &answer, err);
+    result = list(client, place.sandbox, where, &answer, err);
     if (result == 0 && client->options.json)
         bj_client_print_json(json_object_get(answer, "files"));
     skip = common_length(json_object_get(answer, "files"));
     json_array_foreach(json_object_get(answer, "files"), at, file)
     {
+        bool named = json_is_true(json_object_get(answer, "itself"));
+
         if (client->options.json)
             break;
-        if (client->options.all || bj_client_text(file, "name")[0] != '.')
+        if (client->options.all || named || bj_client_text(file, "name")[0] != '.')
             print_file(client, file, skip);
     }
     if (json_is_true(json_object_get(answer, "truncated")))

@@ -223,6 +223,18 @@ static bool is_other_scheme(const struct bj_client *client, CURLcode done)
                      done == CURLE_WEIRD_SERVER_REPLY || done == CURLE_UNSUPPORTED_PROTOCOL;
 }
 
+/* libcurl speaks of a host and a port where there is a Unix socket. */
+static void say_socket_error(const struct bj_client *client, CURL *curl, CURLcode done,
+                             char text[CURL_ERROR_SIZE])
+{
+    long number = 0;
+
+    if (client->place.socket[0] == '\0' || done != CURLE_COULDNT_CONNECT)
+        return;
+    curl_easy_getinfo(curl, CURLINFO_OS_ERRNO, &number);
+    snprintf(text, CURL_ERROR_SIZE, "%s", number != 0 ? strerror((int)number) : "nobody listens");
+}
+
 /* What libcurl's verdict means. */
 static int conclude(struct bj_client *client, struct bj_client_call *call, CURLcode done,
                     const char *text, struct bj_error *err)
@@ -285,6 +297,7 @@ int bj_client_ask(struct bj_client *client, const char *path, struct bj_client_c
         curl_easy_setopt(curl, CURLOPT_WRITEDATA, &transfer);
         done = curl_easy_perform(curl);
         curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &call->status);
+        say_socket_error(client, curl, done, text);
     }
     result = conclude(client, call, done, text, err);
     curl_slist_free_all(headers);

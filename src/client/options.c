@@ -221,5 +221,10 @@ int bj_client_parse(struct bj_client *client, int argc, char **argv, bool *ret_h
         (command->most >= 0 && client->argument_count > command->most))
         return bj_fail(err, BJ_E_INVALID, "options", "usage: belljar %s %s", command->name,
                        command->usage);
+    /* An unset variable of a script's. What is behind a sandbox's name may be a command's own. */
+    if (client->argument_count > 0 && *client->arguments[0] == '\0')
+        return bj_fail(err, BJ_E_INVALID, "options",
+                       "the first argument is empty; usage: belljar %s %s", command->name,
+                       command->usage);
     return 0;
 }

@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "base/escape.h"
+#include "base/str.h"
 #include "client/client.h"
 #include "wire/value.h"
 
@@ -82,6 +83,8 @@ void bj_client_print_age(double seconds, int width)
         if (seconds >= units[i].from)
             snprintf(text, sizeof text, "%.0f %s", seconds / units[i].unit, units[i].name);
     }
+    if (bj_starts_with(text, "1 "))
+        text[strlen(text) - 1] = '\0';
     bj_client_print_cell(text, width);
 }
 

@@ -385,6 +385,8 @@ int bj_client_signal(struct bj_client *client, const char *sandbox, const char *
     result = body != NULL ? bj_client_json(client, "POST", path, body, NULL, err)
                           : bj_fail(err, BJ_E_INVALID, "signal", "that is no signal's name");
     json_decref(body);
+    if (result < 0 && err != NULL && strstr(err->message, process) == NULL)
+        bj_error_prefix(err, "process %s: ", process);
     return result;
 }
 

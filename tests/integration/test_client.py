@@ -182,6 +182,8 @@ def test_several_are_done_though_one_fails(client):
         [row["error"]["code"] for row in rows] == ["NOT_FOUND"] * 2
     sandbox = client.says("create").strip()
     number = client.says("exec", "-d", sandbox, "sleep", "100").strip()
+    assert "process 77: " in client.run("kill", sandbox, "77").err or \
+        "no such process: 77" in client.run("kill", sandbox, "77").err
     done = client.run("kill", sandbox, "77", number, "78")
     assert (done.status, done.out.decode()) == (125, f"{number}\n") and done.err.count("no such process") == 2
     assert wait_until(lambda: client.says("ps", "-q", sandbox) == "")
@@ -586,6 +588,19 @@ def test_events_while_they_happen(client, sandbox):
         process.wait()
 
 
+def test_stats_go_on_after_a_name_that_nothing_has(client, sandbox):
+    done = client.run("stats", "--no-stream", "nosuch", sandbox)
+    assert done.status == 125 and sandbox in done.out.decode() and "nosuch" in done.err
+
+
+def test_ls_of_a_file_is_the_file(client, sandbox):
+    client.says("exec", sandbox, "touch", ".f", "g")
+    assert client.says("ls", sandbox, ".f") == ".f\n"
+    assert client.json("ls", f"{sandbox}:g")[0]["path"] == "/workspace/g"
+    assert client.says("ls", sandbox) == "g\n"  # as before
+    assert "check the path" in client.run("ls", sandbox, "none").err
+
+
 def test_pause_and_resume(client, sandbox):
     client.says("exec", "-d", sandbox, "sh", "-c", "while :; do echo x; sleep .05; done")
     done = client.run("pause", sandbox)
@@ -774,6 +789,7 @@ def test_no_service(client):
     client.where = f"unix://{client.directory}/none"
     done = client.run("ps")
     assert done.status == 125 and "belljar serve" in done.err and "BELLJAR_HOST" in done.err
+    assert "(No such file or directory)" in done.err and "port 80" not in done.err
     assert json.loads(client.run("ps", "--json").out)["error"]["code"] == "BUSY"
     client.where = "ftp://x"
     assert "unix:///path" in client.run("ps").err
@@ -841,6 +857,7 @@ def test_help_and_manual_say_all(tmp_path):
 
 
 @pytest.mark.parametrize("words, meant", [
+    (["ps", ""], "the first argument is empty; usage: belljar ps [OPTIONS] [SANDBOX]"),
     (["ps", "--quite"], "--quite is not an option; did you mean --quiet?"),
     (["create", "--lable=A=1"], "--lable is not an option; did you mean --label?"),
     (["ps", "-x"], "-x is not an option; see belljar ps --help"),
