@@ -34,6 +34,13 @@ static void print_usage(FILE *out)
     fprintf(out, "\nbelljar COMMAND --help says more; so do belljar(1) and belljar-run(1).\n");
 }
 
+/* What others call it. */
+static const struct {
+    const char *name, *here;
+} words[] = {{"delete", "rm"},      {"inspect", "ps --json"}, {"keys", "serve keys"},
+             {"list", "ps"},        {"start", "create"},      {"stop", "rm"},
+             {"top", "ps SANDBOX"}, {"unpause", "resume"}};
+
 static int unknown(const char *name)
 {
     const char *names[COMMAND_COUNT + 1], *nearest;
@@ -43,10 +50,14 @@ static int unknown(const char *name)
     names[COMMAND_COUNT] = NULL;
     nearest = bj_choice_nearest(names, name);
     fprintf(stderr, "belljar: %s is not a command", name);
-    if (bj_streq(name, "keys"))
-        fprintf(stderr, "; did you mean belljar serve keys?");
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        if (bj_streq(name, words[i].name))
+            nearest = words[i].here;
+    }
+    if (*name == '-')
+        fprintf(stderr, "; options stand behind the command");
     else if (nearest != NULL)
-        fprintf(stderr, "; did you mean %s?", nearest);
+        fprintf(stderr, "; did you mean belljar %s?", nearest);
     fprintf(stderr, "\nbelljar --help lists the commands\n");
     return EXIT_FAILED;
 }
@@ -84,6 +95,10 @@ int main(int argc, char **argv, char **envp)
     if (argc < 2) {
         print_usage(stderr);
         return EXIT_FAILED;
+    }
+    if (bj_streq(argv[1], "help") && argc == 3) { /* help COMMAND is COMMAND --help */
+        argv[1] = argv[2];
+        argv[2] = (char *)"--help";
     }
     if (bj_streq(argv[1], "--help") || bj_streq(argv[1], "-h") || bj_streq(argv[1], "help")) {
         print_usage(stdout);

@@ -857,6 +857,23 @@ def test_help_and_manual_say_all(tmp_path):
 
 
 @pytest.mark.parametrize("words, meant", [
+    (["creat"], "creat is not a command; did you mean belljar create?"),
+    (["stop", "x"], "stop is not a command; did you mean belljar rm?"),
+    (["keys", "list"], "keys is not a command; did you mean belljar serve keys?"),
+    (["--json", "ps"], "--json is not a command; options stand behind the command"),
+    (["banana"], "banana is not a command")])
+def test_wrong_commands_are_told_apart(client, words, meant):
+    done = client.run(*words)
+    assert done.status == 125
+    assert done.err == f"belljar: {meant}\nbelljar --help lists the commands\n"
+
+
+def test_help_of_a_command(client):
+    assert client.says("help", "create") == client.says("create", "--help")
+    assert client.says("help") == client.says("--help")
+
+
+@pytest.mark.parametrize("words, meant", [
     (["ps", ""], "the first argument is empty; usage: belljar ps [OPTIONS] [SANDBOX]"),
     (["ps", "--quite"], "--quite is not an option; did you mean --quiet?"),
     (["create", "--lable=A=1"], "--lable is not an option; did you mean --label?"),
