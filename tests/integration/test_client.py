@@ -155,7 +155,7 @@ def test_exec_says_what_ended_the_command(client, sandbox):
         assert (done.status, done.err) == (124, f"belljar: ended by its time-out of {said}\n")
     assert client.says("exec", "--timeout", "5m", sandbox, "echo", "in time") == "in time\n"
     assert client.run("exec", sandbox, "sh", "-c", "kill -9 $$").err == ""
-    small = client.run("create", "--set", "resource_limits.memory_mb=64")
+    small = client.run("create", "--allow-degraded", "--set", "resource_limits.memory_mb=64")
     assert small.status == 0, small
     small = small.out.decode().strip()
     done = client.run("exec", small, "tail", "/dev/zero")
