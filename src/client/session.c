@@ -345,9 +345,9 @@ int bj_client_session_run(struct bj_client *client, struct bj_client_session *wa
     undo_modes(&session);
     if (session.left)
         say(&session, "left; the process runs on");
-    bj_terminal_restore(&session.terminal);
     if (result == 0 && session.reason[0] != '\0')
         say(&session, session.reason);
+    bj_terminal_restore(&session.terminal);
     bj_client_ws_free(session.ws);
     bj_fd_close(&session.signals);
     *ret_status = session.left ? STATUS_LEFT : session.status;

@@ -324,6 +324,16 @@ def test_a_terminal(client, sandbox):
         terminal.close()
 
 
+def test_a_terminal_says_what_ended_the_command_on_a_line_of_its_own(client, sandbox):
+    terminal = Terminal(client, "exec", "-it", "--timeout", "1s", sandbox, "sh", "-c",
+                        "printf unfinished; sleep 100")
+    try:
+        assert terminal.wait() == 124 and terminal.restored()
+        terminal.expect(b"unfinished\r\nbelljar: ended by its time-out of 1 s\r\n")
+    finally:
+        terminal.close()
+
+
 def test_leaving_a_terminal_and_coming_back(client, sandbox):
     terminal = Terminal(client, "exec", "-it", sandbox, "sh")
     try:
