@@ -19,8 +19,9 @@ static const struct bj_field create_fields[] = {
                       "(docs/CONFIG.md): `resource_limits` (within the service's), `environment`, "
                       "`session_timeout_minutes`, `working_directory`, `hostname`, `user` (root "
                       "only where the preset has it), `security.command_whitelist` (where the "
-                      "preset has none), and the rules of `security` that refuse more. Anything "
-                      "else is an error."),
+                      "preset has none), the rules of `security` that refuse more, and "
+                      "`layers.allow_degraded`, by which limits of this object are left out where "
+                      "they cannot be enforced. Anything else is an error."),
     METADATA,
     BJ_MAP("env", BJ_LIST_MAX, BJ_SAYS "Variables of everything that runs in it."),
     TIMES,
