@@ -11,9 +11,12 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/limits.h"
+#include "base/mem.h"
 #include "base/str.h"
 #include "cli/cli.h"
 #include "cli/completion.h"
+#include "linux/usual.h"
 
 static const char usage[] =
     "Usage: belljar audit list   [FILTER] [--limit N] [--json] [-f]\n"
@@ -45,8 +48,12 @@ static const char usage[] =
     "      --verdict allow|ask|deny\n"
     "      --risk LEVEL                 low, medium, high, critical: at least that\n"
     "\n"
-    "      --file FILE    the database (also BELLJAR_AUDIT_FILE); otherwise\n"
-    "                     ~/.local/state/belljar/audit.db, for root\n"
+    "      --service      the records of belljar serve: audit.db in its state directory,\n"
+    "                     which BELLJAR_STATE names, or ~/.local/state/belljar/serve,\n"
+    "                     for root /var/lib/belljar/serve\n"
+    "      --state DIR    the same, with that state directory\n"
+    "      --file FILE    the database (also BELLJAR_AUDIT_FILE); otherwise, of belljar\n"
+    "                     run, ~/.local/state/belljar/audit.db, for root\n"
     "                     /var/lib/belljar/audit.db\n"
     "  -f, --follow       go on with what is recorded from now on\n"
     "\n"
@@ -152,17 +159,52 @@ void bj_audit_put_what(const json_t *body, struct bj_buf *out)
 
 /* ---- the command ---- */
 
+/* The database of the service with this state directory; "" = its usual one. */
+static int find_service(const char *state, char ret_path[BJ_PATH_MAX], struct bj_error *err)
+{
+    BJ_CLEANUP_FREE char *usual = NULL;
+
+    if (state[0] == '\0' && bj_usual_state(&usual, err) < 0)
+        return -err->code;
+    if (snprintf(ret_path, BJ_PATH_MAX, "%s/audit.db", usual != NULL ? usual : state) < BJ_PATH_MAX)
+        return 0;
+    return bj_fail(err, BJ_E_LIMIT, "audit", "the service's directory has too long a name");
+}
+
+/* Who asked for no database may have meant the service's. */
+static void name_service(const struct bj_audit_command *command)
+{
+    const char *state = getenv("BELLJAR_STATE");
+    struct bj_error ignored;
+    char path[BJ_PATH_MAX];
+
+    if (command->file == NULL && command->state == NULL &&
+        find_service(state != NULL ? state : "", path, &ignored) == 0 && access(path, F_OK) == 0)
+        fprintf(stderr, "belljar: there are records of belljar serve in %s: add --service\n", path);
+}
+
 static int run_action(const struct action *action, struct bj_audit_command *command)
 {
+    char service[BJ_PATH_MAX];
     struct bj_audit_options options = {.path = command->file, .access = BJ_AUDIT_READ};
     struct bj_audit *audit = NULL;
     struct bj_audit_names names = {0};
     struct bj_error err = {0};
     int status;
 
+    if (command->state != NULL) {
+        if (find_service(command->state, service, &err) < 0)
+            return bj_audit_print_error(&err);
+        options.path = service;
+    }
     /* First for reading in any case: what is not there is not made here. */
-    if (bj_audit_open(&options, &audit, &err) < 0)
-        return bj_audit_print_error(&err);
+    if (bj_audit_open(&options, &audit, &err) < 0) {
+        status = bj_audit_print_error(&err);
+        name_service(command);
+        return status;
+    }
+    if (isatty(STDERR_FILENO))
+        name_service(command);
     if (action->access == BJ_AUDIT_WRITE) {
         bj_audit_close(audit);
         audit = NULL;

@@ -11,7 +11,8 @@
 
 /* The command line of every action. */
 struct bj_audit_command {
-    const char *file; /* NULL: the usual place */
+    const char *file;  /* NULL: the usual place */
+    const char *state; /* the service's directory instead; "" = its usual one; NULL: no service's */
     struct bj_audit_filter filter;
     bool newest_said;
     bool json, csv, follow;

@@ -211,6 +211,22 @@ static bool take_file(struct bj_audit_command *command, const char *value)
     return value[0] != '\0';
 }
 
+static bool take_state(struct bj_audit_command *command, const char *value)
+{
+    command->state = value;
+    return value[0] != '\0';
+}
+
+static bool take_service(struct bj_audit_command *command, const char *value)
+{
+    const char *state = getenv("BELLJAR_STATE");
+
+    (void)value;
+    if (command->state == NULL) /* --state says more */
+        command->state = state != NULL ? state : "";
+    return true;
+}
+
 #define FILTERED " list stats export "
 
 static const struct option_row {
@@ -239,6 +255,8 @@ static const struct option_row {
     {"--yes", " prune ", NULL, take_yes},
     {"-y", " prune ", NULL, take_yes},
     {"--file", NULL, "a file", take_file},
+    {"--service", NULL, NULL, take_service},
+    {"--state", NULL, "a directory", take_state},
 };
 
 static bool takes(const struct option_row *row, const char *action)
@@ -318,9 +336,6 @@ static bool take_option(const char *action, int argc, char **argv, int *at,
 bool bj_audit_parse(const char *action, int argc, char **argv, struct bj_audit_command *ret)
 {
     *ret = (struct bj_audit_command){.filter = BJ_AUDIT_FILTER_ALL};
-    ret->file = getenv("BELLJAR_AUDIT_FILE");
-    if (ret->file != NULL && ret->file[0] == '\0')
-        ret->file = NULL;
     for (int i = 1; i < argc; i++) {
         if (argv[i][0] == '-') {
             if (!take_option(action, argc, argv, &i, ret))
@@ -331,6 +346,12 @@ bool bj_audit_parse(const char *action, int argc, char **argv, struct bj_audit_c
                             bj_streq(action, "show") ? "the number of one record" : "options only");
         }
     }
+    if (ret->file != NULL && ret->state != NULL)
+        return complain(action, "--file", "either it or --service or --state");
+    if (ret->file == NULL && ret->state == NULL)
+        ret->file = getenv("BELLJAR_AUDIT_FILE");
+    if (ret->file != NULL && ret->file[0] == '\0')
+        ret->file = NULL;
     if (bj_streq(action, "show") && ret->number == 0)
         return complain(action, "no record", "the number of one");
     if (bj_streq(action, "prune") && ret->retention.age_ns == 0 && ret->retention.bytes == 0)

@@ -41,6 +41,36 @@ def pid_of(word):
     return None
 
 
+def test_the_record_is_found_where_the_service_keeps_it(make_service):
+    """Whoever has a running service and types `belljar audit list` is told of --service."""
+    service = make_service().start()
+    service.bash("echo found")
+    home = service.state.parent / "home"
+    (home / ".local/state/belljar").mkdir(mode=0o700, parents=True)
+
+    def audit(*words, **more):
+        environment = {"PATH": "/usr/bin:/bin", "HOME": str(home), **more}
+        return subprocess.run([BELLJAR, "audit", *words], capture_output=True, text=True,
+                              env=environment, timeout=60, check=False)
+
+    by_state = audit("list", "--state", str(service.state))
+    assert by_state.returncode == 0 and "echo found" in by_state.stdout, by_state
+    by_variable = audit("list", "--service", BELLJAR_STATE=str(service.state))
+    assert by_variable.stdout == by_state.stdout, by_variable
+    named = audit("verify", "--state", str(service.state), BELLJAR_AUDIT_FILE="/nowhere/audit.db")
+    assert named.returncode == 0, named
+    both = audit("list", "--service", "--file", "x")
+    assert both.returncode == 125 and "--state" in both.stderr, both
+    if os.geteuid() == 0:
+        return  # root's usual place is the machine's, and not this test's to fill
+    told = audit("list", BELLJAR_STATE=str(service.state))
+    assert told.returncode == 127, told
+    assert f"{service.state}/audit.db: add --service" in told.stderr, told
+    (home / ".local/state/belljar/serve").symlink_to(service.state)
+    usual = audit("list", "--service")
+    assert usual.stdout == by_state.stdout, usual
+
+
 def commands(calls):
     return [call for call in calls if call["verdict"]["tool"] == "Bash"]
 
