@@ -144,6 +144,19 @@ static int hand_over(const struct bj_op *op, struct handover *handover, struct b
     return add_slot(handover, op->slot, fd, err);
 }
 
+/* For an overlay: read-only, and without what is mounted in it. */
+static int open_root(const struct bj_op *op, struct handover *handover, struct bj_error *err)
+{
+    BJ_CLEANUP_CLOSE int fd = bj_mount_clone_tree(AT_FDCWD, "/", false);
+
+    if (fd < 0 || bj_mount_set_attributes(
+                      fd, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, false, -1) < 0)
+        return bj_fail_errno(err, "mount",
+                             "cannot open the root file system; --without %s does without",
+                             bj_layer_name(BJ_LAYER_SHARED_TREES));
+    return add_slot(handover, op->slot, bj_fd_take(&fd), err);
+}
+
 /* The workspace's file system becomes the workload's. */
 static int give_workspace(const struct bj_launch *launch, const struct bj_op *op,
                           struct handover *handover, struct bj_error *err)
@@ -226,6 +239,8 @@ static int host_op(struct bj_launch *launch, const struct bj_op *op, struct hand
         return give_workspace(launch, op, handover, err);
     case BJ_OP_HOST_FD:
         return hand_over(op, handover, err);
+    case BJ_OP_HOST_ROOT:
+        return open_root(op, handover, err);
     default:
         return bj_fail(err, BJ_E_INTERNAL, "plan", "operation %s is not the host's",
                        bj_op_name((enum bj_op_kind)op->kind));

@@ -263,7 +263,7 @@ static void serve(struct bj_init *init)
 
         if (ready < 0 && errno != EINTR)
             return;
-        if (ready == 0 && timeout < 0)
+        if (ready == 0 && !rested)
             rest(init);
         rested = ready == 0;
         if (ready > 0 && polled[1].revents != 0)

@@ -61,6 +61,9 @@ typedef int (*bj_init_operation)(struct bj_init *init, const struct bj_op *op,
 /* mounts.c: the operation that builds part of the file tree; never NULL for a kind of init's. */
 bj_init_operation bj_init_mount_operation(enum bj_op_kind kind);
 
+/* system.c: one overlay for the system directories. */
+int bj_init_mount_system(struct bj_init *init, const struct bj_op *op, struct bj_error *err);
+
 /* mounts.c: what is made where a mount point, or a place for something else, is missing. */
 struct bj_new {
     bool anywhere; /* also in the host's directories */

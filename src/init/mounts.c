@@ -457,6 +457,7 @@ bj_init_operation bj_init_mount_operation(enum bj_op_kind kind)
         [BJ_OP_SUBTREE] = bind_subtree,
         [BJ_OP_BIND] = bind,
         [BJ_OP_OVERLAY] = mount_overlay,
+        [BJ_OP_SYSTEM] = bj_init_mount_system,
         [BJ_OP_PROC] = mount_proc,
         [BJ_OP_DEVPTS] = mount_devpts,
         [BJ_OP_MASK] = mask,

@@ -69,6 +69,35 @@ static void read_ids(struct bj_host *host)
     }
 }
 
+/* The mount that a path is on; -1 if its file system does not tell. */
+static int mount_of(const char *path)
+{
+    struct file_handle none = {0};
+    int id = -1;
+
+    /* EOVERFLOW: there was no room for the handle itself, which nobody wants. */
+    if (name_to_handle_at(AT_FDCWD, path, &none, &id, 0) < 0 && errno != EOVERFLOW)
+        return -1;
+    return id;
+}
+
+/*
+ * System directories of one mount can be shown by one overlay of it, where the whole of that mount
+ * can be handed over: not in a container's user namespace, whose mounts hide what is below them.
+ */
+static void find_together(struct bj_host *host)
+{
+    int root = mount_of("/");
+
+    if (!host->privileged || !host->initial_user_ns || root < 0)
+        return;
+    for (int i = 0; i < host->system_count; i++) {
+        struct bj_system_dir *dir = &host->system[i];
+
+        dir->together = dir->kind == BJ_SYSTEM_DIRECTORY && mount_of(dir->path) == root;
+    }
+}
+
 static void read_system_dirs(struct bj_host *host)
 {
     for (size_t i = 0; i < sizeof system_paths / sizeof *system_paths; i++) {
@@ -277,6 +306,7 @@ int bj_host_read(const struct bj_config *config, struct bj_host *ret, struct bj_
     if (config->layout == NULL) {
         read_system_dirs(ret);
         read_system_mounts(ret);
+        find_together(ret);
     }
     if (config->cpu_cores > 0 && config->cpu_cores < ret->cpus)
         read_cpu_block(ret);

@@ -34,6 +34,7 @@ struct bj_system_dir {
     const char *path; /* static */
     enum bj_system_kind kind;
     char link[64]; /* where a link points */
+    bool together; /* part of the root file system, which may be handed to a sandbox as it is */
 };
 #define BJ_SYSTEM_DIRS_MAX   10
 #define BJ_SYSTEM_MOUNTS_MAX 4

@@ -233,6 +233,7 @@ int bj_plan_namespaces(struct bj_builder *b, struct bj_error *err)
         plan_subordinate_ids(b);
     else
         plan_single_id(b);
+    bj_plan_open_root(b);
     if (b->host->privileged || b->config->ids == BJ_IDS_SUBORDINATE)
         bj_builder_op(b, BJ_OP_WAIT_HOST, BJ_LAYER_USER_NAMESPACE);
     bj_plan_limit_user_namespace(b);

@@ -303,6 +303,8 @@ static bool suits_kind(const struct bj_plan *plan, const struct bj_op *op)
     switch ((enum bj_op_kind)op->kind) {
     case BJ_OP_CGROUP:
     case BJ_OP_HOST_TREE:
+    case BJ_OP_HOST_ROOT:
+    case BJ_OP_SYSTEM:
     case BJ_OP_WORKSPACE:
     case BJ_OP_JOIN_CGROUP:
     case BJ_OP_OPEN_PATH:

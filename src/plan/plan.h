@@ -32,9 +32,10 @@
     X(CGROUP_SET, HOST, "set cgroup limit") /* source=file text=value; flag OPTIONAL */            \
     X(ID_MAP, HOST, "give own ids")         /* from id_first, id_slots */                          \
     X(OOM_SCORE, HOST, "end protection from the memory killer")                                    \
-    X(ID_MAP_SUB, HOST, "map subordinate ids") /* source, text: for newuidmap, newgidmap */        \
-    X(HOST_TREE, HOST, "open tree as owner")   /* source slot number=host ids; idmapped */         \
-    X(HOST_FD, HOST, "hand over")              /* number=descriptor slot */                        \
+    X(ID_MAP_SUB, HOST, "map subordinate ids")      /* source, text: for newuidmap, newgidmap */   \
+    X(HOST_TREE, HOST, "open tree as owner")        /* source slot number=host ids; idmapped */    \
+    X(HOST_FD, HOST, "hand over")                   /* number=descriptor slot */                   \
+    X(HOST_ROOT, HOST, "open the root file system") /* slot */                                     \
     X(WORKSPACE, HOST,                                                                             \
       "hand over the workspace's file system") /* slot flags; came with the plan */                \
     X(UNSHARE, INIT, "new namespaces")         /* number=CLONE_NEW* */                             \
@@ -57,6 +58,8 @@
     X(SUBTREE, INIT, "bind own directory")  /* source=in scratch target flags */                   \
     X(BIND, INIT, "bind")                   /* slot target flags; source for messages */           \
     X(OVERLAY, INIT, "mount overlay")       /* slot=lower text=upper lower in scratch */           \
+    X(SYSTEM, INIT, "mount one overlay")    /* slot=lower source=its place text=names by line      \
+                                               target=where, in scratch; over it, "system" */      \
     X(PROC, INIT, "mount proc")             /* target */                                           \
     X(DEVPTS, INIT, "mount devpts")         /* target number=terminals */                          \
     X(MASK, INIT, "mask")                   /* target */                                           \
@@ -156,7 +159,7 @@ struct bj_plan {
     struct bj_op ops[BJ_PLAN_OPS_MAX];
     char text[BJ_PLAN_TEXT_MAX]; /* NUL-terminated strings; [0] is "" */
 };
-#define BJ_PLAN_VERSION 1
+#define BJ_PLAN_VERSION 2
 
 /* Bytes of the plan in use: what has to be copied or sent. */
 size_t bj_plan_size(const struct bj_plan *plan);

@@ -12,6 +12,8 @@ struct bj_builder {
     const struct bj_host *host;
     const struct bj_programs *programs; /* NULL: all may run */
     struct bj_degradations *degraded;
+    uint32_t root_slot; /* the root file system, where system directories come of one overlay */
+    bool together;      /* they do */
     bool no_memory;
     bool full; /* an operation or a string did not fit */
 };
@@ -64,6 +66,9 @@ void bj_plan_bind(struct bj_builder *b, uint32_t slot, const char *source, const
                   uint32_t flags);
 void bj_plan_scratch(struct bj_builder *b, const char *size, uint64_t inodes);
 void bj_plan_access(struct bj_builder *b, const char *target, enum bj_grant access);
+
+/* Before init waits for the host side: what system directories that come of one overlay need. */
+void bj_plan_open_root(struct bj_builder *b);
 
 /* The nodes of a /dev: their names, ending with NULL; files and links for one in a directory of the
  * scratch; the mounts on it once that is bound at `target`. */

@@ -8,7 +8,7 @@
  *     scratch/root     the new root; read-only once built
  *     scratch/tmp …    bound writable at /tmp, /var/tmp, /dev/shm, the home
  *     scratch/work     an empty workspace
- *     scratch/etc      files laid over the host's /etc
+ *     scratch/system   what is laid over the host's system directories: files of /etc
  *     scratch/proc     files laid over those of /proc that would show the host's size
  *
  * System directories come as read-only overlays rather than binds, so that file locks and inotify
@@ -147,29 +147,29 @@ static void etc_files(struct bj_builder *b)
     const char *user = plan->uid == 0 ? "root" : "user";
     char text[1024];
 
-    bj_builder_dir(b, "etc", 0755, 0);
+    bj_builder_dir(b, "system/etc", 0755, 0);
     snprintf(
         text, sizeof text,
         "%s%s:x:%u:%u::%s:/bin/bash\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n",
         plan->uid == 0 ? "" : "root:x:0:0:root:/root:/bin/bash\n", user, plan->uid, plan->gid,
         bj_plan_text(plan, plan->home));
-    bj_builder_file(b, "etc/passwd", text);
+    bj_builder_file(b, "system/etc/passwd", text);
     snprintf(text, sizeof text, "%s%s:x:%u:\nnogroup:x:65534:\n",
              plan->gid == 0 ? "" : "root:x:0:\n", user, plan->gid);
-    bj_builder_file(b, "etc/group", text);
+    bj_builder_file(b, "system/etc/group", text);
     snprintf(text, sizeof text, "%s\n", b->config->hostname);
-    bj_builder_file(b, "etc/hostname", text);
+    bj_builder_file(b, "system/etc/hostname", text);
     if (b->config->network == BJ_NETWORK_HOST)
         return;
     snprintf(text, sizeof text, "127.0.0.1\tlocalhost %s\n::1\tlocalhost\n", b->config->hostname);
-    bj_builder_file(b, "etc/hosts", text);
-    bj_builder_file(b, "etc/resolv.conf", "");
+    bj_builder_file(b, "system/etc/hosts", text);
+    bj_builder_file(b, "system/etc/resolv.conf", "");
 }
 
 static void machine_id_file(struct bj_builder *b)
 {
     /* Programs treat it as a machine without an id, machine-id(5). */
-    bj_builder_file(b, "etc/machine-id", "");
+    bj_builder_file(b, "system/etc/machine-id", "");
 }
 
 /* The skeleton: directories that everything else is bound to. */
@@ -184,7 +184,7 @@ static void skeleton(struct bj_builder *b)
         {"root/tmp", 0755, 0}, {"root/run", 0755, 0},     {"root/home", 0755, 0},
         {"root/var", 0755, 0}, {"root/var/tmp", 0755, 0}, {"tmp", 01777, 0},
         {"vartmp", 01777, 0},  {"shm", 01777, 0},         {"home", 0700, BJ_FLAG_OWNED},
-        {"empty", 0555, 0},
+        {"empty", 0555, 0},    {"system", 0755, 0},
     };
 
     for (size_t i = 0; i < sizeof dirs / sizeof *dirs; i++)
@@ -389,7 +389,8 @@ static void open_sources(struct bj_builder *b, struct tree_slots *slots, const c
     char path[64];
 
     for (int i = 0; i < b->host->system_count; i++) {
-        if (b->host->system[i].kind == BJ_SYSTEM_DIRECTORY)
+        if (b->host->system[i].kind == BJ_SYSTEM_DIRECTORY &&
+            !(b->together && b->host->system[i].together))
             slots->system[i] = bj_plan_open(b, b->host->system[i].path, 0);
     }
     for (int i = 0; i < b->host->system_mount_count; i++)
@@ -505,14 +506,70 @@ static void attach_volumes(struct bj_builder *b, const struct tree_slots *slots,
         attach_volume(b, slots, order[i]);
 }
 
+/* Is the directory shown by the overlay that it shares with others? */
+static bool is_together(const struct bj_builder *b, const struct bj_system_dir *dir)
+{
+    return b->together && dir->together;
+}
+
+void bj_plan_open_root(struct bj_builder *b)
+{
+    b->together = false;
+    for (int i = 0; i < b->host->system_count; i++)
+        b->together |= b->host->system[i].together;
+    b->together &= b->host->privileged && bj_builder_wants(b, BJ_LAYER_SHARED_TREES);
+    if (!b->together)
+        return;
+    b->root_slot = bj_builder_slot(b);
+    bj_builder_op(b, BJ_OP_HOST_ROOT, BJ_LAYER_SHARED_TREES)->slot = b->root_slot;
+}
+
+/*
+ * One overlay of the root file system, of which the system directories are then bound: each
+ * overlay is a file system of its own, and every file system makes every cgroup of memory larger.
+ */
+static void attach_together(struct bj_builder *b)
+{
+    uint32_t flags = BJ_FLAG_READ_ONLY | BJ_FLAG_NO_DEV | bj_plan_no_exec(b);
+    uint32_t source, target, text;
+    char names[256] = "", path[128];
+    struct bj_op *op;
+
+    for (int i = 0; i < b->host->system_count; i++) {
+        if (is_together(b, &b->host->system[i]))
+            snprintf(names + strlen(names), sizeof names - strlen(names), "%s%s",
+                     names[0] != '\0' ? "\n" : "", b->host->system[i].path + 1);
+    }
+    bj_builder_dir(b, "host", 0755, 0);
+    bj_builder_dir(b, "merged", 0755, 0);
+    source = bj_builder_text(b, "host");
+    target = bj_builder_text(b, "merged");
+    text = bj_builder_text(b, names);
+    op = bj_builder_op(b, BJ_OP_SYSTEM, BJ_LAYER_SHARED_TREES);
+    op->slot = b->root_slot;
+    op->source = source;
+    op->target = target;
+    op->text = text;
+    op->flags = bj_builder_requires(b, BJ_LAYER_SHARED_TREES) ? 0 : BJ_FLAG_OPTIONAL;
+    for (int i = 0; i < b->host->system_count; i++) {
+        const char *place = b->host->system[i].path;
+
+        snprintf(path, sizeof path, "merged%s", place);
+        if (is_together(b, &b->host->system[i]))
+            bj_builder_subtree(b, path, place, flags, BJ_LAYER_SHARED_TREES);
+    }
+}
+
 static void attach_system(struct bj_builder *b, const struct tree_slots *slots)
 {
+    if (b->together)
+        attach_together(b);
     for (int i = 0; i < b->host->system_count; i++) {
         const struct bj_system_dir *dir = &b->host->system[i];
 
-        if (dir->kind == BJ_SYSTEM_DIRECTORY)
+        if (dir->kind == BJ_SYSTEM_DIRECTORY && !is_together(b, dir))
             read_only_tree(b, slots->system[i], dir->path, dir->path,
-                           bj_streq(dir->path, "/etc") ? "etc" : "");
+                           bj_streq(dir->path, "/etc") ? "system/etc" : "");
     }
     for (int i = 0; i < b->host->system_mount_count; i++)
         read_only_tree(b, slots->system_mounts[i], b->host->system_mounts[i],

@@ -76,6 +76,42 @@ def test_what_a_client_may_set_acts(lively):
         assert answer.status in (400, 403, 422) and said in answer.json["error"]["message"], answer
 
 
+@pytest.mark.skipif(not AS_ROOT, reason="only the initial user namespace's root hands its root over")
+def test_a_sandbox_has_few_file_systems(lively):
+    """Every one of them makes every sandbox's memory cgroup larger."""
+    lines = run(lively, made(lively), "cat /proc/self/mountinfo")["output"].splitlines()
+    fields = [line.split() for line in lines]
+    kinds = [(line[2], line[line.index("-") + 1]) for line in fields]
+    system = {line[4]: (line[2], line[3]) for line in fields if line[4] in ("/usr", "/etc")}
+    if os.stat("/usr").st_dev == os.stat("/etc").st_dev == os.stat("/").st_dev:
+        assert system["/usr"][0] == system["/etc"][0]
+        assert (system["/usr"][1], system["/etc"][1]) == ("/usr", "/etc")
+        # The scratch, the overlay, terminals, processes and the workspace; devices are the host's.
+        assert len({device for device, kind in kinds if kind != "devtmpfs"}) <= 5, lines
+
+
+def test_an_idle_sandbox_keeps_little_of_init(lively):
+    sandbox = made(lively)
+    assert run(lively, sandbox, "echo x")["output"] == "x\n"
+    front = lively.roles()["front"]
+    family = Path(f"/proc/{front}/status").read_text().split("PPid:\t")[1].split()[0]
+    launchers = Path(f"/proc/{family}/task/{family}/children").read_text().split()
+    inits = []
+    while launchers:
+        pid = launchers.pop()
+        launchers += Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        if Path(f"/proc/{pid}/comm").read_text() == "belljar-init\n":
+            inits.append(pid)
+
+    def kept(pid):
+        fields = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+        return int(fields["RssAnon"].split()[0]), int(fields["VmPTE"].split()[0])
+
+    assert inits
+    for pid in inits:
+        assert wait_until(lambda pid=pid: kept(pid)[0] <= 80 and kept(pid)[1] <= 32), kept(pid)
+
+
 def test_a_paused_sandbox_stands_still(lively):
     sandbox, other = made(lively), made(lively)
     path = f"/v1/sandboxes/{sandbox['id']}"

@@ -321,7 +321,7 @@ static void host_network(void **state)
     make_well();
     assert_false(on(BJ_LAYER_NETWORK));
     assert_int_equal(count_ops(BJ_OP_NETWORK), 0);
-    assert_null(op_at(BJ_OP_FILE, "etc/resolv.conf"));
+    assert_null(op_at(BJ_OP_FILE, "system/etc/resolv.conf"));
     say(BJ_OPT_REQUIRED_LAYERS, "network");
     assert_refused(BJ_E_LAYER, "network");
 }
@@ -489,14 +489,39 @@ static void too_many_volumes_say_so(void **state)
     assert_refused(BJ_E_LIMIT, "too many volumes or programs, or too long paths");
 }
 
+/* What is of one mount comes of one overlay; but only where the mount may be handed over. */
+static void system_directories_share_an_overlay(void **state)
+{
+    const struct bj_op *one;
+
+    (void)state;
+    host.privileged = true;
+    host.id_slots = 1;
+    for (int i = 0; i < host.system_count; i++)
+        host.system[i].together = host.system[i].kind == BJ_SYSTEM_DIRECTORY;
+    make_well();
+    assert_int_equal(count_ops(BJ_OP_OVERLAY), 0);
+    assert_int_equal(count_ops(BJ_OP_HOST_ROOT), 1);
+    one = op_at(BJ_OP_SYSTEM, "merged");
+    assert_non_null(one);
+    assert_non_null(strstr(bj_plan_text(plan, one->text), "usr"));
+    assert_true(op_at(BJ_OP_SUBTREE, "/usr")->flags & BJ_FLAG_READ_ONLY);
+    host.privileged = false;
+    make_well();
+    assert_int_equal(count_ops(BJ_OP_SYSTEM), 0);
+    assert_true(count_ops(BJ_OP_OVERLAY) > 0);
+}
+
 static void own_files_hide_the_host(void **state)
 {
     (void)state;
     make_well();
-    assert_non_null(op_at(BJ_OP_FILE, "etc/passwd"));
-    assert_non_null(strstr(bj_plan_text(plan, op_at(BJ_OP_FILE, "etc/passwd")->text), "1001"));
-    assert_null(strstr(bj_plan_text(plan, op_at(BJ_OP_FILE, "etc/passwd")->text), "someone"));
-    assert_non_null(op_at(BJ_OP_FILE, "etc/resolv.conf"));
+    assert_non_null(op_at(BJ_OP_FILE, "system/etc/passwd"));
+    assert_non_null(
+        strstr(bj_plan_text(plan, op_at(BJ_OP_FILE, "system/etc/passwd")->text), "1001"));
+    assert_null(
+        strstr(bj_plan_text(plan, op_at(BJ_OP_FILE, "system/etc/passwd")->text), "someone"));
+    assert_non_null(op_at(BJ_OP_FILE, "system/etc/resolv.conf"));
     assert_non_null(op_at(BJ_OP_MASK, "/proc/kcore"));
     assert_non_null(op_at(BJ_OP_READ_ONLY, "/proc/sys"));
     assert_int_equal(op_at(BJ_OP_DEVPTS, "/dev/pts")->number, 32);
@@ -646,6 +671,7 @@ int main(void)
         CASE(volumes),
         CASE(too_many_volumes_say_so),
         CASE(shallow_volumes_come_first),
+        CASE(system_directories_share_an_overlay),
         CASE(own_files_hide_the_host),
         CASE(printed),
         CASE(same_again),
