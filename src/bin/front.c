@@ -29,6 +29,8 @@
 #include "wire/keeper.h"
 
 #define GRACE_MS    5000 /* for requests that run when the front is to end */
+#define BRIEF_MS    1000 /* a request that has run no longer is thought to end within GRACE_MS */
+#define LOOK_MS     50   /* between looks at whether longer ones have ended */
 #define READY_MS    5    /* between looks at whether the keeper has said what there is */
 #define READY_TRIES 1000 /* then it listens all the same: /health must answer */
 
@@ -38,6 +40,8 @@ struct front {
     uv_loop_t loop;
     uv_poll_t control;
     uv_timer_t timer;
+    uv_timer_t patience; /* runs: the front ends as soon as no request is in its way */
+    uint64_t patience_end;
     struct bj_front_keys keys;
     char **isolation; /* owned */
     struct bj_service *service;
@@ -98,6 +102,7 @@ static void stopped(void *context)
     bj_service_free(front->service);
     close_handle((uv_handle_t *)&front->control);
     close_handle((uv_handle_t *)&front->timer);
+    close_handle((uv_handle_t *)&front->patience);
 }
 
 static void stop(struct front *front, uint32_t grace_ms)
@@ -107,8 +112,30 @@ static void stop(struct front *front, uint32_t grace_ms)
     front->stopping = true;
     uv_poll_stop(&front->control);
     uv_timer_stop(&front->timer);
+    uv_timer_stop(&front->patience);
     bj_alive_stop(&front->alive);
     bj_server_stop(front->server, grace_ms, stopped, front);
+}
+
+static void on_patience(uv_timer_t *timer)
+{
+    struct front *front = timer->data;
+
+    if (uv_now(&front->loop) >= front->patience_end || front->keys.lost ||
+        !bj_server_busy(front->server, BRIEF_MS))
+        stop(front, GRACE_MS);
+}
+
+/* Goes on serving until requests that run for long have ended, so that they do not break; until
+ * then the next front, which waits, would have to let its clients wait. */
+static void stop_later(struct front *front, uint64_t patience_ms)
+{
+    if (front->keys.lost)
+        stop(front, GRACE_MS);
+    if (front->stopping || uv_is_active((uv_handle_t *)&front->patience))
+        return;
+    front->patience_end = uv_now(&front->loop) + patience_ms;
+    uv_timer_start(&front->patience, on_patience, 0, LOOK_MS);
 }
 
 /* ---- the supervisor's messages ---- */
@@ -146,7 +173,9 @@ static void take_message(struct front *front, const struct bj_message *message, 
     struct bj_unpack body = bj_message_body(message);
     const char *who;
 
-    if (message->head.type == BJ_MESSAGE_STOP) {
+    if (message->head.type == BJ_MESSAGE_STOP && message->head.number > 0) {
+        stop_later(front, (uint64_t)message->head.number);
+    } else if (message->head.type == BJ_MESSAGE_STOP) {
         stop(front, GRACE_MS);
     } else if (message->head.type == BJ_MESSAGE_PEER && fds->count == 1) {
         who = bj_unpack_string(&body);
@@ -263,6 +292,8 @@ int bj_front_run(const struct bj_service_settings *settings, const struct bj_log
     uv_poll_start(&front.control, UV_READABLE, on_control);
     uv_timer_init(&front.loop, &front.timer);
     front.timer.data = &front;
+    uv_timer_init(&front.loop, &front.patience);
+    front.patience.data = &front;
     uv_timer_start(&front.timer, on_timer, READY_MS, READY_MS);
     uv_run(&front.loop, UV_RUN_DEFAULT);
     uv_loop_close(&front.loop);

@@ -8,6 +8,7 @@
 #include "base/fd.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "supervisor/keyfile.h"
 #include "supervisor/toldkey.h"
 
@@ -70,6 +71,28 @@ static int take_admin(struct bj_keys *fresh, const struct bj_keys *now, struct b
     return 0;
 }
 
+/* Is each of them among others, with the same rights? */
+static bool all_remain(const struct bj_keys *keys, const struct bj_keys *others)
+{
+    for (size_t i = 0; i < keys->count; i++) {
+        const struct bj_key *key = &keys->entry[i];
+        bool found = false;
+
+        for (size_t k = 0; k < others->count && !found; k++) {
+            const struct bj_key *other = &others->entry[k];
+
+            found = bj_streq(key->name, other->name) && bj_streq(key->owner, other->owner) &&
+                    key->is_peer == other->is_peer &&
+                    key->identity.scopes == other->identity.scopes &&
+                    key->identity.uid == other->identity.uid &&
+                    memcmp(key->digest, other->digest, sizeof key->digest) == 0;
+        }
+        if (!found)
+            return false;
+    }
+    return true;
+}
+
 int bj_front_keys_renew(struct bj_front_keys *keys, int fd, struct bj_error *err)
 {
     struct bj_keys fresh = {0}, *grown;
@@ -90,6 +113,7 @@ int bj_front_keys_renew(struct bj_front_keys *keys, int fd, struct bj_error *err
         bj_keys_release(&fresh);
         return result;
     }
+    keys->lost = keys->lost || !all_remain(&keys->keys, &fresh);
     keys->old[keys->old_count++] = keys->keys;
     keys->keys = fresh;
     return 0;

@@ -14,7 +14,8 @@ struct bj_front_keys {
     struct bj_identity
         local; /* root and the service's own user, over the Unix socket; or everyone */
     bool no_key;
-    uid_t uid;                  /* who started the service */
+    bool lost; /* a key was removed, or may less than before: what came with it is to end */
+    uid_t uid; /* who started the service */
     struct bj_service *service; /* borrowed */
 };
 

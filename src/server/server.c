@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fault.h"
 #include "base/fd.h"
 #include "base/mem.h"
@@ -348,6 +349,18 @@ static bool is_expecting(const struct bj_connection *connection)
 
     return connection->counted_requests == 0 ||
            (ioctl(connection->fd, FIONREAD, &unread) == 0 && unread > 0);
+}
+
+bool bj_server_busy(const struct bj_server *server, uint32_t longer_than_ms)
+{
+    int64_t since = bj_clock_us() - (int64_t)longer_than_ms * 1000;
+
+    for (const struct bj_connection *at = server->connections; at != NULL; at = at->next) {
+        if (at->handled && !at->endless && at->status != 101 && at->phase != BJ_PHASE_CLOSED &&
+            at->exchange.started_us < since)
+            return true;
+    }
+    return false;
 }
 
 void bj_server_stop(struct bj_server *server, uint32_t grace_ms, void (*stopped)(void *context),

@@ -84,6 +84,12 @@ int bj_server_new(uv_loop_t *loop, const struct bj_server_options *options, stru
 int bj_server_listen(struct bj_server *server, int fd, struct bj_tls *tls, struct bj_error *err);
 
 /*
+ * Has a request been under way for longer than this? Streams that a client resumes do not count,
+ * nor what has become another protocol.
+ */
+bool bj_server_busy(const struct bj_server *server, uint32_t longer_than_ms);
+
+/*
  * Takes no more connections, ends idle ones, lets running requests finish for `grace_ms`, then
  * breaks the rest; calls back when none is left.
  */

@@ -242,11 +242,13 @@ int bj_child_send_keys(int control, int file, struct bj_error *err)
     return send_descriptor(control, 0, BJ_ROLE_KEYS, 0, file, err);
 }
 
-int bj_child_send_stop(int control, struct bj_error *err)
+int bj_child_send_stop(int control, int64_t patience_ms, struct bj_error *err)
 {
     struct bj_buf message;
 
     bj_buf_init(&message, BJ_MESSAGE_MAX);
     bj_message_begin(&message, BJ_MESSAGE_STOP, 0);
+    if (bj_message_head(&message) != NULL)
+        bj_message_head(&message)->number = patience_ms;
     return send_message(control, &message, -1, err);
 }

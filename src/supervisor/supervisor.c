@@ -26,8 +26,9 @@
 #define SOON_US        10000000 /* ending earlier than this after its start counts as a failure */
 #define PAUSE_FIRST_MS 100
 #define PAUSE_MAX_MS   10000
-#define PAUSE_BRIEF_MS 1000 /* of one that could serve: starting it works, and clients wait */
-#define TRIES          4    /* of a process, as long as the service has never been ready */
+#define PAUSE_BRIEF_MS 1000  /* of one that could serve: starting it works, and clients wait */
+#define PATIENCE_MS    60000 /* of a reload, with requests under way */
+#define TRIES          4     /* of a process, as long as the service has never been ready */
 #define PEER_BUFFER    (4 << 20)
 
 struct supervisor;
@@ -45,6 +46,7 @@ struct child {
     unsigned barren;   /* ends since it last served */
     int64_t starts;    /* of this role, this one included */
     bool replace;      /* start it again at once when it ends: a reload */
+    bool told;         /* to end now */
 };
 
 /* A control socket; of its own because libuv lets go of it later than the child ends. */
@@ -389,7 +391,7 @@ static void start_child(struct child *child)
     child->started_us = bj_clock_us();
     child->starts++;
     child->said_us = child->kill_us = 0;
-    child->replace = false;
+    child->replace = child->told = false;
     result = bj_child_start(&start, &child->pid, &control, &error);
     if (result < 0) {
         BJ_LOG(supervisor->log, SERVER, ERROR, "%s", error.message);
@@ -493,10 +495,11 @@ static void stop_next(struct supervisor *supervisor)
         uv_timer_stop(&child->start);
         if (child->pid == 0)
             continue;
-        if (child->kill_us != 0)
-            return; /* it was told */
+        if (child->told)
+            return;
+        child->told = true;
         child->kill_us = bj_clock_us() + grace_us[child->role];
-        if (child->control == NULL || bj_child_send_stop(child->control->fd, NULL) < 0)
+        if (child->control == NULL || bj_child_send_stop(child->control->fd, 0, NULL) < 0)
             kill(child->pid, SIGKILL);
         return;
     }
@@ -507,12 +510,12 @@ static void replace_front(struct supervisor *supervisor)
 {
     struct child *front = &supervisor->children[BJ_ROLE_FRONT];
 
-    if (front->pid == 0)
+    if (front->pid == 0 || front->replace)
         return; /* it is about to be started as it is */
     front->replace = true;
-    front->kill_us = bj_clock_us() + grace_us[BJ_ROLE_FRONT];
+    front->kill_us = bj_clock_us() + PATIENCE_MS * (int64_t)1000 + grace_us[BJ_ROLE_FRONT];
     /* Without a control socket it has just ended, or has never got as far. */
-    if (front->control == NULL || bj_child_send_stop(front->control->fd, NULL) < 0)
+    if (front->control == NULL || bj_child_send_stop(front->control->fd, PATIENCE_MS, NULL) < 0)
         kill(front->pid, SIGKILL);
 }
 
@@ -590,6 +593,7 @@ static void reload(struct supervisor *supervisor)
     bj_fd_close(&supervisor->front);
     supervisor->config = config;
     supervisor->front = program;
+    renew_keys(supervisor); /* the front may have a while to go: removed ones open nothing now */
     replace_front(supervisor);
 }
 

@@ -7,8 +7,9 @@
  * others that live, one end to either, as PEER messages; that is all that joins them. A process
  * that ends is started again, at once the first time and then later and later while it keeps
  * ending soon. SIGTERM and SIGINT end the front, then the keeper, then the audit process, which so
- * records how every sandbox ended. SIGHUP reads the configuration again and replaces the front;
- * connections wait in the listening sockets meanwhile, which are the supervisor's. SIGUSR1 gives
+ * records how every sandbox ended. SIGHUP reads the configuration again and replaces the front
+ * when its long requests have ended; connections wait in the listening sockets between the two,
+ * which are the supervisor's. SIGUSR1 gives
  * the front the keys again, for keys that were added.
  *
  * Versions. Processes are started from programs that were opened when the service began, so that

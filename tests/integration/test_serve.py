@@ -7,6 +7,7 @@ import signal
 import socket
 import stat
 import subprocess
+import threading
 import time
 from pathlib import Path
 
@@ -285,6 +286,55 @@ def test_streams_of_events_do_not_hold_up_the_next_front(service):
         assert wait_until(lambda: service.roles().get("front") not in (None, front))
         assert service.get("/health").status == 200
         assert time.monotonic() - begun < 4
+
+
+def test_a_long_call_holds_up_the_next_front(service):
+    """It is answered by the front that has it, which serves others meanwhile."""
+    front, answers = service.roles()["front"], []
+    call = threading.Thread(target=lambda: answers.append(service.post(
+        "/bash", {"command": "touch begun; until [ -e go ]; do sleep 0.1; done; echo done"})))
+    call.start()
+    assert wait_until(lambda: service.bash("ls")["output"] == "begun\n")
+    time.sleep(1.5)  # longer than a call that is not waited for
+    service.process.send_signal(signal.SIGHUP)
+    service.process.send_signal(signal.SIGHUP)
+    assert service.bash("echo x")["output"] == "x\n"
+    time.sleep(7)  # longer than what calls get in any case
+    assert answers == [] and service.roles()["front"] == front
+    assert service.bash("touch go")["exit_code"] == 0
+    call.join()
+    assert answers[0].json["output"] == "done\n"
+    assert wait_until(lambda: service.roles().get("front") not in (None, front))
+    assert service.bash("echo y")["output"] == "y\n"
+
+
+def test_a_long_call_of_a_removed_key_holds_up_nothing(service):
+    key, front = keys(service, "add", "one"), service.roles()["front"]
+    assert wait_until(lambda: service.get("/v1/sandboxes", key=key).status == 200)
+    with socket.create_connection(("127.0.0.1", service.port), 60) as call:
+        body = b'{"command": "sleep 50"}'
+        call.sendall(b"POST /bash HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+                     + f"X-API-Key: {key}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+        time.sleep(1.5)
+        service.process.send_signal(signal.SIGHUP)
+        keys(service, "remove", "one")
+        assert call.recv(4096) == b""
+        assert wait_until(lambda: service.roles().get("front") not in (None, front))
+    assert service.get("/v1/sandboxes", key=key).status == 401
+
+
+def test_the_end_does_not_wait_for_a_reload(service):
+    front = service.roles()["front"]
+    with socket.create_connection(("127.0.0.1", service.port), 60) as call:
+        body = b'{"command": "sleep 100"}'
+        call.sendall(b"POST /bash HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+                     + f"X-API-Key: {service.key}\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+                     + body)
+        time.sleep(1.5)
+        service.process.send_signal(signal.SIGHUP)
+        time.sleep(0.5)
+        assert service.roles()["front"] == front
+        assert service.stop() == 0  # which takes less than the front would have waited
 
 
 def test_hangup_with_a_wrong_configuration_changes_nothing(make_service, tmp_path):
