@@ -178,8 +178,9 @@ static void start(bool durable)
     if (process == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         close(ends[0]);
-        _exit(bj_recorder_main(&(struct bj_recorder_options){
-            .control_fd = ends[1], .config = &config, .mask = &mask}));
+        _exit(bj_recorder_main(
+            &(struct bj_recorder_options){.control_fd = ends[1], .config = &config, .mask = &mask},
+            NULL));
     }
     close(ends[1]);
     control = ends[0];

@@ -78,7 +78,7 @@ static int run_audit(const struct bj_service_settings *settings, const struct bj
     if (result == 0)
         result = mask_key(settings, &mask, err);
     if (result == 0)
-        result = bj_recorder_main(&options);
+        result = bj_recorder_main(&options, err);
     bj_mask_release(&mask);
     bj_config_release(&config);
     return result;
@@ -106,8 +106,7 @@ static int run_keeper(const struct bj_service_settings *settings, const struct b
     };
 
     (void)log;
-    (void)err;
-    return bj_keeper_main(&options);
+    return bj_keeper_main(&options, err);
 }
 
 static int (*const runs[BJ_ROLE_COUNT])(const struct bj_service_settings *, const struct bj_log *,
@@ -118,7 +117,7 @@ static int (*const runs[BJ_ROLE_COUNT])(const struct bj_service_settings *, cons
 };
 
 /* Tells the supervisor whether this process can begin: 0, or why not. */
-static int say(int result, const struct bj_error *error)
+static int say(int control, int result, const struct bj_error *error)
 {
     struct bj_buf out;
     int sent = -1;
@@ -128,7 +127,7 @@ static int say(int result, const struct bj_error *error)
     if (result < 0)
         bj_message_put_error(&out, error);
     if (bj_message_end(&out))
-        sent = bj_socket_send(BJ_ROLE_CONTROL, out.data, out.length, NULL) < 0 ? -1 : 0;
+        sent = bj_socket_send(control, out.data, out.length, NULL) < 0 ? -1 : 0;
     bj_buf_release(&out);
     return sent;
 }
@@ -145,7 +144,7 @@ static int run_trial(int argc, char **argv)
         result = bj_service_settings_log(&settings, &log, &error);
     if (result == 0)
         result = bj_front_try(&settings, &log, &error);
-    say(result, &error);
+    say(BJ_ROLE_CONTROL, result, &error);
     bj_service_settings_release(&settings);
     return result < 0 ? bj_code_exit_status(error.code) : 0;
 }
@@ -156,7 +155,7 @@ static int run_role(int argc, char **argv)
     struct bj_service_settings settings = {0};
     struct bj_error error = {0};
     struct bj_log log;
-    int role = 0, result;
+    int role = 0, control, result;
 
     bool trial = bj_streq(argv[1] + 1, BJ_ROLE_TRIAL);
 
@@ -171,6 +170,7 @@ static int run_role(int argc, char **argv)
     prctl(PR_SET_NAME, argv[1] + 1);
     if (trial)
         return run_trial(argc, argv);
+    control = fcntl(BJ_ROLE_CONTROL, F_DUPFD_CLOEXEC, 0); /* the role closes its own */
     result = bj_service_settings_load(&settings, argc - 1, argv + 1, BJ_ROLE_CONFIG, &error);
     if (result == 0)
         result = bj_service_settings_log(&settings, &log, &error);
@@ -179,7 +179,7 @@ static int run_role(int argc, char **argv)
     bj_service_settings_release(&settings);
     if (result >= 0)
         return result;
-    if (say(result, &error) < 0)
+    if (say(control, result, &error) < 0)
         fprintf(stderr, "belljar serve: %s: %s\n", argv[1] + 1, error.message);
     return bj_code_exit_status(error.code);
 }

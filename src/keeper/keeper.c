@@ -441,21 +441,18 @@ static void end(struct bj_keeper *keeper)
     bj_fd_close(&keeper->files_fd);
 }
 
-int bj_keeper_main(const struct bj_keeper_options *options)
+int bj_keeper_main(const struct bj_keeper_options *options, struct bj_error *err)
 {
     static struct bj_keeper keeper; /* large, and one */
-    struct bj_error failed = {0};
-    struct bj_log log;
+    int result;
 
-    bj_log_init(&log);
     signal(SIGPIPE, SIG_IGN);
     raise_limit();
     if (uv_loop_init(&keeper.loop) != 0)
-        return 1;
-    if (begin(&keeper, options, &failed) < 0) {
-        BJ_LOG(&log, SERVER, ERROR, "keeper: %s", failed.message);
-        return bj_code_exit_status(failed.code);
-    }
+        return bj_fail(err, BJ_E_NO_MEMORY, "keeper", "cannot make an event loop");
+    result = begin(&keeper, options, err);
+    if (result < 0)
+        return result;
     while (!keeper.stopping || keeper.sandboxes.count > 0)
         uv_run(&keeper.loop, UV_RUN_DEFAULT);
     end(&keeper);

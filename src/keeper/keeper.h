@@ -40,7 +40,10 @@ struct bj_keeper_options {
     uint32_t netns_pool;    /* network namespaces that the launcher keeps ready */
 };
 
-/* Runs until STOP or until the supervisor is gone; returns its exit status. Ends every sandbox. */
-int bj_keeper_main(const struct bj_keeper_options *options);
+/*
+ * Runs until STOP or until the supervisor is gone; returns its exit status, or -code before it has
+ * begun. Ends every sandbox.
+ */
+int bj_keeper_main(const struct bj_keeper_options *options, struct bj_error *err);
 
 #endif

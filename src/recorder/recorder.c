@@ -315,7 +315,7 @@ static void end(struct bj_recorder *recorder)
     uv_loop_close(&recorder->loop);
 }
 
-int bj_recorder_main(const struct bj_recorder_options *options)
+int bj_recorder_main(const struct bj_recorder_options *options, struct bj_error *err)
 {
     struct bj_recorder recorder = {.options = options,
                                    .log = options->log,
@@ -325,13 +325,14 @@ int bj_recorder_main(const struct bj_recorder_options *options)
                                    .reader.fd = -1,
                                    .lock = -1,
                                    .secrets = options->mask->count};
-    struct bj_error err = {0};
+    struct bj_error failed = {0};
+    int result;
 
     signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is a full disk */
     bj_buf_init(&recorder.held, BJ_MESSAGE_MAX);
-    if (begin(&recorder, &err) < 0) {
-        BJ_LOG(options->log, AUDIT, ERROR, "%s", err.message);
-        recorder.status = bj_code_exit_status(err.code);
+    result = begin(&recorder, &failed);
+    if (result < 0) {
+        bj_fail(err, failed.code, failed.step, "%s", failed.message);
     } else {
         bj_alive_start(&recorder.alive, &recorder.loop, options->control_fd);
         uv_timer_start(&recorder.tick, on_tick, 0, TICK_MS);
@@ -340,5 +341,5 @@ int bj_recorder_main(const struct bj_recorder_options *options)
         bj_recorder_retry(&recorder);
     }
     end(&recorder);
-    return recorder.status;
+    return result < 0 ? result : recorder.status;
 }

@@ -21,7 +21,10 @@ struct bj_recorder_options {
     const struct bj_log *log;       /* NULL = none */
 };
 
-/* Runs until STOP or until the supervisor is gone; returns its exit status. */
-int bj_recorder_main(const struct bj_recorder_options *options);
+/*
+ * Runs until STOP or until the supervisor is gone; returns its exit status, or -code before it has
+ * begun.
+ */
+int bj_recorder_main(const struct bj_recorder_options *options, struct bj_error *err);
 
 #endif

@@ -77,8 +77,10 @@ static void on_lost(void *context)
     struct bj_service *service = context;
 
     service->ready = false;
-    BJ_LOG(service->options.log, SERVER, WARNING, "the keeper has ended, and with it %u sandbox%s",
-           service->sandbox_count, service->sandbox_count == 1 ? "" : "es");
+    if (service->sandbox_count > 0)
+        BJ_LOG(service->options.log, SERVER, WARNING,
+               "the keeper has ended, and with it %u sandbox%s", service->sandbox_count,
+               service->sandbox_count == 1 ? "" : "es");
     while (service->newest != NULL)
         bj_registry_end(service, service->newest, "the keeper has ended");
 }

@@ -187,6 +187,15 @@ def test_what_the_front_finds_out_is_said_once(tmp_path, words, said):
     assert said in refused(tmp_path, *words)
 
 
+@pytest.mark.parametrize("config, said", [
+    ({"audit": {"path": "config.json/audit.db"}}, "audit.db"),
+    ({"presets": {"mine": {"config": {"security": {
+        "command_whitelist": ["no-such-program"]}}}}}, "preset mine")])
+def test_what_others_find_out_is_said_once(tmp_path, config, said):
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    assert said in refused(tmp_path, "--config", tmp_path / "config.json")
+
+
 def test_a_certificate_that_is_none(tmp_path):
     (tmp_path / "cert").write_text("nonsense")
     assert "certificate" in refused(tmp_path, "--tls-cert", tmp_path / "cert", "--tls-key",

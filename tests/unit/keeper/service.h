@@ -151,7 +151,7 @@ extern int __lsan_do_recoverable_leak_check(void) __attribute__((weak));
 /* With a sanitizer, a leak is a failure. */
 static inline int run_keeper(const struct bj_keeper_options *options)
 {
-    int status = bj_keeper_main(options);
+    int status = bj_keeper_main(options, NULL);
 
     if (__lsan_do_recoverable_leak_check != NULL && __lsan_do_recoverable_leak_check() != 0)
         status = 99;

@@ -257,7 +257,8 @@ static inline void start_recorder(struct service *service)
         _exit(bj_recorder_main(&(struct bj_recorder_options){.control_fd = ends[1],
                                                              .config = &service->config,
                                                              .mask = &service->mask,
-                                                             .log = getenv("SHOW") ? &log : NULL}));
+                                                             .log = getenv("SHOW") ? &log : NULL},
+                               NULL));
     }
     close(ends[1]);
     service->control = ends[0];
