@@ -74,7 +74,7 @@ def test_no_process_shows_it(service):
     assert TEXT not in service.errors() + service.welcome
 
 
-@pytest.mark.skipif(not AS_ROOT, reason="this host lets nobody but root read a process's memory")
+@pytest.mark.skipif(not AS_ROOT, reason="this host lacks root outside")
 def test_the_front_has_only_a_digest(service):
     assert in_memory(service.roles()["audit"])
     assert not in_memory(service.roles()["front"]) and not in_memory(service.roles()["keeper"])

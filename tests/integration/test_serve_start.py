@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 from program import AS_ROOT, BELLJAR, wait_until
-from service import Service
+from service import Service, sheltered
 
 ORDINARY = 61235  # exists on no host, and needs not to
 AS_ORDINARY = ["setpriv", f"--reuid={ORDINARY}", f"--regid={ORDINARY}", "--clear-groups"] \
@@ -24,15 +24,9 @@ def environment(home, **more):
 
 def refused(tmp_path, *words, ordinary=False, variables=None):
     """What a service says that must not come up; every mistake is said once, and ends with 125."""
-    place = tmp_path / "state"
-    if ordinary and AS_ROOT:
-        place = tmp_path / "other"
-        os.makedirs(place, exist_ok=True)
-        os.chown(place, ORDINARY, ORDINARY)
-        os.chmod(place, 0o700)
     done = subprocess.run(
-        [*(AS_ORDINARY if ordinary else []), BELLJAR, "serve", "--state", str(place), "--listen",
-         "127.0.0.1:0", *map(str, words)], capture_output=True, text=True, timeout=60, cwd="/",
+        [*(AS_ORDINARY if ordinary else []), BELLJAR, "serve", "--state",
+         str(sheltered(tmp_path) / "state"), "--listen", "127.0.0.1:0", *map(str, words)], capture_output=True, text=True, timeout=60, cwd="/",
         env=environment(tmp_path, **(variables or {})))
     assert done.returncode == 125, done
     assert done.stdout == "" and done.stderr.startswith("belljar serve: "), done
