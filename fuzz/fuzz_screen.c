@@ -7,7 +7,7 @@
 
 #include "service/screen.h"
 
-#define BUDGET 1000000
+#define BUDGET 5000 /* us */
 
 static void feed(struct bj_screen *screen, const void *data, size_t length)
 {

@@ -7,6 +7,7 @@
  */
 #include "service/screen_internal.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -641,6 +642,21 @@ void bj_screen_free(struct bj_screen *screen)
     bj_free(screen);
 }
 
+/* libvterm scrolls the rows that it has no room for off the top, and takes the cursor along, out of
+ * the screen if it stood in one of them; and it leaves the top of the scrolling region where it may
+ * be no more. It would then read and write outside its memory. */
+static void settle(struct bj_screen *screen)
+{
+    char sequence[64];
+    VTermPos at;
+
+    vterm_state_get_cursorpos(screen->state, &at);
+    at.row = at.row < 0 ? 0 : at.row < screen->rows ? at.row : screen->rows - 1;
+    at.col = at.col < 0 ? 0 : at.col < screen->columns ? at.col : screen->columns - 1;
+    snprintf(sequence, sizeof sequence, "\033[r\033[%d;%dH", at.row + 1, at.col + 1);
+    vterm_input_write(screen->vterm, sequence, strlen(sequence));
+}
+
 int bj_screen_resize(struct bj_screen *screen, uint16_t rows, uint16_t columns,
                      struct bj_error *err)
 {
@@ -658,6 +674,7 @@ int bj_screen_resize(struct bj_screen *screen, uint16_t rows, uint16_t columns,
     screen->top = 0;
     screen->bottom = height - 1;
     screen->wraps = false;
+    settle(screen);
     return 0;
 }
 

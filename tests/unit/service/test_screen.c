@@ -276,6 +276,39 @@ static void test_resize(void **state)
     bj_screen_free(screen);
 }
 
+/* What stands above a cursor that has rows below it: libvterm alone takes it out of the screen. */
+static void test_resize_above_the_cursor(void **state)
+{
+    struct bj_screen *screen = new_screen(8, 4, 10), *other;
+    struct bj_buf bytes;
+
+    (void)state;
+    feed(screen, "a\r\nb\r\nc\r\nd\r\ne\r\nf\r\ng\r\nh\033[1;1H");
+    assert_int_equal(bj_screen_resize(screen, 1, 8, NULL), 0);
+    assert_int_equal(bj_screen_cursor(screen).row, 0);
+    feed(screen, "x");
+    other = painted(screen, &bytes);
+    expect_same(screen, other, "smaller");
+    bj_buf_release(&bytes);
+    bj_screen_free(other);
+    bj_screen_free(screen);
+}
+
+/* A scrolling region of which nothing is left. */
+static void test_resize_above_the_region(void **state)
+{
+    struct bj_screen *screen = new_screen(20, 10, 10);
+
+    (void)state;
+    feed(screen, "\033[15;18r\033[17;1Hx");
+    assert_int_equal(bj_screen_resize(screen, 4, 10, NULL), 0);
+    for (int i = 0; i < 30; i++)
+        feed(screen, "line\r\n\033[L\033[M\033M\033[2S\033[2T");
+    feed(screen, "\033[?6h\033[1;1Hz");
+    assert_int_equal(bj_screen_cursor(screen).row, 0);
+    bj_screen_free(screen);
+}
+
 /* Scrolling all of a large screen with every second byte: time is up long before the bytes are. */
 /* Sequences that libvterm does not survive, or takes forever for. */
 static void test_absurd(void **state)
@@ -525,11 +558,18 @@ static void test_noise(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_paint),  cmocka_unit_test(test_alternate),
-        cmocka_unit_test(test_cut),    cmocka_unit_test(test_endless),
-        cmocka_unit_test(test_text),   cmocka_unit_test(test_resize),
-        cmocka_unit_test(test_absurd), cmocka_unit_test(test_time),
-        cmocka_unit_test(test_random), cmocka_unit_test(test_noise),
+        cmocka_unit_test(test_paint),
+        cmocka_unit_test(test_alternate),
+        cmocka_unit_test(test_cut),
+        cmocka_unit_test(test_endless),
+        cmocka_unit_test(test_text),
+        cmocka_unit_test(test_resize),
+        cmocka_unit_test(test_resize_above_the_cursor),
+        cmocka_unit_test(test_resize_above_the_region),
+        cmocka_unit_test(test_absurd),
+        cmocka_unit_test(test_time),
+        cmocka_unit_test(test_random),
+        cmocka_unit_test(test_noise),
     };
 
     return cmocka_run_group_tests_name("screen", tests, NULL, NULL);
