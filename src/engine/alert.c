@@ -245,13 +245,16 @@ static int find_program(char path[BJ_PATH_MAX], struct bj_error *err)
 struct start {
     const char *program;
     int message, null;
-    int failed; /* errno */
+    int failed;  /* errno */
+    char *stack; /* the grandchild's */
 };
 
 /* In this process's memory, as its grandchild, until it has executed. */
-static void execute_child(struct start *start)
+static int execute_child(void *data)
 {
+    struct start *start = data;
     char *argv[] = {(char *)"belljar-alert", NULL};
+
     if (setsid() >= 0 && dup2(start->message, 0) >= 0 && dup2(start->null, 1) >= 0 &&
         dup2(start->null, 2) >= 0 && bj_process_close_from(3) == 0 && chdir("/") == 0 &&
         bj_process_reset_signals() == 0)
@@ -260,15 +263,19 @@ static void execute_child(struct start *start)
     _exit(127);
 }
 
+/* As vfork(2), which a sanitizer puts something of its own around that knows neither that it nests
+ * nor a stack like these. */
+static pid_t start_in(int (*run)(void *), char stack[static CHILD_STACK], struct start *start)
+{
+    return BJ_SYS(clone(run, stack + CHILD_STACK, CLONE_VM | CLONE_VFORK | SIGCHLD, start));
+}
+
 /* Leaves the program to nobody: this process is gone as soon as the other one has executed. */
 static int start_child(void *data)
 {
     struct start *start = data;
-    pid_t pid = vfork();
 
-    if (pid == 0)
-        execute_child(start);
-    if (pid < 0)
+    if (start_in(execute_child, start->stack, start) < 0)
         start->failed = errno;
     _exit(0);
 }
@@ -276,8 +283,10 @@ static int start_child(void *data)
 static int start_program(const char *program, int message, struct bj_error *err)
 {
     BJ_CLEANUP_CLOSE int null = BJ_SYS(open("/dev/null", O_RDWR | O_CLOEXEC));
-    struct start start = {.program = program, .message = message, .null = null};
     char stack[CHILD_STACK] __attribute__((aligned(16)));
+    char grandchilds[CHILD_STACK] __attribute__((aligned(16)));
+    struct start start = {
+        .program = program, .message = message, .null = null, .stack = grandchilds};
     sigset_t all, before;
     pid_t child;
 
@@ -286,9 +295,7 @@ static int start_program(const char *program, int message, struct bj_error *err)
     /* A handler of the caller's must not run in a child that shares its memory. */
     sigfillset(&all);
     sigprocmask(SIG_SETMASK, &all, &before);
-    /* As vfork(2), which is not called twice in one memory: a sanitizer's does not nest. */
-    child =
-        BJ_SYS(clone(start_child, stack + sizeof stack, CLONE_VM | CLONE_VFORK | SIGCHLD, &start));
+    child = start_in(start_child, stack, &start);
     if (child < 0)
         start.failed = errno;
     while (child > 0 && waitpid(child, NULL, 0) < 0 && errno == EINTR)
