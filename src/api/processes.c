@@ -52,6 +52,9 @@ static void start(struct bj_handling *call)
         return;
     }
     bj_process_request_read(call->exchange->body, argv, &request);
+    /* Nobody waits for it as for a call's end: servers, shells and terminals go on. */
+    if (request.timeout_us < 0)
+        request.timeout_us = 0;
     bj_handling_check(
         call, bj_process_launch(call->service, &call->caller, &request, started, call, &err), &err);
 }

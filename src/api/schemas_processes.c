@@ -14,7 +14,9 @@ static const struct bj_field start_fields[] = {
             BJ_SAYS "Inside; the workspace if it is not said."),
     BJ_TEXT("tag", 128, .minimum = 1, BJ_SAYS "The client's own, to find it again by."),
     BJ_NUMBER("timeout_seconds", 0, 31536000,
-              BJ_SAYS "The preset's if it is not said; 0 = none but the sandbox's."),
+              BJ_SAYS
+              "It is ended then; 0, or if it is not said: it goes on until it or the sandbox "
+              "ends, whatever the preset's `timeout_seconds` says."),
     BJ_SWITCH("terminal", BJ_SAYS "On a terminal of its own."),
     BJ_WHOLE("rows", 1, 1000, BJ_SAYS "Of the terminal; 24."),
     BJ_WHOLE("columns", 1, 1000, BJ_SAYS "Of the terminal; 80."),

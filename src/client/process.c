@@ -58,8 +58,12 @@ static int run_for_json(struct bj_client *client, json_t *body, int *ret_status,
     BJ_CLEANUP_FREE char *path =
         bj_client_path("/v1/sandboxes/", client->arguments[0], "/run", NULL);
     json_t *answer = NULL;
-    int result = bj_client_json(client, "POST", path, body, &answer, err);
+    int result;
 
+    /* /run has the preset's time-out unless told otherwise; `exec` has none, with --json or not. */
+    if (!client->options.timeout.given)
+        json_object_set_new(body, "timeout_seconds", json_integer(0));
+    result = bj_client_json(client, "POST", path, body, &answer, err);
     if (result == 0) {
         bj_client_print_json(answer);
         *ret_status = (int)bj_client_number(answer, "exit_code");

@@ -92,6 +92,25 @@ def test_statuses_of_the_client_s_own(client, sandbox):
     assert client.run("exec", sandbox, "true").status == 125
 
 
+def test_processes_have_no_time_out_that_nobody_gave(client):
+    """The preset's is for calls that wait for a command's end; here it is made as short as can be."""
+    box = client.says("create", "--set", "resource_limits.timeout_seconds=1").strip()
+    path = f"/v1/sandboxes/{box}"
+    late = client.service.post(f"{path}/run", {"command": "sleep 3"}).json
+    assert late["timed_out"] is True
+    started = [client.says("exec", "-d", box, "sleep", "3").strip(),
+               client.says("exec", "-d", "-t", box, "sleep", "3").strip(),
+               client.service.post(f"{path}/processes", {"command": "sleep 3"}).json["id"]]
+    for process in started:
+        end = client.service.get(f"{path}/processes/{process}/wait").json["end"]
+        assert (end["exit_code"], end["timed_out"]) == (0, False)
+    assert client.run("exec", box, "sleep", "2").status == 0
+    assert client.json("exec", box, "sleep", "2")["exit_code"] == 0
+    given = client.service.post(f"{path}/processes", {"command": "sleep 30", "timeout_seconds": 0.5})
+    end = client.service.get(f"{path}/processes/{given.json['id']}/wait").json["end"]
+    assert end["timed_out"] is True
+
+
 def test_exec_says_what_ended_the_command(client, sandbox):
     for wanted, said in (("0.3", "0.3 s"), ("1s", "1 s")):
         done = client.run("exec", "--timeout", wanted, sandbox, "sleep", "100")
