@@ -6,7 +6,7 @@
 
 #include "base/str.h"
 
-/* By what the sandbox's kernel said. */
+/* By what the sandbox's kernel said of a path. */
 static const struct {
     int number;
     const char *advice;
@@ -23,6 +23,18 @@ static const struct {
     {ENOTEMPTY, "empty it first, or remove it with all that is in it"},
     {ETXTBSY, "end the program that runs from it, or write another file"},
 };
+
+/* Where a call failed that a client's path was for; elsewhere the number says nothing of paths. */
+static const char *const path_steps[] = {"files", "open", "directory", "execute"};
+
+static bool is_about_path(const char *step)
+{
+    for (size_t i = 0; i < sizeof path_steps / sizeof *path_steps; i++) {
+        if (bj_streq(path_steps[i], step))
+            return true;
+    }
+    return false;
+}
 
 /* By code and by the step that failed; "" where the message says all. */
 static const struct {
@@ -58,7 +70,9 @@ const char *bj_error_advice(const struct bj_error *err, const char *own)
         return "";
     if (own != NULL)
         return own;
-    for (size_t i = 0; err->sys_errno != 0 && i < sizeof by_errno / sizeof *by_errno; i++) {
+    for (size_t i = 0;
+         is_about_path(err->step) && err->sys_errno != 0 && i < sizeof by_errno / sizeof *by_errno;
+         i++) {
         if (by_errno[i].number == err->sys_errno)
             return by_errno[i].advice;
     }

@@ -6,11 +6,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "backend/backend.h"
 #include "base/fd.h"
 #include "base/mem.h"
 #include "linux/host.h"
 #include "linux/image.h"
 #include "linux/probe.h"
+#include "linux/surroundings.h"
 #include "model/result.h"
 #include "plan/plan.h"
 
@@ -98,4 +100,46 @@ char **bj_isolation_read(const struct bj_service_settings *settings)
     }
     lines[count] = NULL;
     return lines;
+}
+
+/* The kernel does not say who refused: what is around the service does. */
+static void say_what_to_do(const struct bj_service_preset *preset, struct bj_error *err)
+{
+    BJ_CLEANUP_FREE struct bj_surroundings *around = bj_alloc(sizeof *around);
+    struct bj_host host;
+
+    if (strstr(err->message, "; ") != NULL || around == NULL ||
+        bj_host_read(&preset->config, &host, NULL) < 0)
+        return;
+    bj_surroundings_read(&host, around);
+    if (around->filtered && err->sys_errno != 0)
+        bj_error_append(err, "; a system call filter is around the service: take what makes it out "
+                             "of the systemd unit (ProtectHostname=, SystemCallFilter= and the "
+                             "like) or of the container's settings");
+    else
+        bj_error_append(err, "; `belljar doctor`, started where the service is, says what to do");
+}
+
+int bj_isolation_try(const struct bj_service_settings *settings, struct bj_error *err)
+{
+    const struct bj_service_preset *preset = bj_service_settings_usual(settings);
+    struct bj_sandbox *sandbox = NULL;
+    struct bj_process_entry entries[1];
+    struct bj_result made;
+    size_t count;
+    int result;
+
+    if (preset == NULL)
+        return bj_fail(err, BJ_E_CONFIG, "plan", "there is no usual preset");
+    bj_result_init(&made);
+    result = bj_backend_native.create(&preset->config, NULL, &made, &sandbox, err);
+    if (result == 0)
+        result = bj_backend_native.list(sandbox, entries, 1, &count, err);
+    bj_backend_native.destroy(sandbox, NULL);
+    bj_result_release(&made);
+    if (result < 0) {
+        bj_error_prefix(err, "no sandbox can be made: ");
+        say_what_to_do(preset, err);
+    }
+    return result;
 }

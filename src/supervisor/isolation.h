@@ -16,4 +16,10 @@ bj_service_settings_usual(const struct bj_service_settings *settings);
  */
 char **bj_isolation_read(const struct bj_service_settings *settings);
 
+/*
+ * Makes one sandbox of the usual preset, waits until its init answers, and ends it: an error says
+ * why none can be made here, with what to do. For a process that may fork: before any event loop.
+ */
+int bj_isolation_try(const struct bj_service_settings *settings, struct bj_error *err);
+
 #endif

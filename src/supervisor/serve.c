@@ -12,6 +12,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "linux/beside.h"
+#include "supervisor/isolation.h"
 #include "supervisor/keyfile.h"
 #include "supervisor/listen.h"
 #include "supervisor/state.h"
@@ -117,6 +118,9 @@ static int open_all(struct service *service, int *ret_lock, int *ret_config, str
 
     if (result == 0)
         result = bj_state_open(service->settings.state, PATIENCE_US, ret_lock, err);
+    /* Before anybody can ask for one. */
+    if (result == 0)
+        result = bj_isolation_try(&service->settings, err);
     if (result == 0)
         result = bj_keyfile_make(&service->settings, err);
     if (result == 0)
