@@ -78,10 +78,13 @@ static int reload(void *context, int *ret_config, struct bj_error *err)
     struct bj_service_settings settings;
     int result = bj_service_settings_load(&settings, service->argc, service->argv, -1, err);
 
-    if (result == 0 && settings.no_key && service->settings.api_key != NULL)
+    if (result == 0 && service->settings.api_key != NULL &&
+        (settings.no_key || settings.key_file != NULL))
         result = bj_fail(err, BJ_E_INVALID, "options",
-                         "no_key lets everyone in, so BELLJAR_API_KEY, with which the service was "
-                         "started, makes no sense beside it");
+                         "%s makes no sense beside BELLJAR_API_KEY, with which the service was "
+                         "started; take it out of the configuration",
+                         settings.no_key ? "no_key, which lets everyone in,"
+                                         : "key_file, another place for the same key,");
     if (result == 0)
         result = bj_service_settings_snapshot(&settings, ret_config, err);
     bj_service_settings_release(&settings);

@@ -301,6 +301,11 @@ static int check(const struct bj_service_settings *settings, struct bj_error *er
         return bj_fail(err, BJ_E_INVALID, "options",
                        "--no-key lets everyone in, so a key makes no sense beside it; leave one "
                        "of them out (BELLJAR_API_KEY counts)");
+    if (settings->key_file != NULL && settings->api_key != NULL)
+        return bj_fail(err, BJ_E_INVALID, "options",
+                       "the administrator's key is given twice, by --key-file (key_file in the "
+                       "configuration) and by BELLJAR_API_KEY; leave one of them out, for instance "
+                       "with env -u BELLJAR_API_KEY");
     if (settings->api_key != NULL && !bj_key_valid(settings->api_key))
         return bj_fail(
             err, BJ_E_INVALID, "options",

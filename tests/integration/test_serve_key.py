@@ -1,5 +1,6 @@
 """A key in the environment of `belljar serve`: it opens, and nobody finds it there."""
 
+import json
 import os
 import signal
 import subprocess
@@ -105,6 +106,29 @@ def test_a_reload_does_not_open_the_service_instead(make_service, tmp_path):
     service.process.send_signal(signal.SIGHUP)
     assert wait_until(lambda: "BELLJAR_API_KEY" in service.errors())
     assert service.get("/v1/sandboxes", key="").status == 401
+    assert service.get("/v1/sandboxes", key=TEXT).status == 200
+
+
+def test_two_places_for_one_key(tmp_path):
+    (tmp_path / "key").write_text("a-key-out-of-a-file\n")
+    (tmp_path / "service.json").write_text(json.dumps({"key_file": str(tmp_path / "key")}))
+    for words in (["--key-file", tmp_path / "key"], ["--config", tmp_path / "service.json"]):
+        done = subprocess.run([BELLJAR, "serve", "--state", str(tmp_path / "s"), "--listen",
+                               "127.0.0.1:0", *map(str, words)], capture_output=True, text=True,
+                              timeout=30, env={"PATH": "/usr/bin:/bin", "BELLJAR_API_KEY": TEXT})
+        assert done.returncode == 125 and done.stderr.count("\n") == 1, done
+        assert "--key-file" in done.stderr and "BELLJAR_API_KEY; leave one" in done.stderr
+        assert TEXT not in done.stderr
+
+
+def test_a_reload_brings_no_second_key(make_service, tmp_path):
+    config = tmp_path / "service.json"
+    config.write_text("{}")
+    (tmp_path / "key").write_text("a-key-out-of-a-file\n")
+    service = make_service("--config", config, variables={"BELLJAR_API_KEY": TEXT}).start()
+    config.write_text(json.dumps({"key_file": str(tmp_path / "key")}))
+    service.process.send_signal(signal.SIGHUP)
+    assert wait_until(lambda: "key_file, another place" in service.errors())
     assert service.get("/v1/sandboxes", key=TEXT).status == 200
 
 
