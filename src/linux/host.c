@@ -81,6 +81,29 @@ static int mount_of(const char *path)
     return id;
 }
 
+/* What is mounted below a system directory would not be in an overlay of the root file system, and
+ * what it hides would be. */
+static void part_with_mounts(struct bj_host *host)
+{
+    FILE *file = fopen("/proc/self/mountinfo", "re");
+    bool read = file != NULL;
+    char point[256];
+
+    /* mountinfo (proc(5)): the mount point is the fifth field. */
+    while (read && fscanf(file, "%*s %*s %*s %*s %255s%*[^\n]", point) == 1) {
+        for (int i = 0; i < host->system_count; i++) {
+            struct bj_system_dir *dir = &host->system[i];
+
+            dir->together &= bj_streq(point, dir->path) || !bj_path_is_below(point, dir->path);
+        }
+    }
+    read = read && !ferror(file);
+    for (int i = 0; i < host->system_count; i++)
+        host->system[i].together &= read;
+    if (file != NULL)
+        fclose(file);
+}
+
 /*
  * System directories of one mount can be shown by one overlay of it, where the whole of that mount
  * can be handed over: not in a container's user namespace, whose mounts hide what is below them.
@@ -96,6 +119,7 @@ static void find_together(struct bj_host *host)
 
         dir->together = dir->kind == BJ_SYSTEM_DIRECTORY && mount_of(dir->path) == root;
     }
+    part_with_mounts(host);
 }
 
 static void read_system_dirs(struct bj_host *host)

@@ -615,7 +615,7 @@ def test_completion_parses(tmp_path, shell):
     (["belljar", "config", "sc"], ["schema"]),
     (["belljar", "completion", "z"], ["zsh"]),
     (["belljar", "audit", "he"], ["head"]),
-    (["belljar", "audit", "verify", "--"], ["--json", "--head", "--file"]),
+    (["belljar", "audit", "verify", "--he"], ["--head"]),
     (["belljar", "audit", "list", "--sa"], ["--sandbox"]),
     (["belljar", "wrap", "--b"], ["--backend"]),
     (["belljar", "bwrap", "--ro-bind-t"], ["--ro-bind-try"]),
