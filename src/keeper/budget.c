@@ -3,7 +3,7 @@
  * counted three times: for its sandbox, for its sandbox's owner, for the keeper. Where one of the
  * three would have too much, somebody's output is given up first:
  *
- *   - that of a process that has ended, the oldest first: all of it;
+ *   - that of a process that has ended, the oldest first: all of it, if that gives memory back;
  *   - else half of the largest ring, if that is larger than the one that asks would become;
  *   - else the one that asks is refused, and forgets its own older bytes instead.
  *
@@ -21,7 +21,7 @@
 #include "keeper/keeper_internal.h"
 
 #define MIB         ((int64_t)1 << 20)
-#define PATIENCE_US 250000 /* until an owner who was refused has rings looked through again */
+#define PATIENCE_US 250000 /* until rings are looked through again where one was refused */
 
 /* ---- owners ---- */
 
@@ -85,6 +85,7 @@ struct scope {
     struct bj_owner *owner;
     struct bj_sandbox *sandbox; /* NULL = all of the owner's */
     struct bj_process *asks;    /* is left alone */
+    int64_t *refused_until;     /* it gave nothing up, and is not searched before */
     bool held;                  /* also what is held */
 };
 
@@ -93,19 +94,30 @@ static bool may_lose(const struct scope *scope, const struct bj_process *process
     return process != scope->asks && (scope->held || process->output.hold < 0);
 }
 
+static bool has_to_give(const struct bj_process *process)
+{
+    return bj_output_footprint(&process->output) > BJ_OUTPUT_FOOTPRINT_MIN;
+}
+
+/* The first whose output gives memory back. One that was halved until it does not leaves the list,
+ * and what is left of it stays. */
 static bool drop_ended(const struct scope *scope)
 {
-    struct bj_process *process = scope->owner->ended_first;
+    struct bj_process *process = scope->owner->ended_first, *after;
 
-    while (process != NULL && !(may_lose(scope, process) &&
-                                (scope->sandbox == NULL || process->sandbox == scope->sandbox)))
-        process = process->ended_after;
-    if (process == NULL)
-        return false;
-    leave_ended(process);
-    bj_output_shrink(&process->output, 0);
-    bj_process_say(process);
-    return true;
+    for (; process != NULL; process = after) {
+        after = process->ended_after;
+        if (!may_lose(scope, process) ||
+            (scope->sandbox != NULL && process->sandbox != scope->sandbox))
+            continue;
+        leave_ended(process);
+        if (!has_to_give(process))
+            continue;
+        bj_output_shrink(&process->output, 0);
+        bj_process_say(process);
+        return true;
+    }
+    return false;
 }
 
 static bool halve_largest(const struct scope *scope, size_t above)
@@ -140,10 +152,10 @@ static bool make_room(const struct scope *scope, const int64_t *used, int64_t mo
         if (!drop_ended(scope)) {
             int64_t now = bj_clock_us();
 
-            if (now < scope->owner->refused_until)
+            if (now < *scope->refused_until)
                 return false;
             if (!halve_largest(scope, scope->asks->output.size + (size_t)more)) {
-                scope->owner->refused_until = now + PATIENCE_US;
+                *scope->refused_until = now + PATIENCE_US;
                 return false;
             }
         }
@@ -162,7 +174,8 @@ static struct bj_owner *richest(const struct bj_budget *budget)
     return found;
 }
 
-/* From whoever has most, again and again until there is room or it is he who asks. */
+/* From whoever has most, again and again until there is room or it is he who asks; from him, too,
+ * when whoever has most has nothing to give. */
 static bool make_room_for_all(struct bj_process *process, int64_t most, int64_t more)
 {
     struct bj_budget *budget = &process->sandbox->keeper->budget;
@@ -170,17 +183,19 @@ static bool make_room_for_all(struct bj_process *process, int64_t most, int64_t 
 
     while (budget->output_bytes + more > most) {
         struct bj_owner *from = richest(budget);
-        struct scope scope = {.owner = from, .asks = process, .held = true};
+        struct scope scope = {.owner = from,
+                              .asks = process,
+                              .refused_until = &own->refused_of_all_until,
+                              .held = true};
         int64_t before = budget->output_bytes;
 
-        if (from->output_bytes <= own->output_bytes + more) {
+        if (from->output_bytes <= own->output_bytes + more ||
+            (!drop_ended(&scope) && !halve_largest(&scope, BJ_OUTPUT_FOOTPRINT_MIN))) {
             scope.owner = own;
             return make_room(&scope, &budget->output_bytes, most, more);
         }
-        if (!drop_ended(&scope))
-            halve_largest(&scope, BJ_OUTPUT_FOOTPRINT_MIN);
         if (budget->output_bytes >= before)
-            return false;
+            return false; /* no memory even to give some back */
     }
     return true;
 }
@@ -204,7 +219,10 @@ static bool resize(struct bj_output *output, int64_t bytes)
     struct bj_process *process = of_output(output);
     struct bj_sandbox *sandbox = process->sandbox;
     struct bj_budget *budget = &sandbox->keeper->budget;
-    struct scope scope = {.owner = sandbox->owner, .sandbox = sandbox, .asks = process};
+    struct scope scope = {.owner = sandbox->owner,
+                          .sandbox = sandbox,
+                          .asks = process,
+                          .refused_until = &sandbox->refused_until};
     int64_t most = sandbox->keeper->options->max_output_mb * MIB;
 
     if (bytes > 0 && most == 0)
@@ -212,6 +230,7 @@ static bool resize(struct bj_output *output, int64_t bytes)
     if (bytes > 0 && !make_room(&scope, &sandbox->output_bytes, most / BJ_OUTPUT_ONE_PART, bytes))
         return false;
     scope.sandbox = NULL;
+    scope.refused_until = &scope.owner->refused_until;
     if (bytes > 0 &&
         !make_room(&scope, &sandbox->owner->output_bytes, most / BJ_OUTPUT_OWNER_PART, bytes))
         return false;
@@ -232,6 +251,8 @@ void bj_budget_ended(struct bj_process *process)
 {
     struct bj_owner *owner = process->sandbox->owner;
 
+    if (!has_to_give(process))
+        return;
     process->in_ended = true;
     process->ended_before = owner->ended_last;
     if (owner->ended_last != NULL)

@@ -187,7 +187,8 @@ struct bj_owner {
     uint32_t sandboxes; /* it is there as long as it has one */
     int64_t output_bytes;
     struct bj_process *ended_first, *ended_last; /* that have output yet, the oldest first */
-    int64_t refused_until;
+    int64_t refused_until;                       /* within what the owner may have */
+    int64_t refused_of_all_until;                /* within what all may have */
 };
 
 struct bj_budget {
@@ -279,6 +280,7 @@ struct bj_sandbox {
     struct bj_error failure; /* why it could not be made */
     struct bj_owner *owner;  /* as CREATE said it, and nothing changes it; NULL in the pool */
     int64_t output_bytes;    /* that output of its processes takes */
+    int64_t refused_until;   /* within what it may have */
     int64_t oom_told; /* of the kernel's kills for want of memory, those that explained an end */
     char *label;
     char *user, *home, *workspace;

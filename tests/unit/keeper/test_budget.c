@@ -173,12 +173,53 @@ static void one_sandbox_has_its_part(void **state)
     assert_int_equal(output.dropped, 900 << 10);
 }
 
+/* What small outputs take is little, and nothing comes back from them: they are not given up, and
+ * are no reason to refuse others. */
+static void small_outputs_stand_in_no_way(void **state)
+{
+    (void)state;
+    create_for("one", "one1");
+    for (uint32_t n = 1; n <= 25; n++) {
+        assert_int_equal(start(&service, "one1", n, 0, "echo hi"), 0);
+        read_all(&service, "one1", n, 0, &output);
+    }
+    for (uint32_t n = 26; n <= 28; n++) {
+        start_writer("one1", n, 0, 900, 'n', false);
+        is_whole("one1", n, 900, 'n');
+    }
+    for (uint32_t n = 1; n <= 25; n++) {
+        read_all(&service, "one1", n, 0, &output);
+        assert_int_equal(output.dropped, 0);
+        assert_string_equal(output.text, "hi\n");
+    }
+}
+
+/* One sandbox that is refused all the time does not have the owner's others refused. */
+static void each_sandbox_is_refused_by_itself(void **state)
+{
+    (void)state;
+    create_for("one", "one1");
+    create_for("one", "one2");
+    start_writer("one1", 1, 0, 1024, 'n', true);
+    until_written("one1", 1, MIB);
+    start_writer("one2", 1, 0, 1024, 'a', true);
+    until_written("one2", 1, MIB);
+    start_writer("one2", 2, 0, 500, 'b', true);
+    until_written("one2", 2, 500 << 10);
+    assert_int_equal(start(&service, "one1", 2, 0, "exec yes"), 0);
+    until_written("one1", 2, 2 * MIB);
+    start_writer("one2", 3, 0, 400, 'c', false);
+    is_whole("one2", 3, 400, 'c');
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(ended_processes_fill_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(running_processes_leave_others_room, set_up, tear_down),
         cmocka_unit_test_setup_teardown(one_sandbox_has_its_part, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(small_outputs_stand_in_no_way, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(each_sandbox_is_refused_by_itself, set_up, tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
