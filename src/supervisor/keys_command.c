@@ -22,7 +22,7 @@
 struct keys_options {
     char *state, *owner, *peer;
     char **scopes, **quotas;
-    bool json, help;
+    bool create, json, help;
 };
 
 #define SCOPES_WIDTH 52 /* of all but admin */
@@ -44,6 +44,8 @@ static const struct bj_option row_list[] = {
      .help = "no key: let this user of the machine in over the Unix socket"},
     {FIELD(state), .kind = BJ_KIND_HOST_PATH, FLAG("state", 0, "DIR"), RANGE(1, BJ_PATH_MAX - 1),
      .environment = "BELLJAR_STATE", .help = "the service's state directory"},
+    {FIELD(create), .kind = BJ_KIND_BOOL, FLAG("create", 0, NULL),
+     .help = "make the state directory, of a service that has never been started"},
     {FIELD(json), .kind = BJ_KIND_BOOL, FLAG("json", 0, NULL), .help = "answer in JSON"},
     {FIELD(help), .kind = BJ_KIND_BOOL, FLAG("help", 'h', NULL), .help = "print this"},
 };
@@ -105,7 +107,7 @@ static int find_user(const char *name, uid_t *ret, struct bj_error *err)
     else if (bj_parse_int64(name, &number) && number >= 0 && number < UINT32_MAX)
         *ret = (uid_t)number;
     else
-        return bj_fail(err, BJ_E_NOT_FOUND, "keys", "--peer: there is no user \"%.64s\"", name);
+        return bj_fail(err, BJ_E_INVALID, "keys", "--peer: there is no user \"%.64s\"", name);
     return 0;
 }
 
@@ -270,8 +272,15 @@ static int run(const struct action *action, struct keys_call *call, struct bj_er
     if (snprintf(call->path, sizeof call->path, "%s/keys.json", call->options.state) >=
         (int)sizeof call->path)
         return bj_fail(err, BJ_E_LIMIT, "keys", "the path of the state directory is too long");
-    if (action->signal != 0)
+    if (call->options.create && action->function != add)
+        return bj_fail(err, BJ_E_INVALID, "keys", "--create goes with add alone; leave it out");
+    if (call->options.create)
         result = bj_state_make(call->options.state, err);
+    else if (!bj_state_is(call->options.state))
+        result = bj_fail(err, BJ_E_INVALID, "keys",
+                         "no service has been started in %.300s; name its state directory with "
+                         "--state DIR, or make this one with --create",
+                         call->options.state);
     if (result == 0)
         result = bj_keys_load(call->path, &call->keys, err);
     if (result == 0)

@@ -185,6 +185,18 @@ int bj_state_make(const char *path, struct bj_error *err)
     return result;
 }
 
+bool bj_state_is(const char *path)
+{
+    static const char *const names[] = {LOCK_NAME, "keys.json"};
+    BJ_CLEANUP_CLOSE int directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    for (size_t i = 0; directory >= 0 && i < sizeof names / sizeof *names; i++) {
+        if (faccessat(directory, names[i], F_OK, 0) == 0)
+            return true;
+    }
+    return false;
+}
+
 int bj_state_open(const char *path, int64_t patience_us, int *ret_lock, struct bj_error *err)
 {
     BJ_CLEANUP_CLOSE int directory = -1, file = -1;

@@ -2,6 +2,8 @@
 #ifndef BJ_SUPERVISOR_STATE_H
 #define BJ_SUPERVISOR_STATE_H
 
+#include <stdbool.h>
+
 #include "base/error.h"
 
 /*
@@ -14,6 +16,9 @@ int bj_state_open(const char *path, int64_t patience_us, int *ret_lock, struct b
 
 /* Makes the directory as above, without the lock. */
 int bj_state_make(const char *path, struct bj_error *err);
+
+/* Has it ever been a service's? */
+bool bj_state_is(const char *path);
 
 /* Sends a signal to the service that holds the lock; none is fine. */
 void bj_state_signal(const char *path, int number);

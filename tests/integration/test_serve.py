@@ -200,6 +200,26 @@ def test_keys_have_owners_scopes_and_ends(service):
     assert service.get(where, key=ci).status == 200
 
 
+def test_keys_go_where_a_service_was(tmp_path):
+    def call(*words):
+        return subprocess.run([BELLJAR, "serve", "keys", words[0], "--state", str(state), *words[1:]],
+                              capture_output=True, text=True, timeout=30)
+
+    state = sheltered(tmp_path) / "none"
+    empty = sheltered(tmp_path) / "empty"
+    empty.mkdir(mode=0o700)
+    for words in (("add", "a"), ("list",), ("remove", "a")):
+        for state in (sheltered(tmp_path) / "none", empty):
+            done = call(*words)
+            assert done.returncode == 125 and "--create" in done.stderr, done
+    assert not (sheltered(tmp_path) / "none").exists() and not list(empty.iterdir())
+    state = sheltered(tmp_path) / "new"
+    assert call("add", "--create", "a").returncode == 0
+    assert call("add", "b").returncode == 0  # now it is one
+    done = call("add", "--peer", "nosuchuser")
+    assert done.returncode == 125 and "nosuchuser" in done.stderr, done
+
+
 def test_listed_keys_show_their_quotas(service):
     keys(service, "add", "--quota", "sandboxes=3", "--quota", "requests=600", "ci")
     listed, = json.loads(keys(service, "list", "--json"))

@@ -97,7 +97,8 @@ def test_the_curl_line_with_a_key_in_the_environment(make_service):
 
 def test_the_curl_line_with_a_key_of_a_list(make_service):
     service = make_service()
-    done = subprocess.run([BELLJAR, "serve", "keys", "add", "--state", str(service.state), "one"],
+    done = subprocess.run([BELLJAR, "serve", "keys", "add", "--create", "--state",
+                           str(service.state), "one"],
                           capture_output=True, text=True, timeout=30)
     service.start()
     line = service.welcome[service.welcome.index("curl"):]
