@@ -21,6 +21,28 @@ struct bj_assignment {
     struct bj_word value;
 };
 
+/*
+ * A command line as it is written. All that its words run (sudo, the shell behind it) is of the one
+ * statement; a substitution in them and a text that they run have statements of their own. When the
+ * walk comes by again, in a loop or with another reading of the words, the statement is the same.
+ */
+struct bj_statement {
+    const struct bj_statement *within; /* the one whose words a substitution runs it for; or NULL */
+    int parent;        /* the command whose text it is of (sh -c, eval, a function), or -1 */
+    uint32_t from, to; /* bytes of the analysed text: of all of the parent where it is of such */
+    uint32_t at;       /* byte of the text that it is of */
+};
+
+static inline bool bj_statement_is(const struct bj_statement *a, const struct bj_statement *b)
+{
+    for (; a != b; a = a->within, b = b->within) {
+        if (a == NULL || b == NULL || a->at != b->at || a->parent != b->parent ||
+            a->from != b->from || a->to != b->to)
+            return false;
+    }
+    return true;
+}
+
 /* What is not known of a command, worst last. */
 enum bj_unknown {
     BJ_KNOWN,          /* its name and arguments are, but perhaps for holes in arguments */
@@ -39,15 +61,16 @@ struct bj_simple_command {
     size_t redirect_count;
     const struct bj_assignment *assignments; /* in its environment, set by the text */
     size_t assignment_count;
-    const char *directory; /* where it runs; NULL if unknown */
-    uint32_t from, to;     /* bytes of the analysed text it came from */
-    int parent;            /* the command that runs it (sudo, sh -c, find), as an index; or -1 */
-    int pipeline;          /* commands with the same number are one pipeline; -1: not in one */
-    int stage;             /* place in it, from 0 */
-    bool builtin;          /* the shell does it itself */
-    bool function;         /* a function of the text of that name; its body is listed as well */
-    bool background;       /* & */
-    bool privileged;       /* as another user: below sudo, su, doas */
+    const struct bj_statement *statement; /* NULL: it is of no text */
+    const char *directory;                /* where it runs; NULL if unknown */
+    uint32_t from, to;                    /* bytes of the analysed text it came from */
+    int parent;      /* the command that runs it (sudo, sh -c, find), as an index; or -1 */
+    int pipeline;    /* commands with the same number are one pipeline; -1: not in one */
+    int stage;       /* place in it, from 0 */
+    bool builtin;    /* the shell does it itself */
+    bool function;   /* a function of the text of that name; its body is listed as well */
+    bool background; /* & */
+    bool privileged; /* as another user: below sudo, su, doas */
     enum bj_unknown unknown;
     const char *why; /* of `unknown`: one phrase; "" otherwise */
 };

@@ -28,8 +28,9 @@ enum condition_kind {
     CONDITION_CODE,            /* code that it is given as text */
     CONDITION_FED_BY,          /* one of these programs stands before it in its pipeline */
     CONDITION_FEEDS,           /* … behind it */
-    CONDITION_HOLDS,           /* … runs in a substitution inside it */
-    CONDITION_HELD_BY,         /* … makes arguments of one of these */
+    CONDITION_HOLDS,           /* … runs in a substitution in its words */
+    CONDITION_HELD_BY,         /* it runs in a substitution in the words of one of these */
+    CONDITION_RUNS,            /* it runs one of these: find, xargs, sudo, sh -c */
     CONDITION_ASSIGNS,         /* NAME=VALUE, in its environment or exported by it */
     CONDITION_RUNS_FILE_OF,    /* it runs a file that one of these programs wrote */
     CONDITION_PRIVILEGED,      /* it runs as another user */
@@ -72,16 +73,20 @@ struct look {
     const char *const *values;
 };
 
-/* When time is up nothing matches any more; the verdict will ask about the rest. */
-static bool any_value(const struct look *look, const char *text, size_t length)
+/* False when time is up: nothing matches any more; the verdict will ask about the rest. */
+static bool spend(const struct look *look, size_t work)
 {
-    look->judgement->work += length + 256;
+    look->judgement->work += work;
     if (look->judgement->work > BJ_JUDGE_WORK_MAX) {
         look->judgement->work = 0;
-        if (bj_judgement_late(look->judgement))
-            return false;
+        bj_judgement_late(look->judgement);
     }
-    if (look->judgement->too_slow)
+    return !look->judgement->too_slow;
+}
+
+static bool any_value(const struct look *look, const char *text, size_t length)
+{
+    if (!spend(look, length + 256))
         return false;
     for (const char *const *value = look->values; *value != NULL; value++) {
         bool taken_back = **value == '!'; /* these come first */
@@ -293,18 +298,31 @@ static bool holds_feeds(const struct look *look)
     return beside(look, false);
 }
 
-/* Does the other one run this one, at whatever distance? */
-static bool is_above(const struct bj_commands *commands, const struct bj_simple_command *other,
-                     const struct bj_simple_command *command)
+/* Does `outer` run the other one, at whatever distance? */
+static bool runs(const struct look *look, const struct bj_simple_command *outer,
+                 const struct bj_simple_command *inner)
 {
-    int parent = command->parent;
+    const struct bj_simple_command *list = look->judgement->commands->list;
 
-    while (parent >= 0 && (size_t)parent < commands->count) {
-        if (&commands->list[parent] == other)
+    while (inner->parent >= 0 && spend(look, 16)) {
+        inner = &list[inner->parent];
+        if (inner == outer)
             return true;
-        if (commands->list[parent].parent >= parent)
-            break;
-        parent = commands->list[parent].parent;
+    }
+    return false;
+}
+
+/* Does the other one stand in a substitution in the words that `outer` comes from? */
+static bool holds(const struct look *look, const struct bj_simple_command *outer,
+                  const struct bj_simple_command *inner)
+{
+    const struct bj_statement *statement = inner->statement;
+
+    if (statement == NULL || outer->statement == NULL)
+        return false;
+    while ((statement = statement->within) != NULL && spend(look, 16)) {
+        if (bj_statement_is(statement, outer->statement))
+            return true;
     }
     return false;
 }
@@ -314,11 +332,7 @@ static bool holds_holds(const struct look *look)
     const struct bj_commands *commands = look->judgement->commands;
 
     for (size_t i = 0; i < commands->count; i++) {
-        const struct bj_simple_command *other = &commands->list[i];
-
-        if (other != look->command && other->from >= look->command->from &&
-            other->to <= look->command->to && other->word_count > 0 && named(look, other) &&
-            !is_above(commands, other, look->command))
+        if (holds(look, look->command, &commands->list[i]) && named(look, &commands->list[i]))
             return true;
     }
     return false;
@@ -329,11 +343,18 @@ static bool holds_held_by(const struct look *look)
     const struct bj_commands *commands = look->judgement->commands;
 
     for (size_t i = 0; i < commands->count; i++) {
-        const struct bj_simple_command *other = &commands->list[i];
+        if (holds(look, &commands->list[i], look->command) && named(look, &commands->list[i]))
+            return true;
+    }
+    return false;
+}
 
-        if (other->from < look->command->from && other->to >= look->command->to &&
-            other->word_count > 0 && named(look, other) &&
-            !is_above(commands, other, look->command))
+static bool holds_runs(const struct look *look)
+{
+    const struct bj_commands *commands = look->judgement->commands;
+
+    for (size_t i = 0; i < commands->count; i++) {
+        if (runs(look, look->command, &commands->list[i]) && named(look, &commands->list[i]))
             return true;
     }
     return false;
@@ -495,6 +516,7 @@ static bool (*const conditions_by_kind[CONDITION_KINDS])(const struct look *) = 
     [CONDITION_FEEDS] = holds_feeds,
     [CONDITION_HOLDS] = holds_holds,
     [CONDITION_HELD_BY] = holds_held_by,
+    [CONDITION_RUNS] = holds_runs,
     [CONDITION_ASSIGNS] = holds_assigns,
     [CONDITION_RUNS_FILE_OF] = holds_runs_file_of,
     [CONDITION_PRIVILEGED] = holds_privileged,

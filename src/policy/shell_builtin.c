@@ -59,8 +59,12 @@ const struct bj_word *bj_sh_option(struct call *call, const struct bj_word *word
 static void run_below(struct call *call, struct bj_word *words, size_t count, bool shell)
 {
     struct walk *walk = call->walk;
-    struct call child = {
-        .walk = walk, .source = call->source, .from = call->from, .to = call->to, .index = -1};
+    struct call child = {.walk = walk,
+                         .source = call->source,
+                         .from = call->from,
+                         .to = call->to,
+                         .statement = call->statement,
+                         .index = -1};
     int parent = walk->parent;
 
     walk->parent = call->index;
@@ -502,6 +506,7 @@ void bj_sh_assigned(struct walk *walk, const struct slot *slot, const struct val
         call.source = walk->call->source;
         call.from = walk->call->from;
         call.to = walk->call->to;
+        call.statement = walk->call->statement;
         call.index = walk->call->index;
     }
     if (value->kind == VALUE_ARRAY)

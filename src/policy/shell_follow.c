@@ -181,8 +181,12 @@ static void follow_words(struct call *call, const struct bj_simple_command *comm
     struct walk *walk = call->walk;
     bool xargs = strcmp(command->program.name, "xargs") == 0;
     struct fields fields = {0};
-    struct call child = {
-        .walk = walk, .source = call->source, .from = call->from, .to = call->to, .index = -1};
+    struct call child = {.walk = walk,
+                         .source = call->source,
+                         .from = call->from,
+                         .to = call->to,
+                         .statement = call->statement,
+                         .index = -1};
     struct input *input = walk->input;
 
     if (effect->count == 0)

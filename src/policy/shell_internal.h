@@ -376,8 +376,9 @@ struct walk {
     struct input *input; /* NULL: unknown */
     struct frame *frame;
     struct scope *scope;
-    const struct node *coprocess; /* being walked apart */
-    struct call *call;            /* the simple command that is being run */
+    const struct node *coprocess;      /* being walked apart */
+    struct call *call;                 /* the simple command that is being run */
+    const struct bj_statement *within; /* the one whose words are being expanded, or NULL */
     struct trap *traps;
     uint32_t trap_count;
     size_t trap_room;
@@ -550,9 +551,10 @@ struct call {
     struct slot *file; /* that standard output is written to, if it is known */
     bool appends;
     struct sink file_sink;
-    uint32_t from, to; /* place in the analysed text */
-    int index;         /* in the result; -1: not listed yet */
-    bool function;     /* it is run as a function of the text */
+    const struct bj_statement *statement; /* NULL: of no text */
+    uint32_t from, to;                    /* place in the analysed text */
+    int index;                            /* in the result; -1: not listed yet */
+    bool function;                        /* it is run as a function of the text */
 };
 
 /* The statement of tokens [from, to). */

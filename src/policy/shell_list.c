@@ -52,6 +52,7 @@ static int listed_before(const struct call *call, const struct bj_word *words, s
         if (old->from == call->from && old->to == call->to && old->parent == call->walk->parent &&
             old->privileged == call->walk->privileged && old->pipeline == call->walk->pipeline &&
             old->stage == call->walk->stage && old->function == call->function &&
+            bj_statement_is(old->statement, call->statement) &&
             old->redirect_count == call->redirect_count && call->redirect_count == 0 &&
             call->assignment_count == 0 && call->walk->export_count == 0 &&
             same_words(old, words, count) &&
@@ -108,6 +109,7 @@ int bj_sh_list(struct call *call, const struct bj_word *words, size_t count)
                                           .redirect_count = call->redirect_count,
                                           .from = call->from,
                                           .to = call->to,
+                                          .statement = call->statement,
                                           .parent = walk->parent,
                                           .pipeline = walk->pipeline,
                                           .stage = walk->stage,

@@ -434,12 +434,14 @@ static void take_back(struct call *call, uint32_t count)
             bj_sh_set_values(call->walk, call->assigned[i], call->before[i]);
 }
 
-static void one_reading(struct walk *walk, const struct source *source, uint32_t from, uint32_t to)
+static void one_reading(const struct bj_statement *statement, struct walk *walk,
+                        const struct source *source, uint32_t from, uint32_t to)
 {
     struct call call = {.walk = walk,
                         .source = source,
-                        .from = bj_sh_place(source, from),
-                        .to = bj_sh_place_end(source, to),
+                        .from = statement->from,
+                        .to = statement->to,
+                        .statement = statement,
                         .index = -1};
     struct call *outer = walk->call;
     struct input *input = walk->input;
@@ -450,11 +452,14 @@ static void one_reading(struct walk *walk, const struct source *source, uint32_t
     if (run_alias(walk, source, from, to))
         return;
     walk->call = &call;
+    walk->within = statement;
     if (!run_special(&call, from, to)) {
         assignments = read_words(&call, from, to);
         bj_sh_redirect_all(&call, from, to);
         bj_sh_redirected_begin(&call, &branches, sink);
         make_assignments(&call, from, to, assignments);
+        /* What the words run makes nothing of them any more. */
+        walk->within = statement->within;
         if (call.words.count > 0) {
             bj_sh_run(&call, call.words.list, call.words.count, true);
         } else if (call.redirect_count > 0) {
@@ -471,6 +476,7 @@ static void one_reading(struct walk *walk, const struct source *source, uint32_t
         bj_sh_redirects_end(&call);
     }
     walk->call = outer;
+    walk->within = statement->within;
     walk->input = input;
     walk->sink = sink;
 }
@@ -481,14 +487,22 @@ void bj_sh_simple(struct walk *walk, const struct source *source, uint32_t from,
     struct branches branches;
     bool several = false, more;
     uint32_t outer_from = walk->command_from, outer_to = walk->command_to;
+    struct bj_statement *statement = bj_arena_alloc(walk->arena, sizeof *statement);
 
+    if (statement == NULL)
+        return;
+    *statement = (struct bj_statement){.within = walk->within,
+                                       .parent = walk->parent,
+                                       .from = bj_sh_place(source, from),
+                                       .to = bj_sh_place_end(source, to),
+                                       .at = from};
     walk->simple++;
     bj_sh_branches_begin(walk, &branches);
     walk->choices = &choices;
-    walk->command_from = bj_sh_place(source, from);
-    walk->command_to = bj_sh_place_end(source, to);
+    walk->command_from = statement->from;
+    walk->command_to = statement->to;
     do {
-        one_reading(walk, source, from, to);
+        one_reading(statement, walk, source, from, to);
         more = bj_sh_choices_next(&choices) && !walk->stopped;
         several |= more;
         if (several)

@@ -39,6 +39,42 @@ static inline bool has_rule(const struct bj_verdict *verdict, const char *rule)
     return false;
 }
 
+/* What runs a text that it is given, in the ways that agents do. The last one is two deep. */
+static const char *const wrappings[][2] = {
+    {"sh -c ", NULL},
+    {"bash -lc ", NULL},
+    {"eval ", NULL},
+    {"bash -c ", "sh -c "},
+};
+
+/* `before` and the text as one word in single quotes. The caller frees it. */
+static inline char *wrap_once(const char *before, const char *text)
+{
+    char *wrapped = malloc(strlen(before) + strlen(text) * 4 + 3), *end;
+
+    assert_non_null(wrapped);
+    end = stpcpy(stpcpy(wrapped, before), "'");
+    for (; *text != '\0'; text++) {
+        if (*text == '\'')
+            end = stpcpy(end, "'\\''");
+        else
+            *end++ = *text;
+    }
+    memcpy(end, "'", 2);
+    return wrapped;
+}
+
+static inline char *wrap_text(size_t number, const char *text)
+{
+    char *once = wrap_once(wrappings[number][0], text), *twice;
+
+    if (wrappings[number][1] == NULL)
+        return once;
+    twice = wrap_once(wrappings[number][1], once);
+    free(once);
+    return twice;
+}
+
 /* A file below tests/, as the build tells where that is. */
 static inline FILE *open_case_file(const char *name)
 {

@@ -77,6 +77,38 @@ static void test_cases(void **state)
         fail_msg("%d of %d cases are wrong", wrong, count);
 }
 
+/* What a blacklist refuses as it stands it refuses from a shell that is handed it. */
+static void test_wrapped_cases(void **state)
+{
+    FILE *file = open_case_file("cases/commands.jsonl");
+    char line[8192];
+    int wrong = 0, count = 0;
+
+    (void)state;
+    while (fgets(line, sizeof line, file) != NULL) {
+        json_t *one = json_loads(line, 0, NULL);
+
+        assert_non_null(one);
+        if (json_object_get(json_object_get(one, "policy"), "whitelist") == NULL) {
+            json_t *command = json_incref(json_object_get(one, "command"));
+
+            for (size_t k = 0; k < sizeof wrappings / sizeof *wrappings; k++) {
+                char *text = wrap_text(k, json_string_value(command));
+
+                json_object_set_new(one, "command", json_string(text));
+                wrong += !is_right(one);
+                free(text);
+            }
+            json_decref(command);
+            count++;
+        }
+        json_decref(one);
+    }
+    fclose(file);
+    assert_true(count >= 250);
+    assert_int_equal(wrong, 0);
+}
+
 /* What config.unknown_commands makes of what cannot be known. */
 static void test_unknown(void **state)
 {
@@ -207,9 +239,9 @@ static void test_large(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_cases),          cmocka_unit_test(test_unknown),
-        cmocka_unit_test(test_wrong_patterns), cmocka_unit_test(test_runaway_pattern),
-        cmocka_unit_test(test_large),
+        cmocka_unit_test(test_cases),           cmocka_unit_test(test_wrapped_cases),
+        cmocka_unit_test(test_unknown),         cmocka_unit_test(test_wrong_patterns),
+        cmocka_unit_test(test_runaway_pattern), cmocka_unit_test(test_large),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -54,6 +54,47 @@ static void test_examples(void **state)
     assert_int_equal(wrong, 0);
 }
 
+/* A shell that is handed a text runs what the text alone would: each example, and no more of it. */
+static void test_wrapped_examples(void **state)
+{
+    int wrong = 0;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof examples / sizeof *examples; i++) {
+        for (size_t k = 0; k < sizeof wrappings / sizeof *wrappings; k++) {
+            char *text = wrap_text(k, examples[i].text);
+            struct bj_verdict plain, verdict;
+
+            judge_text(policy, examples[i].text, &plain);
+            judge_text(policy, text, &verdict);
+            if (has_rule(&verdict, examples[i].rule) != examples[i].hits ||
+                verdict.decision != plain.decision) {
+                print_error("%s %s, %s: %s\n", examples[i].rule,
+                            has_rule(&verdict, examples[i].rule) ? "hits" : "misses",
+                            bj_decision_name(verdict.decision), text);
+                wrong++;
+            }
+            bj_verdict_release(&plain);
+            bj_verdict_release(&verdict);
+            free(text);
+        }
+    }
+    assert_int_equal(wrong, 0);
+}
+
+/* Allowed as it stands and handed to a shell? */
+static bool is_allowed(const char *text)
+{
+    struct bj_verdict verdict;
+    bool allowed = judge_text(policy, text, &verdict) == BJ_ALLOW;
+
+    if (!allowed)
+        print_error("%s: %s: %s\n", bj_decision_name(verdict.decision), bj_verdict_reason(&verdict),
+                    text);
+    bj_verdict_release(&verdict);
+    return allowed;
+}
+
 static void test_everyday(void **state)
 {
     FILE *file = open_case_file("cases/everyday.txt");
@@ -62,7 +103,6 @@ static void test_everyday(void **state)
 
     (void)state;
     while (fgets(line, sizeof line, file) != NULL) {
-        struct bj_verdict verdict;
         char *mark;
 
         line[strcspn(line, "\n")] = '\0';
@@ -70,12 +110,13 @@ static void test_everyday(void **state)
             *mark = '\n';
             memmove(mark + 1, mark + 3, strlen(mark + 3) + 1);
         }
-        if (judge_text(policy, line, &verdict) != BJ_ALLOW) {
-            print_error("%s: %s: %s\n", bj_decision_name(verdict.decision),
-                        bj_verdict_reason(&verdict), line);
-            wrong++;
+        wrong += !is_allowed(line);
+        for (size_t k = 0; k < sizeof wrappings / sizeof *wrappings; k++) {
+            char *text = wrap_text(k, line);
+
+            wrong += !is_allowed(text);
+            free(text);
         }
-        bj_verdict_release(&verdict);
         count++;
     }
     fclose(file);
@@ -137,9 +178,8 @@ static void test_violation_has_all(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_examples),
-        cmocka_unit_test(test_everyday),
-        cmocka_unit_test(test_thresholds),
+        cmocka_unit_test(test_examples),          cmocka_unit_test(test_wrapped_examples),
+        cmocka_unit_test(test_everyday),          cmocka_unit_test(test_thresholds),
         cmocka_unit_test(test_violation_has_all),
     };
 
