@@ -38,6 +38,8 @@
 #define BJ_AUDIT_LIST_MAX   256         /* entries kept of one list in an audit record; cut */
 #define BJ_AUDIT_SHOWN_MAX  (16 << 20)  /* bytes of one record as it is listed */
 #define BJ_SECRETS_MAX      1024        /* values that are masked wherever they show */
+#define BJ_REQUEST_SECRETS_MAX                                                                     \
+    256 /* and those that one request may bring; more, and its texts are masked */
 
 /* The service (wire/keeper.h and what uses it). */
 #define BJ_SANDBOX_ID_MAX    33         /* bytes of a sandbox's identifier, NUL included */

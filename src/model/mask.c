@@ -1,8 +1,8 @@
 /*
  * Masking: the scan over a text, and the values that are known. Each place of the text is asked
- * once whether something to mask begins there; a value is compared byte by byte with what the text
- * says once quotes and escapes are taken off, so that neither a shell's nor JSON's nor a URL's way
- * of writing it hides it.
+ * once whether something to mask begins there; the values are compared byte by byte with what the
+ * text says once quotes and escapes are taken off, so that neither a shell's nor JSON's nor a URL's
+ * way of writing it hides it.
  */
 #include "model/mask.h"
 
@@ -17,15 +17,39 @@
 #define MARGIN      (64 << 10) /* bytes looked at beyond what is kept of a long text */
 #define SPELT_MAX   6          /* bytes of a text that spell one of a value: \u0041 */
 
+/* Steps that a text may take: a place at which no value begins takes one or two. */
+#define WORK_PER_BYTE 16
+#define WORK_LEAST    1024
+
 /* ---- the values ---- */
 
-static bool is_known(const struct bj_mask *mask, const char *value, size_t length)
+static const struct bj_mask_value *value_of(const struct bj_mask *mask, size_t place)
 {
-    for (size_t i = 0; i < mask->count; i++) {
-        if (mask->values[i].length == length && memcmp(mask->values[i].text, value, length) == 0)
-            return true;
+    return &mask->values[mask->sorted[place]];
+}
+
+/* Where the value stands in the order of bytes, or would; *ret_known: it is there already. */
+static size_t place_of(const struct bj_mask *mask, const char *value, size_t length,
+                       bool *ret_known)
+{
+    size_t low = 0, high = mask->count;
+
+    *ret_known = false;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        const struct bj_mask_value *at = value_of(mask, middle);
+        int order = memcmp(at->text, value, at->length < length ? at->length : length);
+
+        if (order == 0 && at->length == length) {
+            *ret_known = true;
+            return middle;
+        }
+        if (order < 0 || (order == 0 && at->length < length))
+            low = middle + 1;
+        else
+            high = middle;
     }
-    return false;
+    return low;
 }
 
 static int no_memory(struct bj_error *err)
@@ -37,6 +61,8 @@ static int make_room(struct bj_mask *mask, struct bj_error *err)
 {
     size_t wanted = mask->capacity > 0 ? 2 * mask->capacity : 16;
     struct bj_mask_value *grown;
+    struct bj_mask_part *parts;
+    unsigned short *sorted;
 
     if (mask->count == BJ_SECRETS_MAX)
         return bj_fail(err, BJ_E_LIMIT, "mask",
@@ -48,6 +74,14 @@ static int make_room(struct bj_mask *mask, struct bj_error *err)
     if (grown == NULL)
         return no_memory(err);
     mask->values = grown;
+    sorted = bj_realloc_array(mask->sorted, wanted, sizeof *sorted);
+    if (sorted == NULL)
+        return no_memory(err);
+    mask->sorted = sorted;
+    parts = bj_realloc_array(mask->parts, wanted, sizeof *parts);
+    if (parts == NULL)
+        return no_memory(err);
+    mask->parts = parts;
     mask->capacity = wanted;
     return 0;
 }
@@ -58,15 +92,21 @@ static void take_note(struct bj_mask *mask, const struct bj_mask_value *value)
     mask->longest = value->length > mask->longest ? value->length : mask->longest;
     mask->first[(unsigned char)value->text[0]] = true;
     mask->first['\\'] = mask->first['%'] = true;
+    if (value->text[0] == ' ')
+        mask->first['+'] = true;
 }
 
 int bj_mask_add(struct bj_mask *mask, const char *value, struct bj_error *err)
 {
-    size_t length = value != NULL ? strlen(value) : 0;
+    size_t length = value != NULL ? strlen(value) : 0, place;
+    bool known;
     char *copy;
     int result;
 
-    if (length < VALUE_MIN || is_known(mask, value, length))
+    if (length < VALUE_MIN)
+        return 0;
+    place = place_of(mask, value, length, &known);
+    if (known)
         return 0;
     result = make_room(mask, err);
     if (result < 0)
@@ -75,6 +115,9 @@ int bj_mask_add(struct bj_mask *mask, const char *value, struct bj_error *err)
     if (copy == NULL)
         return no_memory(err);
     memcpy(copy, value, length);
+    memmove(mask->sorted + place + 1, mask->sorted + place,
+            (mask->count - place) * sizeof *mask->sorted);
+    mask->sorted[place] = (unsigned short)mask->count;
     mask->values[mask->count++] = (struct bj_mask_value){copy, length};
     take_note(mask, &mask->values[mask->count - 1]);
     return 0;
@@ -94,10 +137,22 @@ int bj_mask_add_environment(struct bj_mask *mask, const char *const *environment
     return result;
 }
 
+void bj_mask_hide(struct bj_mask *mask)
+{
+    mask->hides = true;
+}
+
 void bj_mask_trim(struct bj_mask *mask, size_t count)
 {
+    size_t left = 0;
+
+    mask->hides = false;
     if (mask->count <= count)
         return;
+    for (size_t i = 0; i < mask->count; i++) {
+        if (mask->sorted[i] < count)
+            mask->sorted[left++] = mask->sorted[i];
+    }
     while (mask->count > count) {
         const struct bj_mask_value *last = &mask->values[--mask->count];
 
@@ -113,10 +168,12 @@ void bj_mask_release(struct bj_mask *mask)
 {
     bj_mask_trim(mask, 0);
     bj_free(mask->values);
+    bj_free(mask->sorted);
+    bj_free(mask->parts);
     *mask = (struct bj_mask){0};
 }
 
-/* ---- one value at one place ---- */
+/* ---- all values at one place ---- */
 
 static int hex_digit(char c)
 {
@@ -183,66 +240,146 @@ static struct spelt escape_at(const struct bj_mask_text *text, size_t at)
 }
 
 /*
- * How many bytes of the text from `at` on spell the value, or its beginning where the text was cut
- * off; 0 if they do not. A quote is a byte of
- * the value if it can be, or never one unless escaped: `quotes` chooses.
+ * All values are read at once. In the order of bytes those that begin alike stand together, so
+ * what the text has spelt so far is a part of that order: at each byte it falls into the values
+ * that go on with it, those that go on with what an escape stands for, and those for which it is a
+ * quote or backslash to pass over. Every value is in one part at most, so there are never more
+ * parts than values, and values that begin alike cost no more than one.
  */
-static size_t spells(const struct bj_mask_text *text, size_t at, const struct bj_mask_value *value,
-                     bool quotes)
+struct reading {
+    const struct bj_mask *mask;
+    const struct bj_mask_text *text;
+    size_t from;
+    size_t to;    /* behind the longest value that was found */
+    size_t count; /* of parts that are to be read on */
+    bool quotes;  /* a quote is a byte of a value if it can be; otherwise only an escaped one is */
+    bool quote_met; /* one was */
+};
+
+static void keep(struct reading *reading, size_t low, size_t high, size_t at, size_t done)
 {
-    size_t from = at, done = 0;
+    if (low < high)
+        reading->mask->parts[reading->count++] = (struct bj_mask_part){low, high, at, done};
+}
 
-    while (done < value->length) {
-        char c = bj_mask_byte(text, at);
-        bool quote = c == '"' || c == '\'';
-        struct spelt escape;
+/* The place of the first value of the part whose next byte is not less. */
+static size_t first_from(const struct bj_mask *mask, const struct bj_mask_part *part, int byte)
+{
+    size_t low = part->low, high = part->high;
 
-        if (at >= text->length)
-            return text->cut && done >= VALUE_MIN ? at - from : 0;
-        if (c == value->text[done] && (quotes || !quote)) {
-            at++;
-            done++;
-            continue;
-        }
-        escape = escape_at(text, at);
-        if (escape.used > 0 && escape.count <= value->length - done &&
-            memcmp(escape.bytes, value->text + done, escape.count) == 0) {
-            at += escape.used;
-            done += escape.count;
-        } else if (done > 0 && quote) {
-            at++;
-        } else if (done > 0 && c == '\\') {
-            at += bj_mask_byte(text, at + 1) == '\n' ? 2 : 1;
-        } else if (c == '+' && value->text[done] == ' ') {
-            at++;
-            done++;
-        } else {
-            return 0;
-        }
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if ((unsigned char)value_of(mask, middle)->text[part->done] < byte)
+            low = middle + 1;
+        else
+            high = middle;
     }
-    return at - from;
+    return low;
+}
+
+/* Those of the part that go on with these bytes. */
+static struct bj_mask_part narrowed(const struct bj_mask *mask, struct bj_mask_part part,
+                                    const unsigned char *bytes, size_t count)
+{
+    for (size_t i = 0; i < count && part.low < part.high; i++) {
+        size_t low;
+
+        if (value_of(mask, part.low)->length == part.done)
+            part.low++; /* it ends here: values differ, so it is the only one */
+        low = first_from(mask, &part, bytes[i]);
+        part.high = first_from(mask, &part, bytes[i] + 1);
+        part.low = low;
+        part.done++;
+    }
+    return part;
+}
+
+/* The text spells the value up to `at`, or the beginning of it where the text was cut off. */
+static void found_value(struct reading *reading, const struct bj_mask_value *value, size_t at)
+{
+    const struct bj_mask_text *text = reading->text;
+    size_t from = reading->from;
+    bool within = (from > 0 && bj_mask_is_alnum(text->at[from - 1])) ||
+                  bj_mask_is_alnum(bj_mask_byte(text, at));
+
+    if (at > reading->to && !(value->length < VALUE_SHORT && within))
+        reading->to = at;
+}
+
+/* Reads the part on by what stands at its place. */
+static void read_on(struct reading *reading, struct bj_mask_part part)
+{
+    const struct bj_mask *mask = reading->mask;
+    char c = bj_mask_byte(reading->text, part.at);
+    unsigned char byte = (unsigned char)c;
+    bool quote = c == '"' || c == '\'';
+    struct bj_mask_part same, spelt = {part.high, part.high, 0, 0};
+    struct spelt escape = escape_at(reading->text, part.at);
+    size_t low, high,
+        passed = c != '\\'                                          ? 1
+                 : bj_mask_byte(reading->text, part.at + 1) == '\n' ? 2
+                                                                    : 1;
+
+    same = narrowed(mask, part, &byte, 1);
+    reading->quote_met = reading->quote_met || (quote && same.low < same.high);
+    if (quote && !reading->quotes)
+        same.low = same.high = part.high;
+    if (escape.used > 0 && (escape.bytes[0] != byte || same.low == same.high))
+        spelt = narrowed(mask, part, escape.bytes, escape.count);
+    else if (c == '+' && same.low == same.high)
+        escape.used = 1, spelt = narrowed(mask, part, (const unsigned char *)" ", 1);
+    keep(reading, same.low, same.high, part.at + 1, same.done);
+    keep(reading, spelt.low, spelt.high, part.at + escape.used, spelt.done);
+    if (part.done == 0 || !(quote || c == '\\'))
+        return;
+    /* What is left are up to three pieces. */
+    if (same.low == same.high)
+        same.low = same.high = part.low;
+    if (spelt.low == spelt.high)
+        spelt.low = spelt.high = part.high;
+    low = same.low < spelt.low ? same.high : spelt.high;
+    high = same.low < spelt.low ? spelt.low : same.low;
+    keep(reading, part.low, same.low < spelt.low ? same.low : spelt.low, part.at + passed,
+         part.done);
+    keep(reading, low, high, part.at + passed, part.done);
+    keep(reading, same.low < spelt.low ? spelt.high : same.high, part.high, part.at + passed,
+         part.done);
+}
+
+static void read_values(struct reading *reading)
+{
+    const struct bj_mask_text *text = reading->text;
+    const struct bj_mask *mask = reading->mask;
+
+    keep(reading, 0, mask->count, reading->from, 0);
+    while (reading->count > 0 && bj_mask_work(text, 1)) {
+        struct bj_mask_part part = mask->parts[--reading->count];
+
+        if (value_of(mask, part.low)->length == part.done)
+            found_value(reading, value_of(mask, part.low++), part.at);
+        if (part.low < part.high && part.at < text->length)
+            read_on(reading, part);
+        else if (text->cut && part.done >= VALUE_MIN && bj_mask_work(text, part.high - part.low))
+            while (part.low < part.high)
+                found_value(reading, value_of(mask, part.low++), part.at);
+    }
 }
 
 struct bj_mask_span bj_mask_find_value(const struct bj_mask *mask, const struct bj_mask_text *text,
                                        size_t at)
 {
-    struct bj_mask_span found = {at, at};
+    struct reading reading = {.mask = mask, .text = text, .from = at, .to = at, .quotes = true};
 
-    if (!mask->first[(unsigned char)text->at[at]])
-        return found;
-    for (size_t i = 0; i < mask->count; i++) {
-        const struct bj_mask_value *value = &mask->values[i];
-        size_t used = spells(text, at, value, true);
-
-        if (used == 0)
-            used = spells(text, at, value, false);
-        if (value->length < VALUE_SHORT && ((at > 0 && bj_mask_is_alnum(text->at[at - 1])) ||
-                                            bj_mask_is_alnum(bj_mask_byte(text, at + used))))
-            continue;
-        if (at + used > found.to)
-            found.to = at + used;
+    if (mask->count == 0 || !mask->first[(unsigned char)text->at[at]])
+        return (struct bj_mask_span){at, at};
+    read_values(&reading);
+    if (reading.quote_met) {
+        reading.quotes = false;
+        reading.count = 0;
+        read_values(&reading);
     }
-    return found;
+    return (struct bj_mask_span){at, reading.to};
 }
 
 /* ---- the scan ---- */
@@ -276,6 +413,7 @@ static struct bj_mask_span find(const struct bj_mask *mask, struct bj_mask_text 
 {
     struct bj_mask_span found = bj_mask_find_value(mask, text, at), known;
 
+    bj_mask_work(text, 1);
     if (found.to == found.from)
         found = bj_mask_find_shape(text, at);
     if (found.to > found.from || !bj_mask_is_word(text->at[at]) ||
@@ -294,13 +432,16 @@ static struct bj_mask_span find(const struct bj_mask *mask, struct bj_mask_text 
     return found;
 }
 
-static void mask_text(const struct bj_mask *mask, const char *text, size_t length, bool cut,
+/* False: something stands in its place, because looking through all of it would take too long. */
+static bool mask_text(const struct bj_mask *mask, const char *text, size_t length, bool cut,
                       struct bj_buf *out)
 {
-    struct bj_mask_text scan = {.at = text, .length = length, .cut = cut};
-    size_t plain = 0, at = 0;
+    size_t work = WORK_LEAST + WORK_PER_BYTE * length, plain = 0, at = 0, begin = out->length;
+    struct bj_mask_text scan = {.at = text, .length = length, .cut = cut, .work = &work};
 
-    while (at < length) {
+    if (mask->hides)
+        work = 0;
+    while (at < length && work > 0) {
         struct bj_mask_span found = find(mask, &scan, at);
 
         if (found.to == found.from) {
@@ -325,8 +466,14 @@ static void mask_text(const struct bj_mask *mask, const char *text, size_t lengt
             pass(&scan, &at);
         plain = at = found.to;
     }
+    if (work == 0 && length > 0) {
+        out->length = begin;
+        bj_buf_puts(out, mask->hides ? BJ_MASKED_ALL : BJ_MASKED_LONG);
+        return false;
+    }
     if (plain < length)
         bj_buf_append(out, text + plain, length - plain);
+    return true;
 }
 
 void bj_mask_text(const struct bj_mask *mask, const char *text, size_t length, struct bj_buf *out)
@@ -351,7 +498,8 @@ bool bj_mask_cut(const struct bj_mask *mask, const char *text, size_t length, si
 
     if (looked_at > length)
         looked_at = length;
-    mask_text(mask, text, looked_at, looked_at < length, out);
+    if (!mask_text(mask, text, looked_at, looked_at < length, out))
+        return true;
     made = out->length - begin;
     if (looked_at < length && made < kept + half)
         kept = made > half ? made - half : 0;

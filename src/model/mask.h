@@ -16,16 +16,28 @@
 #include "base/buf.h"
 #include "base/error.h"
 
-#define BJ_MASKED "[masked]"
+#define BJ_MASKED      "[masked]"
+#define BJ_MASKED_LONG "[masked: too much to look through]"
+#define BJ_MASKED_ALL  "[masked: too many secrets to look for]"
 
 struct bj_mask_value {
     const char *text; /* no string; owned, in memory that no child gets */
     size_t length;
 };
 
+/* Values that are being read together: see mask.c. */
+struct bj_mask_part {
+    size_t low, high; /* those from `low` to before `high` in the order of bytes */
+    size_t at;        /* how far the text was read */
+    size_t done;      /* bytes of them that it spells */
+};
+
 struct bj_mask {
-    struct bj_mask_value *values; /* owned */
+    struct bj_mask_value *values; /* owned, in the order in which they were added */
+    unsigned short *sorted;       /* owned: their indexes in the order of their bytes */
+    struct bj_mask_part *parts;   /* owned: room to work in */
     size_t count, capacity;
+    bool hides;      /* every text, as a whole */
     size_t longest;  /* bytes */
     bool first[256]; /* bytes with which a value can begin, escaped or not */
 };
@@ -38,12 +50,17 @@ struct bj_mask {
 int bj_mask_add(struct bj_mask *mask, const char *value, struct bj_error *err);
 int bj_mask_add_environment(struct bj_mask *mask, const char *const *environment,
                             struct bj_error *err);
-/* Wipes the values that were added last, all but `count`. */
+/* For when not every value could be added: of texts only BJ_MASKED_ALL is shown. */
+void bj_mask_hide(struct bj_mask *mask);
+/* Wipes the values that were added last, all but `count`, and shows texts again. */
 void bj_mask_trim(struct bj_mask *mask, size_t count);
 /* Wipes the values; the mask is as a zeroed one. */
 void bj_mask_release(struct bj_mask *mask);
 
-/* Appends the text with secrets replaced by BJ_MASKED. */
+/*
+ * Appends the text with secrets replaced by BJ_MASKED. The time that takes is bounded by the text's
+ * length, whatever the values are: where it would be more, BJ_MASKED_LONG is all that is appended.
+ */
 void bj_mask_text(const struct bj_mask *mask, const char *text, size_t length, struct bj_buf *out);
 
 /* The same of what is left of a text that was cut: its end may be the beginning of a secret. */
@@ -51,7 +68,8 @@ void bj_mask_rest(const struct bj_mask *mask, const char *text, size_t length, s
 
 /*
  * The same of a text that may be long: appends at most `maximum` bytes, of whole characters, and
- * never half of a secret. False if that was all of it.
+ * never half of a secret. False if that was all of it; true if something is left out, also where
+ * BJ_MASKED_LONG or BJ_MASKED_ALL stands for the whole.
  */
 bool bj_mask_cut(const struct bj_mask *mask, const char *text, size_t length, size_t maximum,
                  struct bj_buf *out);

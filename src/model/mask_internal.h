@@ -12,6 +12,7 @@ struct bj_mask_text {
     char quote; /* the one that is open where the scan stands, as a shell would see it; 0 = none */
     struct bj_mask_command command; /* the one that it stands in */
     char command_quote;             /* in which that began */
+    size_t *work;                   /* steps that are left for it */
 };
 
 /* What is to be masked: [from, to); nothing when both are equal. */
@@ -23,6 +24,13 @@ struct bj_mask_span {
 static inline char bj_mask_byte(const struct bj_mask_text *text, size_t at)
 {
     return at < text->length ? text->at[at] : '\0';
+}
+
+/* Accounts for steps; false when no more are left, and nothing that is found counts any more. */
+static inline bool bj_mask_work(const struct bj_mask_text *text, size_t steps)
+{
+    *text->work = *text->work > steps ? *text->work - steps : 0;
+    return *text->work > 0;
 }
 
 static inline bool bj_mask_is_alnum(char c)

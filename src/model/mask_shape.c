@@ -3,6 +3,8 @@
 
 #include "model/mask_internal.h"
 
+#define RUN_STEP 16 /* bytes of a run that take as long as one step of the scan */
+
 /* Of what a key consists behind its prefix. */
 enum alphabet { UPPER, ALNUM, TOKEN };
 
@@ -34,6 +36,7 @@ static size_t run_of(const struct bj_mask_text *text, size_t at, enum alphabet a
 
     while (at < text->length && belongs(text->at[at], alphabet))
         at++;
+    bj_mask_work(text, (at - from) / RUN_STEP);
     return at - from;
 }
 

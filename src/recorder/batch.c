@@ -186,6 +186,17 @@ static bool take_in(struct bj_recorder *recorder, struct bj_peer *peer, take_fn 
 
 /* ---- recording ---- */
 
+/*
+ * More secrets than are looked for are no reason to refuse what brings them: its texts are recorded
+ * as masked. An error here would have those that are recorded with it tried again for each.
+ */
+static int hide_beyond_limit(struct bj_mask *mask, int result, size_t own)
+{
+    if (result == -BJ_E_LIMIT || mask->count - own > BJ_REQUEST_SECRETS_MAX)
+        bj_mask_hide(mask);
+    return result == -BJ_E_LIMIT ? 0 : result;
+}
+
 /* What the act itself brings of secrets: variables, and options that are such. */
 static int add_secrets(struct bj_mask *mask, const struct bj_act *act, struct bj_error *err)
 {
@@ -227,7 +238,8 @@ static int take_act(struct bj_recorder *recorder, struct bj_item *item, struct b
     entry->request.act = bj_buf_text(&batch->described);
     entry->request.sandbox = act.sandbox;
     entry->sandbox_owner = act.owner;
-    return add_secrets(recorder->options->mask, &act, err);
+    result = add_secrets(recorder->options->mask, &act, err);
+    return hide_beyond_limit(recorder->options->mask, result, recorder->secrets);
 }
 
 /* The sandbox's owner where that is not who asks. */
@@ -250,6 +262,7 @@ static int record_entry(struct bj_recorder *recorder, struct bj_item *item, stru
         result = take_act(recorder, item, &entry, err);
     if (result == 0)
         result = bj_mask_add_environment(recorder->options->mask, entry.request.environment, err);
+    result = hide_beyond_limit(recorder->options->mask, result, recorder->secrets);
     if (result == 0 && bj_recorder_is_on(recorder))
         result = bj_audit_append_verdict(recorder->audit, &entry.request, entry.verdict,
                                          &(struct bj_audit_who){.uid = entry.uid,

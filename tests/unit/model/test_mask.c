@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "model/mask.h"
@@ -224,6 +225,100 @@ static void long_texts_end(void **state)
     }
 }
 
+static char *repeat(const char *what, size_t times)
+{
+    size_t length = strlen(what);
+    char *text = malloc(length * times + 1);
+
+    for (size_t i = 0; i < times; i++)
+        memcpy(text + i * length, what, length);
+    text[length * times] = '\0';
+    return text;
+}
+
+/*
+ * Who chooses the values and the text gets no more time than the text is long: each of these took
+ * minutes when every value was tried by itself. It is processor time, which a busy machine does
+ * not change, and the bound is a hundred times what it takes.
+ */
+static void work_is_bounded(void **state)
+{
+    static const struct {
+        const char *begin, *text;
+        size_t begins, texts, values;
+        bool all; /* is looked through */
+    } attacks[] = {
+        {"a", "\\a", 24, 25000, 1000, false},     {"a", "a", 24, 100000, 1000, false},
+        {"\\", "\\", 20000, 100000, 1, false},    {"\\x", "\\", 1, 100000, 1000, false},
+        {"a\"", "a\"'", 50, 30000, 1000, false},  {"a", "'a\\", 5000, 30000, 10, false},
+        {"+/", "%2b%2f", 100, 10000, 900, false}, {"", "-eyJ", 0, 100000, 1, false},
+        {"a", "b a ", 24, 25000, 1000, true},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof attacks / sizeof *attacks; i++) {
+        char *begin = repeat(attacks[i].begin, attacks[i].begins);
+        char *text = repeat(attacks[i].text, attacks[i].texts), *value = malloc(32768);
+        clock_t from = clock();
+        struct bj_mask own = {0};
+        struct bj_buf out;
+
+        for (size_t k = 0; k < attacks[i].values; k++) {
+            snprintf(value, 32768, "%s%05zu", begin, k);
+            assert_int_equal(bj_mask_add(&own, value, NULL), 0);
+        }
+        bj_buf_init(&out, 1 << 20);
+        bj_mask_text(&own, text, strlen(text), &out);
+        assert_string_equal(bj_buf_text(&out), attacks[i].all ? text : BJ_MASKED_LONG);
+        assert_true((clock() - from) / CLOCKS_PER_SEC < 10);
+        out.length = 0;
+        assert_true(bj_mask_cut(&own, text, strlen(text), 4096, &out));
+        bj_buf_release(&out);
+        bj_mask_release(&own);
+        free(begin);
+        free(text);
+        free(value);
+    }
+}
+
+/* Values that begin alike, contain each other, or differ only in what is quoted. */
+static void values_are_read_together(void **state)
+{
+    static const char *const values[] = {"abcdefgh",     "abcdefghij",       "abcdefgx1",
+                                         "abcd",         "say \"yes\"",      "say yes!!",
+                                         "back\\slash1", "\xc3\xa4pfelbaum", " with-blank"};
+    static const struct example examples[] = {
+        {"x abcdefgh y", "x [masked] y"},
+        {"x abcdefghij y", "x [masked] y"},
+        {"x abcdefghi y", "x [masked]i y"},
+        {"x abcdefgx1 y", "x [masked] y"},
+        {"x abcd y", "x [masked] y"},
+        {"x abcde y", "x abcde y"},
+        {"x ab\\cd'efg'h y", "x [masked] y"},
+        {"x say \"yes\" y", "x [masked] y"},
+        {"x say \"yes!!\" y", "x [masked]\" y"},
+        {"x back\\slash1 y", "x [masked] y"},
+        {"x back\\\\slash1 y", "x [masked] y"},
+        {"x \\u00e4pfelbaum y", "x [masked] y"},
+        {"x %C3%A4pfelbaum y", "x [masked] y"},
+        {"x=+with-blank y", "x=[masked] y"},
+    };
+    struct bj_mask own = {0};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++)
+        assert_int_equal(bj_mask_add(&own, values[i], NULL), 0);
+    for (size_t i = 0; i < sizeof examples / sizeof *examples; i++) {
+        struct bj_buf out;
+
+        bj_buf_init(&out, 4096);
+        bj_mask_text(&own, examples[i].text, strlen(examples[i].text), &out);
+        assert_string_equal(bj_buf_text(&out), examples[i].wanted);
+        bj_buf_release(&out);
+    }
+    bj_mask_release(&own);
+}
+
 /* Wherever the cut is, and however long the secret, no part of it is left. */
 static void cuts_leave_no_half(void **state)
 {
@@ -392,6 +487,8 @@ static void trimmed(void **state)
     expect_masked(&own, "echo always-this once-a-long-value", "echo [masked] once-a-long-value");
     assert_int_equal(bj_mask_add(&own, "another-one", NULL), 0);
     expect_masked(&own, "echo another-one", "echo [masked]");
+    bj_mask_hide(&own);
+    expect_masked(&own, "echo another-one", BJ_MASKED_ALL);
     bj_mask_trim(&own, 0);
     expect_masked(&own, "echo always-this", "echo always-this");
     bj_mask_release(&own);
@@ -551,6 +648,8 @@ int main(void)
         cmocka_unit_test(by_shape),
         cmocka_unit_test(names),
         cmocka_unit_test(long_texts_end),
+        cmocka_unit_test(work_is_bounded),
+        cmocka_unit_test(values_are_read_together),
         cmocka_unit_test(cuts_leave_no_half),
         cmocka_unit_test(cut_secrets_are_masked),
         cmocka_unit_test(children_get_no_value),

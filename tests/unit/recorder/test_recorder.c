@@ -143,6 +143,47 @@ static void secrets_stay_out(void **state)
     json_decref(calls);
 }
 
+/* Values chosen so that looking for them takes long, or more than are looked for: what is asked for
+ * is recorded and done, its texts are masked, and the next entry's are not. */
+static void secrets_without_end(void **state)
+{
+    static const size_t counts[] = {200, 300, 1500};
+    static const char *const wanted[] = {BJ_MASKED_LONG, BJ_MASKED_ALL, BJ_MASKED_ALL};
+    struct service *service = *state;
+    const char **environment = calloc(1501, sizeof *environment);
+    char *command = calloc(1, 25000 * 2 + 1);
+    json_t *calls;
+
+    for (size_t i = 0; i < 25000; i++)
+        memcpy(command + 2 * i, "\\a", 2);
+    for (size_t i = 0; i < 3; i++) {
+        for (size_t k = 0; k < counts[i]; k++) {
+            char *variable = malloc(80);
+
+            snprintf(variable, 80, "SECRET_%zu=aaaaaaaaaaaaaaaaaaaaaaaa%05zu", k, k);
+            environment[k] = variable;
+        }
+        say(service, 2 * i + 1,
+            &(struct said){.command = command, .environment = environment, .act = &freeze});
+        say(service, 2 * i + 2, &(struct said){.command = "plain", .act = &freeze});
+        get_message(service->keeper, BJ_MESSAGE_ACT, &got);
+        get_message(service->keeper, BJ_MESSAGE_ACT, &got);
+        for (size_t k = 0; k < counts[i]; k++)
+            free((char *)environment[k]);
+    }
+    calls = calls_of(service);
+    for (size_t i = 0; i < 3; i++) {
+        const char *text = text_at(calls, 2 * i, "verdict", "command");
+
+        assert_int_equal(strncmp(text, wanted[i], strlen(wanted[i])), 0);
+        assert_null(strstr(text, "\\a"));
+        assert_string_equal(text_at(calls, 2 * i + 1, "verdict", "command"), "plain");
+    }
+    json_decref(calls);
+    free(environment);
+    free(command);
+}
+
 /* Line ends, control characters, direction marks and JSON in every text: each is one record. */
 static void forging(void **state)
 {
@@ -551,6 +592,7 @@ int main(void)
         TEST(many_at_once),
         TEST(slow_keeper),
         TEST(secrets_stay_out),
+        TEST(secrets_without_end),
         TEST(forging),
         TEST(malformed),
         TEST(keeper_ended),
