@@ -25,6 +25,11 @@ __attribute__((weak)) const char *bj_event_name(enum bj_event_kind kind)
     return "";
 }
 
+static void joined_over(void *context)
+{
+    (void)context;
+}
+
 #define HEADERS "Host: 80-a.box\r\n"
 static const char *const requests[] = {
     "GET / HTTP/1.1\r\n" HEADERS "\r\n",
@@ -47,7 +52,7 @@ static void handle_port(struct bj_exchange *exchange, struct bj_service *service
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) < 0)
         abort();
     program = ends[1];
-    bj_exchange_splice(exchange, ends[0]);
+    bj_exchange_splice(exchange, ends[0], joined_over, NULL);
 }
 
 static const struct bj_route port_route = {.method = "*", .path = "*", .handler = handle_port};

@@ -50,7 +50,7 @@ struct bj_exchange_server {
     bool (*send_frame)(struct bj_exchange *exchange, bool binary, const void *data, size_t length);
     void (*pause_frames)(struct bj_exchange *exchange, bool pause);
     void (*close_frames)(struct bj_exchange *exchange, int code, const char *reason);
-    void (*splice)(struct bj_exchange *exchange, int fd);
+    void (*splice)(struct bj_exchange *exchange, int fd, bj_exchange_fn over, void *context);
 };
 
 struct bj_exchange {
@@ -165,11 +165,13 @@ static inline void bj_exchange_close_frames(struct bj_exchange *exchange, int co
  * Joins the connection, from the request's head on as it came, with a connected socket, both ways,
  * until both have ended, but for the key and for Connection: see server/splice.c. After begin with
  * status 101 nothing of the head goes there, and both ways are open at once. The descriptor is the
- * server's from then on. Ends the exchange.
+ * server's from then on. Ends the exchange. `over` is called once when they are not joined any
+ * more, which may be before this returns.
  */
-static inline void bj_exchange_splice(struct bj_exchange *exchange, int fd)
+static inline void bj_exchange_splice(struct bj_exchange *exchange, int fd, bj_exchange_fn over,
+                                      void *context)
 {
-    exchange->server->splice(exchange, fd);
+    exchange->server->splice(exchange, fd, over, context);
 }
 
 /* ---- made of these ---- */

@@ -39,8 +39,28 @@ void bj_handling_free(struct bj_handling *call)
 
     if (call->release != NULL)
         call->release(call);
+    if (call->in_use)
+        bj_use_end(call->service, call->sandbox);
+    if (call->ret_over != NULL)
+        *call->ret_over = true;
     bj_free(call);
     bj_turn_give(turn); /* which may let others begin: the last that is done */
+}
+
+/* What was not answered at once keeps the sandbox from being idle until it is. */
+static void carry_out(struct bj_handling *call)
+{
+    bool over = false;
+
+    call->ret_over = &over;
+    call->go(call);
+    if (over)
+        return;
+    call->ret_over = NULL;
+    if (call->caller.sandbox == call->sandbox && !call->looks_on) {
+        call->in_use = true;
+        bj_use_begin(call->service, call->sandbox);
+    }
 }
 
 static void got_default(void *context, const struct bj_sandbox_answer *answer)
@@ -58,7 +78,7 @@ static void got_default(void *context, const struct bj_sandbox_answer *answer)
         return;
     }
     call->caller.sandbox = call->sandbox;
-    call->go(call);
+    carry_out(call);
 }
 
 void bj_handling_for(struct bj_handling *call, const char *sandbox, bj_handling_fn go)
@@ -82,7 +102,7 @@ void bj_handling_for(struct bj_handling *call, const char *sandbox, bj_handling_
     if (bj_sandbox_get(call->service, &call->caller, &view, &err) < 0)
         bj_handling_fail(call, &err);
     else
-        go(call);
+        carry_out(call);
 }
 
 static void abandon(struct bj_handling *call)

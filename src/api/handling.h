@@ -18,8 +18,11 @@ struct bj_handling {
     struct bj_caller caller;
     char sandbox[BJ_SANDBOX_ID_MAX]; /* what caller.sandbox points to */
     bj_handling_fn go;
-    bool gone;                                 /* the client went away before the work began */
-    struct bj_turn *turn;                      /* given back with it; NULL */
+    bool gone;            /* the client went away before the work began */
+    bool in_use;          /* its sandbox is in use by it */
+    bool looks_on;        /* at the sandbox: does not keep it from being idle */
+    bool *ret_over;       /* where it is noted that it was freed; NULL */
+    struct bj_turn *turn; /* given back with it; NULL */
     void (*release)(struct bj_handling *call); /* of what is larger than this struct; may be NULL */
 };
 

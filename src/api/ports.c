@@ -17,6 +17,11 @@ struct port_handling {
     bool stream;   /* answer 101 first */
 };
 
+static void over(void *context)
+{
+    bj_handling_free(context);
+}
+
 static void connected(void *context, struct bj_port_answer *answer)
 {
     struct port_handling *port = context;
@@ -31,8 +36,8 @@ static void connected(void *context, struct bj_port_answer *answer)
         bj_exchange_set_header(exchange, "Upgrade", "tcp");
         bj_exchange_begin(exchange, 101, NULL);
     }
-    bj_exchange_splice(exchange, bj_fd_take(&answer->fd));
-    bj_handling_free(&port->call);
+    /* The call lasts as long as the connection, which keeps the sandbox from being idle. */
+    bj_exchange_splice(exchange, bj_fd_take(&answer->fd), over, port);
 }
 
 static void connect_port(struct bj_handling *call)

@@ -234,6 +234,7 @@ static void measure(struct bj_handling *call)
 {
     struct bj_error err;
 
+    call->looks_on = true;
     bj_handling_check(call, bj_sandbox_usage(call->service, &call->caller, measured, call, &err),
                       &err);
 }

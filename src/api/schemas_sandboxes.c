@@ -7,7 +7,11 @@
     BJ_NUMBER("timeout_seconds", 0, YEAR,                                                          \
               BJ_SAYS "It ends by itself then, counted from now; 0 = never, where that may be."),  \
         BJ_NUMBER("idle_timeout_seconds", 0, YEAR,                                                 \
-                  BJ_SAYS "The same, counted from the last call for it.")
+                  BJ_SAYS "The same, counted from the last call for it; 0, never, if it is not "   \
+                          "said. It is not idle while a call for it is not answered yet, a "       \
+                          "terminal is attached, output is followed, a file is on its way or a "   \
+                          "connection to a port is open; processes that run unattended, looking "  \
+                          "at it and its figures do not count.")
 #define METADATA BJ_MAP("metadata", 64, BJ_SAYS "Texts of the client's own, to find it again by.")
 
 static const struct bj_field create_fields[] = {
@@ -77,7 +81,7 @@ static const struct bj_field sandbox_fields[] = {
     BJ_NUMBER("left_seconds", 0, 0, BJ_MAYBE, BJ_NEEDED,
               BJ_SAYS "Until it ends by itself; null = it does not."),
     BJ_NUMBER("idle_left_seconds", 0, 0, BJ_MAYBE, BJ_NEEDED,
-              BJ_SAYS "The same, if nothing is called for it."),
+              BJ_SAYS "The same, if nothing is called for it and nobody is at it."),
     BJ_NUMBER("timeout_seconds", 0, 0, BJ_MAYBE, BJ_NEEDED, BJ_SAYS "As it was set; 0 = never."),
     BJ_NUMBER("idle_timeout_seconds", 0, 0, BJ_MAYBE, BJ_NEEDED, BJ_SAYS "Likewise."),
     BJ_OBJECT("limits", &limits_schema, BJ_NEEDED, BJ_SAYS "What it may use."),

@@ -62,7 +62,8 @@
 #define BJ_OUTPUT_OWNER_PART 2      /* of it: one owner has at most the half, */
 #define BJ_OUTPUT_ONE_PART   16     /* one sandbox a sixteenth */
 #define BJ_OWNER_MAX         128    /* bytes of an owner's name, NUL included */
-#define BJ_HOLD_GRACE_US     10000000  /* held output waits so long for a reader */
+#define BJ_HOLD_GRACE_US     10000000 /* held output waits so long for a reader */
+#define BJ_USE_US            60000000 /* the keeper takes a sandbox for in use so long after it was told */
 #define BJ_KEYS_MAX          4096      /* keys of one service */
 #define BJ_KEYS_FILE_MAX     (4 << 20) /* bytes of the file that they are in */
 #define BJ_KEYS_OLD_MAX                                                                            \

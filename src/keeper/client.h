@@ -67,6 +67,10 @@ int bj_keeper_input(struct bj_keeper_client *client, uint64_t attach, const stru
                     bj_keeper_fn done, void *context, struct bj_error *err);
 void bj_keeper_detach(struct bj_keeper_client *client, uint64_t attach);
 
+/* Somebody is at the sandbox, or nobody is any more. What cannot be said is lost: a begin is to be
+ * said again within BJ_USE_US anyway, and is over then where its end was lost. */
+void bj_keeper_use(struct bj_keeper_client *client, const char *sandbox, bool in_use);
+
 int bj_keeper_usage(struct bj_keeper_client *client, const char *sandbox, bj_keeper_fn done,
                     void *context, struct bj_error *err);
 

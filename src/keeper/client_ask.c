@@ -189,6 +189,23 @@ void bj_keeper_send_detach(struct bj_keeper_client *client, uint64_t id)
     bj_buf_release(&packet);
 }
 
+void bj_keeper_use(struct bj_keeper_client *client, const char *sandbox, bool in_use)
+{
+    struct bj_message_head *head;
+    struct bj_buf packet;
+
+    if (client->keeper.fd < 0)
+        return;
+    bj_buf_init(&packet, BJ_MESSAGE_MAX);
+    bj_message_begin(&packet, BJ_MESSAGE_USE, 0);
+    head = bj_message_head(&packet);
+    if (head != NULL)
+        head->number = in_use;
+    bj_pack_text(&packet, sandbox);
+    bj_client_say(client, &packet, NULL);
+    bj_buf_release(&packet);
+}
+
 void bj_keeper_cancel(struct bj_keeper_client *client, uint64_t id)
 {
     struct bj_asked *call = bj_asked_find(client, id);

@@ -202,6 +202,20 @@ static void ask_usage(struct bj_keeper *keeper, const struct bj_message *message
         bj_answer_error(keeper, message->head.id, 0, &failed);
 }
 
+/* Likewise. Of one that is ending, or has ended, there is nothing to note. */
+static void take_use(struct bj_keeper *keeper, const struct bj_message *message)
+{
+    struct bj_unpack body = bj_message_body(message);
+    const char *name = bj_unpack_string(&body);
+    struct bj_sandbox *sandbox;
+
+    if (!bj_unpack_end(&body) || name == NULL || message->head.number < 0 ||
+        message->head.number > 1)
+        bj_keeper_drop_front(keeper);
+    else if (bj_sandbox_find(keeper, name, &sandbox, NULL) == 0)
+        bj_sandbox_hold(sandbox, message->head.number == 1);
+}
+
 static void from_front(void *context, const char *packet, size_t length, struct bj_fds *fds)
 {
     struct bj_keeper *keeper = context;
@@ -231,6 +245,9 @@ static void from_front(void *context, const char *packet, size_t length, struct 
         if (!bj_attach_end(keeper, message.head.id))
             bj_read_unhold(keeper, message.head.id);
         break;
+    case BJ_MESSAGE_USE:
+        take_use(keeper, &message);
+        break;
     case BJ_MESSAGE_USAGE:
         ask_usage(keeper, &message);
         break;
@@ -246,6 +263,7 @@ static void end_front(struct bj_deadline *deadline)
 
     bj_read_front_gone(keeper);
     bj_attach_front_gone(keeper);
+    bj_sandboxes_front_gone(keeper);
 }
 
 static void lose_front(struct bj_keeper *keeper)

@@ -276,7 +276,8 @@ struct bj_sandbox {
     int64_t ends_at; /* 0 = never */
     int64_t idle_us; /* 0 = never */
     int64_t used_at;
-    const char *reason;      /* why it ends; static */
+    int64_t held_until; /* somebody is at it: until then, if nothing more is said; 0 = nobody is */
+    const char *reason; /* why it ends; static */
     struct bj_error failure; /* why it could not be made */
     struct bj_owner *owner;  /* as CREATE said it, and nothing changes it; NULL in the pool */
     int64_t output_bytes;    /* that output of its processes takes */
@@ -310,6 +311,10 @@ int bj_sandbox_find(struct bj_keeper *keeper, const char *id, struct bj_sandbox 
 int bj_sandbox_of_act(struct bj_keeper *keeper, const struct bj_act *act, struct bj_sandbox **ret,
                       struct bj_error *err);
 void bj_sandbox_use(struct bj_sandbox *sandbox);
+/* Somebody is at it now, or nobody is any more: the idle time-out stands still, or begins. */
+void bj_sandbox_hold(struct bj_sandbox *sandbox, bool hold);
+/* Whoever was at one came by a front that is gone. */
+void bj_sandboxes_front_gone(struct bj_keeper *keeper);
 void bj_sandbox_create(struct bj_keeper *keeper, struct bj_task *task, const struct bj_act *act);
 /* Begins one for the pool; NULL when that cannot be. */
 struct bj_sandbox *bj_sandbox_park(struct bj_keeper *keeper, uint32_t preset, struct bj_error *err);

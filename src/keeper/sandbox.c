@@ -142,9 +142,28 @@ static void forget(struct bj_sandbox *sandbox)
 
 static const char *const nothing[] = {NULL};
 
+/* When nothing has happened to it for as long as it may; idle_us is not 0. */
+static int64_t idle_at(const struct bj_sandbox *sandbox)
+{
+    int64_t since = sandbox->held_until > sandbox->used_at ? sandbox->held_until : sandbox->used_at;
+
+    return since + sandbox->idle_us;
+}
+
+static int64_t idle_left(const struct bj_sandbox *sandbox, int64_t now)
+{
+    int64_t left = idle_at(sandbox) - now;
+
+    if (sandbox->idle_us == 0 || sandbox->paused)
+        return -1;
+    if (left > sandbox->idle_us)
+        return sandbox->idle_us; /* somebody is at it */
+    return left > 0 ? left : 0;
+}
+
 void bj_sandbox_state(const struct bj_sandbox *sandbox, struct bj_sandbox_state *ret)
 {
-    int64_t now = bj_clock_us(), idle = sandbox->used_at + sandbox->idle_us - now;
+    int64_t now = bj_clock_us();
     int64_t left = sandbox->ends_at - now;
 
     *ret = (struct bj_sandbox_state){
@@ -159,9 +178,7 @@ void bj_sandbox_state(const struct bj_sandbox *sandbox, struct bj_sandbox_state 
         .left_us = sandbox->ends_at == 0 ? -1
                    : left > 0            ? left
                                          : 0,
-        .idle_left_us = sandbox->idle_us == 0 || sandbox->paused ? -1
-                        : idle > 0                               ? idle
-                                                                 : 0,
+        .idle_left_us = idle_left(sandbox, now),
         .memory_bytes = sandbox->memory_bytes,
         .disk_bytes = sandbox->disk_bytes,
         .max_processes = sandbox->max_processes,
@@ -311,8 +328,7 @@ static void time_passed(struct bj_deadline *deadline)
 
     if (sandbox->ends_at != 0 && now >= sandbox->ends_at)
         bj_sandbox_end(sandbox, "timeout");
-    else if (sandbox->idle_us != 0 && !sandbox->paused &&
-             now >= sandbox->used_at + sandbox->idle_us)
+    else if (sandbox->idle_us != 0 && !sandbox->paused && now >= idle_at(sandbox))
         bj_sandbox_end(sandbox, "idle");
     else
         bj_sandbox_set_deadline(sandbox);
@@ -320,11 +336,10 @@ static void time_passed(struct bj_deadline *deadline)
 
 void bj_sandbox_set_deadline(struct bj_sandbox *sandbox)
 {
-    int64_t idle_at = sandbox->used_at + sandbox->idle_us;
     int64_t at = sandbox->ends_at;
 
-    if (sandbox->idle_us != 0 && !sandbox->paused && (at == 0 || idle_at < at))
-        at = idle_at;
+    if (sandbox->idle_us != 0 && !sandbox->paused && (at == 0 || idle_at(sandbox) < at))
+        at = idle_at(sandbox);
     if (at == 0)
         bj_deadline_clear(&sandbox->keeper->deadlines, &sandbox->deadline);
     else
@@ -335,6 +350,25 @@ void bj_sandbox_set_deadline(struct bj_sandbox *sandbox)
 void bj_sandbox_use(struct bj_sandbox *sandbox)
 {
     sandbox->used_at = bj_clock_us();
+}
+
+/* Held, its deadline is not moved either. */
+void bj_sandbox_hold(struct bj_sandbox *sandbox, bool hold)
+{
+    int64_t now = bj_clock_us();
+
+    sandbox->used_at = now;
+    sandbox->held_until = hold ? now + BJ_USE_US : 0;
+    if (!hold && sandbox->stage == BJ_STAGE_RUNNING)
+        bj_sandbox_set_deadline(sandbox);
+}
+
+void bj_sandboxes_front_gone(struct bj_keeper *keeper)
+{
+    for (struct bj_sandbox *at = keeper->sandboxes.first; at != NULL; at = at->next) {
+        if (at->held_until != 0)
+            bj_sandbox_hold(at, false);
+    }
 }
 
 /* ---- its beginning ---- */

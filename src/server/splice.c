@@ -31,6 +31,8 @@
 
 struct bj_splice {
     struct bj_connection *connection;
+    bj_exchange_fn over; /* called when it is freed */
+    void *over_context;
     uv_poll_t poll;
     int fd, events;
     bool open; /* both ways carry whatever there is */
@@ -54,6 +56,7 @@ static void on_closed(uv_handle_t *handle)
     struct bj_connection *connection = splice->connection;
 
     connection->splice = NULL;
+    splice->over(splice->over_context);
     bj_buf_release(&splice->head);
     bj_program_answer_release(&splice->answer);
     bj_free(splice);
@@ -394,7 +397,7 @@ static struct bj_splice *make(struct bj_connection *connection, int fd)
     return splice;
 }
 
-void bj_splice_begin(struct bj_exchange *exchange, int fd)
+void bj_splice_begin(struct bj_exchange *exchange, int fd, bj_exchange_fn over, void *context)
 {
     struct bj_connection *connection = bj_connection_of(exchange);
     struct bj_splice *splice = NULL;
@@ -406,11 +409,14 @@ void bj_splice_begin(struct bj_exchange *exchange, int fd)
         splice = make(connection, fd);
     if (splice == NULL) {
         close(fd);
+        over(context);
         bj_connection_close(connection);
         bj_response_over(connection);
         bj_connection_leave(connection);
         return;
     }
+    splice->over = over;
+    splice->over_context = context;
     connection->splice = splice;
     connection->keep_alive = false;
     splice->open = connection->begun && connection->status == 101;

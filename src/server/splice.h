@@ -4,7 +4,7 @@
 
 #include "server/server_internal.h"
 
-void bj_splice_begin(struct bj_exchange *exchange, int fd);
+void bj_splice_begin(struct bj_exchange *exchange, int fd, bj_exchange_fn over, void *context);
 
 void bj_splice_readable(struct bj_connection *connection);
 /* What went to the client made room. */

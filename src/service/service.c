@@ -99,6 +99,8 @@ static int begin(struct bj_service *service, struct bj_error *err)
     if (result == 0)
         result = bj_events_begin(service, err);
     if (result == 0)
+        result = bj_uses_begin(service, err);
+    if (result == 0)
         result = bj_keeper_client_new(service->loop, &watcher, service, &service->keeper, err);
     return result;
 }
@@ -149,6 +151,7 @@ void bj_service_free(struct bj_service *service)
     bj_registry_release(service);
     on_idle(service->idle);
     bj_events_release(service);
+    bj_uses_release(service);
     bj_judge_release(service);
     bj_owners_release(service);
     uv_close((uv_handle_t *)service->idle, free_idle);

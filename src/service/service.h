@@ -235,6 +235,11 @@ struct bj_process_answer {
 };
 typedef void (*bj_process_fn)(void *context, const struct bj_process_answer *answer);
 
+/* Somebody waits for what is asked of the sandbox, or is attached to something in it: as long as
+ * that lasts it is not idle. Each begin has one end; a sandbox that is gone is no error. */
+void bj_use_begin(struct bj_service *service, const char *sandbox);
+void bj_use_end(struct bj_service *service, const char *sandbox);
+
 int bj_process_launch(struct bj_service *service, const struct bj_caller *caller,
                       const struct bj_process_request *request, bj_process_fn done, void *context,
                       struct bj_error *err);

@@ -98,6 +98,7 @@ struct sandbox {
     uint32_t next_process;
     struct process *processes;
     uint32_t process_count, running;
+    uint32_t uses;        /* by whom it is in use now: src/service/use.c */
     struct shell *shells; /* src/service/shell.c */
 };
 
@@ -262,6 +263,11 @@ void bj_path_keep_end(char path[BJ_PATH_MAX], const char *given);
 int bj_path_find(const struct bj_service *service, const struct bj_caller *caller, const char *path,
                  struct sandbox **ret_sandbox, char ret[BJ_PATH_MAX], struct bj_error *err);
 
+/* ---- who is at a sandbox (src/service/use.c) ---- */
+
+int bj_uses_begin(struct bj_service *service, struct bj_error *err);
+void bj_uses_release(struct bj_service *service);
+
 /* ---- later ---- */
 
 /* Calls `fn` when the loop runs on; BJ_E_NO_MEMORY. */
@@ -324,6 +330,7 @@ struct bj_service {
     struct creation *creations; /* src/service/sandbox.c */
     struct later *later_first, **later_last;
     uv_idle_t *idle;
+    uv_timer_t *uses;
     struct events events;
     struct bj_service_figures figures;
 };

@@ -64,8 +64,10 @@
     X(READ)  /* front → keeper: bj_read; the ANSWER may take as long as the process is silent */ \
     X(INPUT) /* front → keeper: an INPUT act, under an ATTACH; number = the ATTACH's entry */    \
     X(SIZE)  /* front → keeper: a RESIZE act, likewise */                                        \
-    X(DETACH)  /* front → keeper: nothing, no ANSWER; id = the ATTACH's entry, or a READ's */    \
-    X(USAGE)   /* front → keeper: text, the sandbox; "" = the whole service */                   \
+    X(DETACH) /* front → keeper: nothing, no ANSWER; id = the ATTACH's entry, or a READ's */     \
+    X(USE)   /* front → keeper: text, the sandbox; no ANSWER. Number 1: somebody waits for it or \
+                is attached, which holds for BJ_USE_US or until the front ends; 0: nobody does */  \
+    X(USAGE) /* front → keeper: text, the sandbox; "" = the whole service */                     \
     X(ANSWER)  /* keeper → front: by what was asked; `result` 0, or -code and struct bj_error */ \
     X(SANDBOX) /* keeper → front: bj_sandbox_state */                                            \
     X(PROCESS) /* keeper → front: bj_process_state */                                            \
@@ -97,7 +99,7 @@ struct bj_message_head {
     int32_t result;  /* ANSWER */
     uint32_t length; /* of the body */
 };
-#define BJ_MESSAGE_MAGIC 0x344a4c42u /* "BLJ4" */
+#define BJ_MESSAGE_MAGIC 0x354a4c42u /* "BLJ5" */
 
 #define BJ_FRONT_ID_BITS 40 /* for a front to count its requests with */
 

@@ -279,6 +279,11 @@ static int connect_port(const char *text)
     return -1;
 }
 
+static void joined_over(void *context)
+{
+    (void)context;
+}
+
 static void handle_port(struct bj_exchange *exchange, struct bj_service *service)
 {
     int fd = connect_port(exchange->parameters[0]);
@@ -286,7 +291,7 @@ static void handle_port(struct bj_exchange *exchange, struct bj_service *service
 
     (void)service;
     if (fd >= 0) {
-        bj_exchange_splice(exchange, fd);
+        bj_exchange_splice(exchange, fd, joined_over, NULL);
         return;
     }
     bj_fail(&err, BJ_E_PROTOCOL, "port", "nothing listens there");
@@ -305,7 +310,7 @@ static void handle_raw(struct bj_exchange *exchange, struct bj_service *service)
     bj_exchange_set_header(exchange, "Upgrade", "raw");
     bj_exchange_set_header(exchange, "Connection", "Upgrade");
     bj_exchange_begin(exchange, 101, NULL);
-    bj_exchange_splice(exchange, fd);
+    bj_exchange_splice(exchange, fd, joined_over, NULL);
 }
 
 static const struct bj_route port_route = {
