@@ -90,10 +90,11 @@ json_t *bj_object_sandbox(const struct bj_sandbox_view *view)
                   view->is_default, "degraded_pause", view->degraded_pause, "reason",
                   bj_object_text(view->reason), "running", (int)view->running);
     json_t *more = json_pack(
-        "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b}", "created",
-        bj_object_time(view->created_ms), "age_seconds", bj_object_seconds(view->age_us),
-        "left_seconds", bj_object_seconds(view->left_us), "idle_left_seconds",
-        bj_object_seconds(view->idle_left_us), "timeout_seconds",
+        "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b}", "created",
+        bj_object_time(view->created_ms), "ended",
+        view->ended_ms != 0 ? bj_object_time(view->ended_ms) : json_null(), "age_seconds",
+        bj_object_seconds(view->age_us), "left_seconds", bj_object_seconds(view->left_us),
+        "idle_left_seconds", bj_object_seconds(view->idle_left_us), "timeout_seconds",
         bj_object_seconds(view->timeout_us), "idle_timeout_seconds",
         bj_object_seconds(view->idle_us), "limits", limits(view), "degraded", texts(view->degraded),
         "workspace", bj_object_text(view->workspace), "home", bj_object_text(view->home), "user",

@@ -143,12 +143,13 @@ void bj_get_sandboxes(struct bj_exchange *exchange, struct bj_service *service)
 
 /* ---- one ---- */
 
+/* Of one that has ended too, and then why. The caller's default one is made if need be. */
 static void get(struct bj_handling *call)
 {
     struct bj_sandbox_view view;
     struct bj_error err;
 
-    if (bj_sandbox_get(call->service, &call->caller, &view, &err) < 0)
+    if (bj_sandbox_look_up(call->service, &call->caller, &view, &err) < 0)
         bj_handling_fail(call, &err);
     else
         respond_sandbox(call, 200, &view);
@@ -156,7 +157,17 @@ static void get(struct bj_handling *call)
 
 void bj_get_sandbox(struct bj_exchange *exchange, struct bj_service *service)
 {
-    bj_handling_begin(exchange, service, get);
+    struct bj_handling *call;
+
+    if (bj_path_sandbox(exchange) == NULL) {
+        bj_handling_begin(exchange, service, get);
+        return;
+    }
+    call = bj_handling_new(exchange, service, sizeof *call);
+    if (call == NULL)
+        return;
+    call->caller.sandbox = bj_path_sandbox(exchange);
+    get(call);
 }
 
 static void change(struct bj_handling *call)

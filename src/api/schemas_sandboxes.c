@@ -45,7 +45,10 @@ const struct bj_schema bj_change_sandbox_schema = {"ChangeSandboxRequest", "What
 
 static const char *const orders[] = {"newest", "oldest", NULL};
 static const struct bj_field list_fields[] = {
-    BJ_TEXT("state", 0, .choices = bj_phase_names, BJ_SAYS "Only those."),
+    BJ_TEXT("state", 0, .choices = bj_phase_names,
+            BJ_SAYS "Only those; if not said, those that have not ended. Of what has ended the "
+                    "latest 100 of an owner are remembered for an hour, unless the service's "
+                    "front is started anew."),
     BJ_TEXT("preset", 64, .minimum = 1, BJ_SAYS "Only those made of it."),
     BJ_TEXT("metadata", 4096, .minimum = 1,
             BJ_SAYS "Only those with all of these: `KEY=VALUE,KEY=VALUE`."),
@@ -78,6 +81,7 @@ static const struct bj_field sandbox_fields[] = {
     BJ_WHOLE("running", 0, 0, BJ_NEEDED, BJ_SAYS "Processes that run in it."),
     BJ_TEXT("created", 0, BJ_MAYBE, BJ_NEEDED, BJ_SAYS "When, in UTC."),
     BJ_NUMBER("age_seconds", 0, 0, BJ_MAYBE, BJ_NEEDED, BJ_SAYS "Since then."),
+    BJ_TEXT("ended", 0, BJ_MAYBE, BJ_NEEDED, BJ_SAYS "When it ended, in UTC."),
     BJ_NUMBER("left_seconds", 0, 0, BJ_MAYBE, BJ_NEEDED,
               BJ_SAYS "Until it ends by itself; null = it does not."),
     BJ_NUMBER("idle_left_seconds", 0, 0, BJ_MAYBE, BJ_NEEDED,

@@ -217,8 +217,11 @@
 #define BJ_TURNS_OWNER_WORKING 2     /* of one owner's */
 #define BJ_OWNERS_MAX          65536 /* owners that a service knows of at once */
 #define BJ_OWNER_REQUESTS_MAX                                                                      \
-    (1 << 20)               /* of one owner that are counted; a larger bound is this               \
-                             */
-#define BJ_EVENTS_KEPT 4096 /* events to resume from */
+    (1 << 20) /* of one owner that are counted; a larger bound is this                             \
+               */
+#define BJ_ENDED_US    INT64_C(3600000000) /* so long what has ended can be looked at, */
+#define BJ_ENDED_OWNER 100                 /* so many of one owner, the latest, */
+#define BJ_ENDED_ALL   2000                /* and of all */
+#define BJ_EVENTS_KEPT 4096                /* events to resume from */
 
 #endif

@@ -139,14 +139,16 @@ static void print_sandbox(const json_t *sandbox)
     printf("%-10.0f", bj_client_number(sandbox, "running"));
     bj_client_print_cell(limit, 12);
     bj_client_print_age(bj_client_number(sandbox, "age_seconds"), 14);
-    if (json_is_number(left))
+    if (bj_streq(bj_client_text(sandbox, "state"), "ended"))
+        bj_client_print_cell(bj_client_text(sandbox, "reason"), 0);
+    else if (json_is_number(left))
         bj_client_print_age(json_number_value(left), 0);
     else
         bj_client_print_cell("-", 0);
     putchar('\n');
 }
 
-static char *list_path(const struct bj_client_options *options, const char *after)
+static char *list_path(const struct bj_client_options *options, bool ended, const char *after)
 {
     struct bj_buf labels;
     char *path;
@@ -154,36 +156,41 @@ static char *list_path(const struct bj_client_options *options, const char *afte
     bj_buf_init(&labels, 64 << 10);
     for (size_t i = 0; i < options->labels.count; i++)
         bj_buf_printf(&labels, "%s%s", i > 0 ? "," : "", options->labels.items[i]);
-    path = bj_client_path("/v1/sandboxes?limit=1000", "", options->everyone ? "&everyone=true" : "",
-                          "", options->preset != NULL ? "&preset=" : "",
-                          options->preset != NULL ? options->preset : "",
-                          labels.length > 0 ? "&metadata=" : "", bj_buf_text(&labels),
-                          after != NULL ? "&after=" : "", after != NULL ? after : "", NULL);
+    path = bj_client_path(
+        "/v1/sandboxes?limit=1000", "", ended ? "&state=ended" : "", "",
+        options->everyone ? "&everyone=true" : "", "", options->preset != NULL ? "&preset=" : "",
+        options->preset != NULL ? options->preset : "", labels.length > 0 ? "&metadata=" : "",
+        bj_buf_text(&labels), after != NULL ? "&after=" : "", after != NULL ? after : "", NULL);
     bj_buf_release(&labels);
     return path;
 }
 
-int bj_client_list_sandboxes(struct bj_client *client, json_t **ret, struct bj_error *err)
+static int list_pages(struct bj_client *client, bool ended, json_t *all, struct bj_error *err)
 {
-    json_t *all = json_array(), *page = NULL;
     BJ_CLEANUP_FREE char *after = NULL;
+    json_t *page = NULL;
     int result;
 
     do {
-        BJ_CLEANUP_FREE char *path = list_path(&client->options, after);
-        json_t *one;
-        size_t i;
+        BJ_CLEANUP_FREE char *path = list_path(&client->options, ended, after);
 
         result = bj_client_json(client, "GET", path, NULL, &page, err);
-        json_array_foreach(json_object_get(page, "sandboxes"), i, one)
-        {
-            if (client->options.all || !bj_streq(bj_client_text(one, "state"), "ended"))
-                json_array_append(all, one);
-        }
+        json_array_extend(all, json_object_get(page, "sandboxes"));
         bj_free(after);
         after = bj_strdup(bj_client_text(page, "next"));
         json_decref(page);
+        page = NULL;
     } while (result == 0 && after != NULL && *after != '\0');
+    return result;
+}
+
+int bj_client_list_sandboxes(struct bj_client *client, json_t **ret, struct bj_error *err)
+{
+    json_t *all = json_array();
+    int result = list_pages(client, false, all, err);
+
+    if (result == 0 && client->options.all)
+        result = list_pages(client, true, all, err);
     if (result == 0)
         *ret = all;
     else

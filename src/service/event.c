@@ -198,8 +198,7 @@ static int check(const struct bj_service *service, const struct bj_identity *who
     if (request->everyone && (who->scopes & BJ_SCOPE_ADMIN) == 0)
         return bj_fail(err, BJ_E_DENIED, "service",
                        "this key may not see everyone's events: it has no scope ADMIN");
-    return request->sandbox != NULL ? bj_registry_resolve(service, &caller, true, &sandbox, err)
-                                    : 0;
+    return request->sandbox != NULL ? bj_registry_look_up(service, &caller, &sandbox, err) : 0;
 }
 
 /* Where a feed begins: behind this one. */

@@ -55,8 +55,15 @@ static void unlink_default(struct sandbox *sandbox)
         *slot = sandbox->next_default;
 }
 
-int bj_registry_resolve(const struct bj_service *service, const struct bj_caller *caller, bool any,
-                        struct sandbox **ret, struct bj_error *err)
+static bool may_see(const struct bj_caller *caller, bool any, const struct sandbox *sandbox)
+{
+    return (any && (caller->who->scopes & BJ_SCOPE_ADMIN) != 0) ||
+           bj_streq(sandbox->owner->name, caller->who->owner);
+}
+
+/* One that is, or else has ended; another owner's is as if it were not there. */
+static int find_any(const struct bj_service *service, const struct bj_caller *caller, bool any,
+                    struct sandbox **ret, struct bj_error *err)
 {
     const char *id = caller->sandbox;
     struct sandbox *sandbox;
@@ -73,13 +80,33 @@ int bj_registry_resolve(const struct bj_service *service, const struct bj_caller
         return bj_fail(err, BJ_E_NOT_FOUND, "service",
                        "no such sandbox: identifiers are lower-case letters and digits");
     sandbox = bj_registry_find(service, id);
-    if (sandbox != NULL && (any ? caller->who->scopes & BJ_SCOPE_ADMIN : 0) == 0 &&
-        !bj_streq(sandbox->owner->name, caller->who->owner))
-        sandbox = NULL; /* as if it were not there */
     if (sandbox == NULL)
+        sandbox = bj_ended_find(service, id);
+    if (sandbox == NULL || !may_see(caller, any, sandbox))
         return bj_fail(err, BJ_E_NOT_FOUND, "service", "no such sandbox: %s", id);
     *ret = sandbox;
     return 0;
+}
+
+int bj_registry_resolve(const struct bj_service *service, const struct bj_caller *caller, bool any,
+                        struct sandbox **ret, struct bj_error *err)
+{
+    struct sandbox *sandbox;
+    int result = find_any(service, caller, any, &sandbox, err);
+
+    if (result == 0 && sandbox->phase == BJ_SANDBOX_ENDED)
+        return bj_fail(err, BJ_E_ENDED, "service", "the sandbox %s has ended%s%s", sandbox->id,
+                       sandbox->reason != NULL ? ": " : "",
+                       sandbox->reason != NULL ? sandbox->reason : "");
+    if (result == 0)
+        *ret = sandbox;
+    return result;
+}
+
+int bj_registry_look_up(const struct bj_service *service, const struct bj_caller *caller,
+                        struct sandbox **ret, struct bj_error *err)
+{
+    return find_any(service, caller, true, ret, err);
 }
 
 /* ---- processes ---- */
@@ -258,7 +285,8 @@ static void count_sandbox(struct bj_service *service, struct sandbox *sandbox, i
     sandbox->owner->disk_bytes += change * sandbox->disk_bytes;
 }
 
-static void sandbox_free(struct bj_service *service, struct sandbox *sandbox)
+/* What it has to do something with. */
+static void drop_work(struct bj_service *service, struct sandbox *sandbox)
 {
     while (sandbox->processes != NULL) {
         struct process *process = sandbox->processes;
@@ -266,11 +294,20 @@ static void sandbox_free(struct bj_service *service, struct sandbox *sandbox)
         sandbox->processes = process->next;
         process_free(process);
     }
+    sandbox->process_count = 0;
     bj_shells_release(service, sandbox);
     bj_rules_leave(service, sandbox->rules);
+    sandbox->rules = NULL;
+    json_decref(sandbox->label_sent);
+    sandbox->label_sent = NULL;
+}
+
+void bj_registry_free(struct bj_service *service, struct sandbox *sandbox)
+{
+    drop_work(service, sandbox);
     bj_strv_free(sandbox->degraded);
     json_decref(sandbox->label);
-    json_decref(sandbox->label_sent);
+    bj_free(sandbox->reason);
     bj_free(sandbox->preset_name);
     bj_free(sandbox->workspace);
     bj_free(sandbox->home);
@@ -328,7 +365,7 @@ static struct sandbox *add_sandbox(struct bj_service *service, const struct bj_s
     sandbox->owner = bj_owner_get(service, state->owner);
     if (sandbox->owner == NULL || !take_label(service, sandbox, state->label) ||
         !keep_text(&sandbox->preset_name, state->preset)) {
-        sandbox_free(service, sandbox);
+        bj_registry_free(service, sandbox);
         return NULL;
     }
     bucket = &service->buckets[bucket_of(sandbox->id)];
@@ -440,11 +477,16 @@ void bj_registry_end(struct bj_service *service, struct sandbox *sandbox, const 
                  reason != NULL ? json_pack("{s:s}", "reason", reason) : NULL);
     /* An owner lives as long as it has sandboxes: this one until nothing here needs it. */
     count_sandbox(service, sandbox, -1);
-    sandbox_free(service, sandbox);
+    drop_work(service, sandbox);
+    if (service->ending)
+        bj_registry_free(service, sandbox);
+    else
+        bj_ended_keep(service, sandbox, reason);
 }
 
 void bj_registry_release(struct bj_service *service)
 {
     while (service->newest != NULL)
         bj_registry_end(service, service->newest, "the service is ending");
+    bj_ended_release(service);
 }

@@ -111,6 +111,7 @@ struct bj_sandbox_view {
     bool is_default; /* its owner's own */
     bool from_pool, degraded_pause;
     const char *reason;          /* why it ended; NULL */
+    int64_t ended_ms;            /* when, wall clock; 0 = it has not */
     const char *const *degraded; /* ends with NULL */
     const char *workspace, *home, *user;
     uint32_t running; /* of its processes */
@@ -145,6 +146,9 @@ int bj_sandbox_default(struct bj_service *service, const struct bj_identity *who
  * on. caller->sandbox NULL: the default one, if it is there. */
 int bj_sandbox_get(struct bj_service *service, const struct bj_caller *caller,
                    struct bj_sandbox_view *ret, struct bj_error *err);
+/* Likewise, of one that has ended too while it is remembered. */
+int bj_sandbox_look_up(struct bj_service *service, const struct bj_caller *caller,
+                       struct bj_sandbox_view *ret, struct bj_error *err);
 
 struct bj_sandbox_list {
     /* Filters; NULL or -1 = any. */

@@ -32,6 +32,7 @@ struct owner {
     struct sandbox *defaults; /* of its keys */
     uint32_t waiting;         /* entries without an answer */
     uint32_t sandboxes, waiting_sandboxes;
+    uint32_t ended;                        /* sandboxes that are remembered */
     uint32_t processes, waiting_processes; /* running */
     uint32_t turns, turns_working;
     int64_t memory_bytes, disk_bytes; /* of the limits of its sandboxes, those waiting too */
@@ -98,8 +99,10 @@ struct sandbox {
     uint32_t next_process;
     struct process *processes;
     uint32_t process_count, running;
-    uint32_t uses;        /* by whom it is in use now: src/service/use.c */
-    struct shell *shells; /* src/service/shell.c */
+    char *reason;               /* why it ended */
+    int64_t ended_us, ended_ms; /* when: monotonic, wall clock */
+    uint32_t uses;              /* by whom it is in use now: src/service/use.c */
+    struct shell *shells;       /* src/service/shell.c */
 };
 
 struct preset {
@@ -111,7 +114,7 @@ struct preset {
 struct sandbox *bj_registry_find(const struct bj_service *service, const char *id);
 /*
  * Checks the identifier against its owner. `any` permits who holds BJ_SCOPE_ADMIN to reach
- * everyone's. BJ_E_NOT_FOUND, BJ_E_BUSY.
+ * everyone's. BJ_E_NOT_FOUND, BJ_E_BUSY; BJ_E_ENDED while it is remembered.
  */
 int bj_registry_resolve(const struct bj_service *service, const struct bj_caller *caller, bool any,
                         struct sandbox **ret, struct bj_error *err);
@@ -127,6 +130,21 @@ void bj_registry_forget_process(struct bj_service *service, struct sandbox *sand
 /* Takes it out, telling whoever waits. `reason` may be NULL. */
 void bj_registry_end(struct bj_service *service, struct sandbox *sandbox, const char *reason);
 void bj_registry_release(struct bj_service *service);
+/* One that is in no list any more. */
+void bj_registry_free(struct bj_service *service, struct sandbox *sandbox);
+/* As bj_registry_resolve(), and those that have ended too. */
+int bj_registry_look_up(const struct bj_service *service, const struct bj_caller *caller,
+                        struct sandbox **ret, struct bj_error *err);
+
+/* ---- what has ended (src/service/ended.c) ---- */
+
+/* Takes it over, out of all lists and with nothing left to end. `reason` may be NULL. */
+void bj_ended_keep(struct bj_service *service, struct sandbox *sandbox, const char *reason);
+/* Whosever it is; NULL. */
+struct sandbox *bj_ended_find(const struct bj_service *service, const char *id);
+/* The first of them; the others by `newer`. */
+struct sandbox *bj_ended_oldest(struct bj_service *service);
+void bj_ended_release(struct bj_service *service);
 
 void bj_sandbox_view(const struct sandbox *sandbox, struct bj_sandbox_view *ret);
 /* A process that a client may name: none of the service's own. As bj_registry_resolve() with `any`
@@ -323,6 +341,10 @@ struct bj_service {
     struct rules *rules;
     struct sandbox *buckets[BJ_SANDBOX_BUCKETS];
     struct sandbox *oldest, *newest;
+    struct ended {
+        struct sandbox *oldest, *newest;
+        uint32_t count;
+    } ended;
     uint32_t sandbox_count;
     struct owner *owners[BJ_OWNER_BUCKETS];
     uint32_t owner_count;

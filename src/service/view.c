@@ -48,6 +48,8 @@ void bj_sandbox_view(const struct sandbox *sandbox, struct bj_sandbox_view *ret)
         .home = sandbox->home,
         .user = sandbox->user,
         .running = sandbox->running,
+        .reason = sandbox->reason,
+        .ended_ms = sandbox->ended_ms,
     };
 }
 
@@ -82,6 +84,17 @@ int bj_sandbox_get(struct bj_service *service, const struct bj_caller *caller,
 {
     struct sandbox *sandbox;
     int result = bj_registry_resolve(service, caller, true, &sandbox, err);
+
+    if (result == 0)
+        bj_sandbox_view(sandbox, ret);
+    return result;
+}
+
+int bj_sandbox_look_up(struct bj_service *service, const struct bj_caller *caller,
+                       struct bj_sandbox_view *ret, struct bj_error *err)
+{
+    struct sandbox *sandbox;
+    int result = bj_registry_look_up(service, caller, &sandbox, err);
 
     if (result == 0)
         bj_sandbox_view(sandbox, ret);
@@ -206,6 +219,9 @@ int bj_sandbox_list(struct bj_service *service, const struct bj_identity *who,
                     void (*each)(void *context, const struct bj_sandbox_view *sandbox),
                     void *context, struct bj_error *err)
 {
+    bool ended = list->phase == BJ_SANDBOX_ENDED;
+    struct sandbox *first = ended ? bj_ended_oldest(service) : service->oldest;
+    uint32_t most = ended ? service->ended.count : service->sandbox_count;
     BJ_CLEANUP_FREE struct sandbox **found = NULL;
     char id[BJ_SANDBOX_ID_MAX];
     struct place after;
@@ -218,11 +234,11 @@ int bj_sandbox_list(struct bj_service *service, const struct bj_identity *who,
         result = read_place(list->after, id, &after, err);
     if (result < 0)
         return result;
-    found = bj_alloc((service->sandbox_count + 1) * sizeof *found);
+    found = bj_alloc((most + 1) * sizeof *found);
     if (found == NULL)
         return no_memory(err);
-    for (struct sandbox *sandbox = service->oldest;
-         sandbox != NULL && count < service->sandbox_count; sandbox = sandbox->newer) {
+    for (struct sandbox *sandbox = first; sandbox != NULL && count < most;
+         sandbox = sandbox->newer) {
         if (matches(sandbox, who, list))
             found[count++] = sandbox;
     }

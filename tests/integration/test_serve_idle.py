@@ -1,10 +1,12 @@
 """The idle time-out: who is at a sandbox keeps it, what runs unattended does not."""
 
 import os
+import re
 import signal
 import socket
 import time
 
+from api_calls import add_key
 from client_program import SECONDS, client  # noqa: F401  (a fixture)
 from program import wait_until
 
@@ -69,6 +71,34 @@ def grow_idle(service, box):
 
 def lives(client, box):
     return box in client.says("ps", "-q").split()
+
+
+def test_what_has_ended_says_why(client):
+    other = add_key(client.service, "other", "--owner", "somebody")
+    service = client.service
+    killed, idle, stays = (box_of(client) for _ in range(3))
+    client.says("rm", killed)
+    grow_idle(service, idle)
+    assert wait_until(lambda: why_ended(service, idle) == "idle", SECONDS)
+    rows = {row["id"]: row for row in client.json("ps", "--all")}
+    assert (rows[killed]["state"], rows[killed]["reason"]) == ("ended", "killed")
+    assert (rows[idle]["state"], rows[idle]["reason"]) == ("ended", "idle")
+    assert rows[idle]["ended"] > rows[idle]["created"] and rows[stays]["ended"] is None
+    assert [row["id"] for row in client.json("ps")] == [stays]
+    assert re.search(f"{idle} +ended .* idle\n", client.says("ps", "--all"))
+    ended = service.get("/v1/sandboxes?state=ended").json
+    assert {one["id"] for one in ended["sandboxes"]} == {killed, idle} and ended["total"] == 2
+    one = service.get(f"/v1/sandboxes/{idle}")
+    assert (one.status, one.json["state"], one.json["reason"]) == (200, "ended", "idle")
+    for answer in (service.post(f"/v1/sandboxes/{idle}/run", {"command": "true"}),
+                   service.request("DELETE", f"/v1/sandboxes/{idle}"),
+                   service.get(f"/v1/sandboxes/{idle}/processes")):
+        assert (answer.status, answer.json["error"]["code"]) == (410, "ENDED")
+    done = client.run("exec", idle, "true")
+    assert done.status == 125 and "has ended: idle" in done.err
+    assert wait_until(lambda: service.get("/v1/sandboxes", key=other).status == 200, SECONDS)
+    assert service.get(f"/v1/sandboxes/{idle}", key=other).status == 404
+    assert service.get("/v1/sandboxes?state=ended", key=other).json["sandboxes"] == []
 
 
 def why_ended(service, box):

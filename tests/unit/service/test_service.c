@@ -155,7 +155,7 @@ static void test_administrator(void **state)
     fake_turn();
     assert_int_equal(other.times, 1);
     assert_int_equal(other.result, 0);
-    assert_int_equal(bj_sandbox_get(service, &caller, &view, NULL), -BJ_E_NOT_FOUND);
+    assert_int_equal(bj_sandbox_get(service, &caller, &view, NULL), -BJ_E_ENDED);
 }
 
 static int listed;
