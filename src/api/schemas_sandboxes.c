@@ -23,7 +23,8 @@ static const struct bj_field create_fields[] = {
                       "(docs/CONFIG.md): `resource_limits` (within the service's), `environment`, "
                       "`session_timeout_minutes`, `working_directory`, `hostname`, `user` (root "
                       "only where the preset has it), `security.command_whitelist` (where the "
-                      "preset has none), the rules of `security` that refuse more, and "
+                      "preset has none: 32 programs at most, each by its name or by the absolute "
+                      "path of its file), the rules of `security` that refuse more, and "
                       "`layers.allow_degraded`, by which limits of this object are left out where "
                       "they cannot be enforced. Anything else is an error."),
     METADATA,

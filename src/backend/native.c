@@ -111,7 +111,7 @@ static int make_plan(const struct bj_config *config, struct bj_plan *plan,
         return bj_fail(err, BJ_E_NO_MEMORY, "plan", "out of memory");
     result = bj_host_read(config, host, err);
     if (result == 0 && listed)
-        result = bj_programs_find(config, host, &programs, err);
+        result = bj_programs_find(config, host, BJ_PROGRAMS_OF_OPERATOR, &programs, err);
     if (result == 0)
         result = bj_plan_make(config, host, listed ? &programs : NULL, plan, degraded, err);
     bj_arena_release(&programs.arena);

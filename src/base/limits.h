@@ -90,6 +90,8 @@
 #define BJ_ANSWER_TEXT           (16 << 20) /* bytes of one answer, and one call more */
 #define BJ_ANSWER_TEXT_MAX       (32 << 20) /* bytes of one answer that are believed */
 #define BJ_SANDBOX_OPTIONS       64         /* options that a client sets for one */
+#define BJ_CLIENT_PROGRAMS       32         /* of its command_whitelist */
+#define BJ_CLIENT_PROGRAM_LOOKS  20000      /* at files of the host, to find what these need */
 #define BJ_CALLS_MAX             65536      /* that wait for the keeper's answer */
 #define BJ_LINK_QUEUE_MAX        (4 << 20) /* bytes that wait to be sent where nothing else is said */
 #define BJ_ENTRIES_MAX           (32 << 20) /* bytes of those that the audit process may not have yet */

@@ -53,7 +53,8 @@ static int read_facts(struct bj_keeper *keeper, uint32_t preset, struct bj_error
     result = bj_host_read(&asked, facts->host, err);
     facts->host->freezable = true;
     if (result == 0 && config->command_whitelist != NULL) {
-        result = bj_programs_find(config, facts->host, &facts->programs, err);
+        result =
+            bj_programs_find(config, facts->host, BJ_PROGRAMS_OF_OPERATOR, &facts->programs, err);
         facts->programs_known = result == 0;
     }
     return result;
@@ -79,6 +80,15 @@ void bj_plans_release(struct bj_keeper *keeper)
     }
 }
 
+static int count_of(char *const *list)
+{
+    int count = 0;
+
+    while (list != NULL && list[count] != NULL)
+        count++;
+    return count;
+}
+
 static int set_option(struct bj_config *config, const struct bj_config *preset, const char *key,
                       const char *value, struct bj_error *err)
 {
@@ -96,6 +106,9 @@ static int set_option(struct bj_config *config, const struct bj_config *preset, 
     if (id == BJ_OPT_COMMAND_WHITELIST && preset->command_whitelist != NULL)
         return bj_fail(err, BJ_E_DENIED, "config",
                        "the preset lists the programs that may run; nothing can be added");
+    if (id == BJ_OPT_COMMAND_WHITELIST && count_of(config->command_whitelist) >= BJ_CLIENT_PROGRAMS)
+        return bj_fail(err, BJ_E_INVALID, "config", "%s: at most %d programs", key,
+                       BJ_CLIENT_PROGRAMS);
     result = bj_config_set(config, id, value, "/", err);
     if (result < 0)
         bj_error_prefix(err, "%s: ", key);
@@ -193,7 +206,7 @@ int bj_plans_make(struct bj_keeper *keeper, uint32_t preset, const struct bj_con
     if (config->command_whitelist != NULL && facts->programs_known)
         programs = &facts->programs;
     if (config->command_whitelist != NULL && programs == NULL) {
-        result = bj_programs_find(config, facts->host, &own, err);
+        result = bj_programs_find(config, facts->host, BJ_PROGRAMS_OF_CLIENT, &own, err);
         programs = &own;
     }
     facts->host->serial = ++keeper->serial;

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/limits.h"
 #include "base/str.h"
 #include "linux/elf.h"
 #include "linux/libraries.h"
@@ -27,7 +28,7 @@
 #define DIRECTORIES_MAX 32
 #define ARENA_MAX       (8 << 20)
 #define DEPTH_MAX       24     /* of directories that are searched for libraries */
-#define ENTRIES_MAX     200000 /* of these directories together */
+#define LOOKS_MAX       400000 /* at files, found or not */
 #define KNOWN_MAX       512    /* names of libraries that are remembered */
 #define CHAIN_MAX       16     /* names that lead to one program */
 
@@ -47,7 +48,8 @@ struct finder {
     const char *known[KNOWN_MAX]; /* names of libraries that were looked for */
     int known_count;
     bool applied[BJ_NEEDS_MAX]; /* rows of the table */
-    int entries;                /* of directories, so far */
+    enum bj_programs_chooser chooser;
+    int looks, looks_max;
     struct bj_error *err;
     int failed; /* 0, or the first failure's code */
     struct bj_image image;
@@ -65,6 +67,18 @@ static void give_up(struct finder *finder, const char *what)
     if (finder->failed == 0)
         finder->failed = bj_fail(finder->err, BJ_E_LIMIT, "programs",
                                  "the listed programs need more than %s", what);
+}
+
+/* Counts one more look at the host's files, which is what all of this takes time for. */
+static bool may_look(struct finder *finder)
+{
+    char most[48];
+
+    if (finder->failed == 0 && ++finder->looks > finder->looks_max) {
+        snprintf(most, sizeof most, "%d files looked at", finder->looks_max);
+        give_up(finder, most);
+    }
+    return finder->failed == 0;
 }
 
 static const char *copy(struct finder *finder, const char *text)
@@ -210,7 +224,8 @@ static struct bj_program_file *run_path(struct finder *finder, const char *path)
     int length;
 
     finder->chain_length = 0;
-    if (!bj_view_resolve(&finder->view, path, note_link, finder, real, &status) ||
+    if (!may_look(finder) ||
+        !bj_view_resolve(&finder->view, path, note_link, finder, real, &status) ||
         !S_ISREG(status.st_mode) || !(status.st_mode & 0111)) {
         finder->programs->link_count = links;
         return NULL;
@@ -291,7 +306,7 @@ static bool load_path(struct finder *finder, const char *path)
     char real[BJ_PATH_MAX];
     struct stat status;
 
-    if (strlen(path) >= BJ_PATH_MAX ||
+    if (strlen(path) >= BJ_PATH_MAX || !may_look(finder) ||
         !bj_view_resolve(&finder->view, path, NULL, NULL, real, &status) ||
         !S_ISREG(status.st_mode))
         return false;
@@ -451,9 +466,9 @@ static void search_tree(struct finder *finder, const char *path, bool programs, 
             snprintf(child, sizeof child, "%s/%s", path, name) >= (int)sizeof child)
             continue;
         type = type_of(directory, entry);
-        if (++finder->entries > ENTRIES_MAX)
-            give_up(finder, "200000 files looked at");
-        else if (type == DT_DIR)
+        if (!may_look(finder))
+            break;
+        if (type == DT_DIR)
             search_tree(finder, child, programs, depth + 1);
         else if (programs && type == DT_REG)
             look_into(finder, child, false);
@@ -548,6 +563,17 @@ static void apply_needs(struct finder *finder, const char *name, const char *dir
 
 /* ---- The list ---- */
 
+/* What a client lists is few files: to go through a directory takes the time of all others. */
+static bool refuse(struct finder *finder, const char *entry)
+{
+    finder->failed =
+        bj_fail(finder->err, BJ_E_INVALID, "programs",
+                "security.command_whitelist: %.200s: clients list programs by name, or by "
+                "the absolute path of one file",
+                entry);
+    return false;
+}
+
 /* By its path, a library too can be listed, or a directory that holds some. */
 static bool load_listed(struct finder *finder, const char *path)
 {
@@ -558,6 +584,8 @@ static bool load_listed(struct finder *finder, const char *path)
         return false;
     if (!S_ISDIR(status.st_mode))
         return load_path(finder, real);
+    if (finder->chooser == BJ_PROGRAMS_OF_CLIENT)
+        return refuse(finder, path);
     search_tree(finder, real, false, 0);
     return true;
 }
@@ -572,6 +600,10 @@ static void take_entry(struct finder *finder, const char *entry)
         return;
     memcpy(name, entry, length);
     name[length] = '\0';
+    if (finder->chooser == BJ_PROGRAMS_OF_CLIENT && name[0] != '/' && strchr(name, '/') != NULL) {
+        refuse(finder, name);
+        return;
+    }
     file = run_name(finder, name);
     if (file != NULL)
         file->listed = true;
@@ -652,7 +684,8 @@ static int take_list(struct finder *finder)
     struct bj_programs *programs = finder->programs;
     int listed = 0, result;
 
-    for (char **entry = finder->config->command_whitelist; *entry != NULL; entry++) {
+    for (char **entry = finder->config->command_whitelist; *entry != NULL && finder->failed == 0;
+         entry++) {
         take_entry(finder, *entry);
         listed++;
     }
@@ -674,7 +707,8 @@ static int take_list(struct finder *finder)
 }
 
 int bj_programs_find(const struct bj_config *config, const struct bj_host *host,
-                     struct bj_programs *ret, struct bj_error *err)
+                     enum bj_programs_chooser chooser, struct bj_programs *ret,
+                     struct bj_error *err)
 {
     struct finder *finder;
     size_t listed = 0;
@@ -696,6 +730,8 @@ int bj_programs_find(const struct bj_config *config, const struct bj_host *host,
     finder->config = config;
     finder->programs = ret;
     finder->err = err;
+    finder->chooser = chooser;
+    finder->looks_max = chooser == BJ_PROGRAMS_OF_CLIENT ? BJ_CLIENT_PROGRAM_LOOKS : LOOKS_MAX;
     finder->search = variable(config, "PATH", BJ_PATH_INSIDE);
     finder->library_search = variable(config, "LD_LIBRARY_PATH", "");
     bj_view_init(&finder->view, config, host);

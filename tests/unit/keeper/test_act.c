@@ -308,6 +308,25 @@ static void it_runs_where_only_listed_programs_do(void **state)
     assert_true(do_act(&service, &what, &heard, NULL) < 0);
 }
 
+/* The front may be anybody's, so what it passes on is judged here. */
+static void a_client_s_list_of_programs_is_short_and_of_files(void **state)
+{
+    const char *many[2 * BJ_CLIENT_PROGRAMS + 3] = {NULL};
+    const char *const directory[] = {"security.command_whitelist", "/usr", NULL};
+    struct bj_error failed = {0};
+
+    (void)state;
+    for (size_t i = 0; i <= BJ_CLIENT_PROGRAMS; i++) {
+        many[2 * i] = "security.command_whitelist";
+        many[2 * i + 1] = "cat";
+    }
+    assert_int_equal(create_with("two", many, &failed), -BJ_E_INVALID);
+    assert_int_equal(create_with("two", directory, &failed), -BJ_E_INVALID);
+    assert_non_null(strstr(failed.message, "by name"));
+    many[2 * BJ_CLIENT_PROGRAMS] = NULL;
+    assert_int_equal(create_with("two", many, &failed), 0);
+}
+
 static void a_new_audit_process_gets_what_is_not_recorded(void **state)
 {
     struct bj_act what = {.kind = BJ_ACT_SIGNAL, .sandbox = "one", .signal = SIGTERM};
@@ -472,6 +491,7 @@ int main(void)
         TEST(init_has_no_directory_open),
         TEST(nobody_looks_into_the_program_for_files),
         TEST(it_runs_where_only_listed_programs_do),
+        TEST(a_client_s_list_of_programs_is_short_and_of_files),
         TEST(a_new_audit_process_gets_what_is_not_recorded),
         TEST(nonsense_is_cut_off),
         TEST(the_front_cannot_act),

@@ -76,11 +76,24 @@ static int teardown(void **state)
     return system(command);
 }
 
-static int find(void)
+static void append(char *text, size_t size, const char *more)
+{
+    size_t length = strlen(text);
+
+    assert_true(length + strlen(more) < size);
+    snprintf(text + length, size - length, "%s", more);
+}
+
+static int find_for(enum bj_programs_chooser chooser)
 {
     bj_arena_release(&programs.arena);
     assert_int_equal(bj_host_read(&config, &host, &err), 0);
-    return bj_programs_find(&config, &host, &programs, &err);
+    return bj_programs_find(&config, &host, chooser, &programs, &err);
+}
+
+static int find(void)
+{
+    return find_for(BJ_PROGRAMS_OF_OPERATOR);
 }
 
 static void find_well(void)
@@ -262,6 +275,49 @@ static void links_lead_as_inside(void **state)
 
 /* ---- Files ---- */
 
+static void a_client_lists_files_only(void **state)
+{
+    static const struct {
+        const char *entry;
+        int result;
+    } rows[] = {
+        {"/usr", -BJ_E_INVALID},
+        {"/usr/bin/", -BJ_E_INVALID},
+        {"./ls", -BJ_E_INVALID},
+        {"../bin/ls", -BJ_E_INVALID},
+        {"usr/bin/ls", -BJ_E_INVALID},
+        {"ls", 0},
+        {"/bin/ls", 0},
+        {"no-such-program", 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        bj_config_release(&config);
+        assert_int_equal(bj_config_init(&config, &err), 0);
+        say(BJ_OPT_WORKSPACE, "empty");
+        say(BJ_OPT_COMMAND_WHITELIST, "cat");
+        say(BJ_OPT_COMMAND_WHITELIST, rows[i].entry);
+        assert_int_equal(find_for(BJ_PROGRAMS_OF_CLIENT), rows[i].result);
+    }
+}
+
+/* However it is brought about: here by a search path that is a thousand directories long. */
+static void a_client_s_search_is_bounded(void **state)
+{
+    char path[BJ_PATH_MAX] = "PATH=";
+
+    (void)state;
+    for (size_t i = 0; i < 1000; i++)
+        append(path, sizeof path, "/x:");
+    append(path, sizeof path, "/usr/bin");
+    say(BJ_OPT_ENVIRONMENT, path);
+    for (int i = 0; i < BJ_CLIENT_PROGRAMS; i++)
+        say(BJ_OPT_COMMAND_WHITELIST, "cat");
+    assert_int_equal(find_for(BJ_PROGRAMS_OF_OPERATOR), 0);
+    assert_int_equal(find_for(BJ_PROGRAMS_OF_CLIENT), -BJ_E_LIMIT);
+}
+
 static void own_program_is_read(void **state)
 {
     static struct bj_image image;
@@ -334,6 +390,8 @@ int main(void)
         CASE(names_with_newlines_are_refused),
         CASE(the_workload_s_own_path),
         CASE(links_lead_as_inside),
+        CASE(a_client_lists_files_only),
+        CASE(a_client_s_search_is_bounded),
         CASE(own_program_is_read),
         CASE(script_lines),
         CASE(the_loader_s_cache),
