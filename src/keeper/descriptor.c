@@ -7,7 +7,6 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "base/clock.h"
 #include "base/fd.h"
 #include "base/mem.h"
 #include "keeper/keeper_internal.h"
@@ -215,7 +214,8 @@ static void connected(void *context, const struct bj_init_reply *reply)
     }
     bj_poll_for(connecting->watch, UV_WRITABLE);
     connecting->deadline.passed = too_late;
-    bj_deadline_set(&keeper->deadlines, &connecting->deadline, bj_clock_us() + CONNECT_US);
+    bj_deadline_wait(&keeper->deadlines, &connecting->deadline,
+                     bj_deadlines_clock(&keeper->deadlines) + CONNECT_US);
 }
 
 void bj_connect_act(struct bj_sandbox *sandbox, struct bj_task *task, const struct bj_act *act)

@@ -7,14 +7,13 @@
 #include <string.h>
 
 #include "backend/channel.h"
-#include "base/clock.h"
 #include "base/mem.h"
 #include "keeper/keeper_internal.h"
 
 struct bj_init_request {
     struct bj_init_request *next;
     uint32_t id;
-    int64_t deadline;
+    int64_t deadline; /* of bj_deadlines_clock() */
     bj_init_fn fn;
     void *context;
 };
@@ -36,7 +35,7 @@ static void watch_first(struct bj_init_link *init)
     if (init->first == NULL)
         bj_deadline_clear(deadlines, &init->deadline);
     else
-        bj_deadline_set(deadlines, &init->deadline, init->first->deadline);
+        bj_deadline_wait(deadlines, &init->deadline, init->first->deadline);
 }
 
 /* An error that init says: checked, because init shares a machine with the workload. */
@@ -202,7 +201,8 @@ int bj_init_ask(struct bj_sandbox *sandbox, struct bj_buf *packet, const struct 
     }
     *request = (struct bj_init_request){
         .id = init->last_id,
-        .deadline = bj_clock_us() + (int64_t)BJ_CHANNEL_TIMEOUT_MS * 1000,
+        .deadline =
+            bj_deadlines_clock(&sandbox->keeper->deadlines) + (int64_t)BJ_CHANNEL_TIMEOUT_MS * 1000,
         .fn = fn,
         .context = context,
     };

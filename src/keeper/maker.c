@@ -22,7 +22,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/fault.h"
 #include "base/fd.h"
 #include "keeper/keeper_internal.h"
@@ -254,7 +253,8 @@ int bj_maker_mount(struct bj_keeper *keeper, struct bj_making *making, int templ
     making->next = maker->first;
     maker->first = making;
     making->deadline.passed = late;
-    bj_deadline_set(&keeper->deadlines, &making->deadline, bj_clock_us() + BJ_IMAGE_MOUNT_US);
+    bj_deadline_wait(&keeper->deadlines, &making->deadline,
+                     bj_deadlines_clock(&keeper->deadlines) + BJ_IMAGE_MOUNT_US);
     return 0;
 }
 

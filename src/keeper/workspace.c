@@ -150,7 +150,8 @@ static int format_later(struct bj_keeper *keeper, struct bj_workspace_template *
         return result;
     }
     bj_poll_for(ret->watch, UV_READABLE);
-    bj_deadline_set(&keeper->deadlines, &ret->deadline, bj_clock_us() + BJ_IMAGE_FORMAT_US);
+    bj_deadline_wait(&keeper->deadlines, &ret->deadline,
+                     bj_deadlines_clock(&keeper->deadlines) + BJ_IMAGE_FORMAT_US);
     return 0;
 }
 

@@ -62,6 +62,7 @@ struct supervisor {
     uv_loop_t loop;
     uv_signal_t signals[5];
     uv_timer_t tick;
+    int64_t ticked_us; /* when it went off last */
     struct child children[BJ_ROLE_COUNT];
     int config;
     int front; /* the program of fronts; -1 = the supervisor's own */
@@ -637,11 +638,26 @@ static void on_signal(uv_signal_t *handle, int number)
         reload(supervisor);
 }
 
+/* While this process was stopped it heard nobody, which says nothing of them. */
+static void leave_out_lost_time(struct supervisor *supervisor, int64_t now)
+{
+    int64_t lost = now - supervisor->ticked_us - TICK_MS * 1000;
+
+    for (int i = 0; supervisor->ticked_us != 0 && lost > 0 && i < BJ_ROLE_COUNT; i++) {
+        if (supervisor->children[i].said_us != 0)
+            supervisor->children[i].said_us += lost;
+        if (supervisor->children[i].kill_us != 0)
+            supervisor->children[i].kill_us += lost;
+    }
+    supervisor->ticked_us = now;
+}
+
 static void on_tick(uv_timer_t *timer)
 {
     struct supervisor *supervisor = timer->data;
     int64_t now = bj_clock_us();
 
+    leave_out_lost_time(supervisor, now);
     for (int i = 0; i < BJ_ROLE_COUNT; i++) {
         struct child *child = &supervisor->children[i];
 

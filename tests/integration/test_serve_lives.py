@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -186,6 +188,33 @@ def test_a_start_sweeps_what_was_left(lively):
     lively.start()
     assert not cgroups()
     assert run(lively, made(lively), "echo on")["output"] == "on\n"
+
+
+def test_a_keeper_that_was_stopped_loses_no_sandbox(lively):
+    """Longer than it waits for any init, whose answers lie in its sockets meanwhile."""
+    paths = [f"/v1/sandboxes/{made(lively)['id']}" for _ in range(4)]
+    going = threading.Event()
+    going.set()
+
+    def use(path):
+        while going.is_set():
+            lively.post(f"{path}/run", {"command": "true"}, timeout=120)
+
+    users = [threading.Thread(target=use, args=(path,)) for path in paths]
+    for user in users:
+        user.start()
+    keeper = lively.roles()["keeper"]
+    time.sleep(1)
+    os.kill(keeper, signal.SIGSTOP)
+    time.sleep(11)
+    os.kill(keeper, signal.SIGCONT)
+    time.sleep(1)
+    going.clear()
+    for user in users:
+        user.join()
+    for path in paths:
+        answer = lively.post(f"{path}/run", {"command": "echo on"})
+        assert answer.status == 200 and answer.json["output"] == "on\n", answer
 
 
 def test_identifiers_of_processes_are_not_used_again(lively):
