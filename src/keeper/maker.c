@@ -61,8 +61,9 @@ static void mount_child(uint32_t id, int template_fd)
     say(&answer, &fds);
 }
 
-/* Has a child do it. The child of a CLOSE waits until it is the last one that has the mount. */
-static void do_in_child(const struct request *request, struct bj_fds *fds)
+/* Has a child do it, if there can be one. The child of a CLOSE waits until it is the last one that
+ * has the mount. */
+static bool do_in_child(const struct request *request, struct bj_fds *fds)
 {
     struct answer failed = {.id = request->id};
     int pipe_fds[2] = {-1, -1}, pidfd = -1;
@@ -85,6 +86,7 @@ static void do_in_child(const struct request *request, struct bj_fds *fds)
     bj_fd_close(&pipe_fds[1]);
     bj_fd_close(&pipe_fds[0]);
     bj_fd_close(&pidfd);
+    return child > 0;
 }
 
 static void maker_main(void) __attribute__((noreturn));
@@ -105,10 +107,8 @@ static void maker_main(void)
             _exit(0);
         while (children > 0 && waitpid(-1, NULL, children < CHILDREN_MAX ? WNOHANG : 0) > 0)
             children--;
-        if (length == sizeof request && fds.count == 1) {
-            do_in_child(&request, &fds);
+        if (length == sizeof request && fds.count == 1 && do_in_child(&request, &fds))
             children++;
-        }
         bj_fds_close(&fds);
     }
 }

@@ -293,6 +293,7 @@ int bj_workspace_make(struct bj_sandbox *sandbox, int64_t disk_mb, struct bj_err
         sandbox->next_waiting = from->waiting;
         from->waiting = sandbox;
     } else if (result == 0 && from->spare_fd >= 0) {
+        /* It was made while the disk had room, and is not made again where there is none. */
         sandbox->disk_fd = bj_fd_take(&from->spare_fd);
     } else if (result == 0) {
         result = mount_later(sandbox, from, err);

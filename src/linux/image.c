@@ -11,6 +11,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
@@ -24,7 +25,8 @@
 #include "linux/mount.h"
 
 #define BLOCK      4096
-#define LOOP_TRIES 16 /* somebody else can take the free device first */
+#define LOOP_US    3000000 /* for as long as others take the free device first */
+#define LOOP_PAUSE 500     /* microseconds, at least, before the next is tried */
 #define DYING_MS   100
 
 static const char *const makers[] = {"/usr/sbin/mke2fs", "/sbin/mke2fs", "/usr/bin/mke2fs", NULL};
@@ -209,7 +211,37 @@ static int copy_template(int directory_fd, int template_fd)
     return bj_fd_take(&fd);
 }
 
-/* A loop device for the file, which lets go of it when nobody uses the device any more. */
+/* Not for as long as those who failed at the same time. */
+static void pause_a_little(int tries)
+{
+    uint64_t spread = (uint64_t)(tries < 8 ? tries + 1 : 8) * LOOP_PAUSE;
+    uint64_t random = 0;
+
+    if (getrandom(&random, sizeof random, GRND_NONBLOCK) < 0)
+        random = (uint64_t)getpid();
+    usleep((useconds_t)(LOOP_PAUSE + random % spread));
+}
+
+/* -1 with errno; EBUSY: somebody else was quicker. */
+static int attach_free(int control_fd, const struct loop_config *config, char *ret_path,
+                       size_t size)
+{
+    int number = BJ_SYS(ioctl(control_fd, LOOP_CTL_GET_FREE));
+    BJ_CLEANUP_CLOSE int fd = -1;
+
+    if (number < 0)
+        return -1;
+    snprintf(ret_path, size, "/dev/loop%d", number);
+    fd = BJ_SYS(open(ret_path, O_RDWR | O_CLOEXEC));
+    if (fd < 0 || BJ_SYS(ioctl(fd, LOOP_CONFIGURE, config)) < 0)
+        return -1;
+    return bj_fd_take(&fd);
+}
+
+/*
+ * A loop device for the file, which lets go of it when nobody uses the device any more. To find a
+ * free one and to take it are two calls, and many do so at once.
+ */
 static int attach_loop(int file_fd, char *ret_path, size_t size)
 {
     BJ_CLEANUP_CLOSE int control_fd = BJ_SYS(open("/dev/loop-control", O_RDWR | O_CLOEXEC));
@@ -218,26 +250,17 @@ static int attach_loop(int file_fd, char *ret_path, size_t size)
         .block_size = BLOCK,
         .info = {.lo_flags = LO_FLAGS_AUTOCLEAR},
     };
+    int64_t until = bj_clock_us() + LOOP_US;
+    int fd = -1;
 
     if (control_fd < 0)
         return -1;
-    for (int i = 0; i < LOOP_TRIES; i++) {
-        int number = BJ_SYS(ioctl(control_fd, LOOP_CTL_GET_FREE));
-        BJ_CLEANUP_CLOSE int fd = -1;
-
-        if (number < 0)
-            return -1;
-        snprintf(ret_path, size, "/dev/loop%d", number);
-        fd = BJ_SYS(open(ret_path, O_RDWR | O_CLOEXEC));
-        if (fd < 0)
-            return -1;
-        if (BJ_SYS(ioctl(fd, LOOP_CONFIGURE, &config)) == 0)
-            return bj_fd_take(&fd);
-        if (errno != EBUSY)
-            return -1;
+    for (int tries = 0;; tries++) {
+        fd = attach_free(control_fd, &config, ret_path, size);
+        if (fd >= 0 || errno != EBUSY || bj_clock_us() >= until)
+            return fd;
+        pause_a_little(tries);
     }
-    errno = EBUSY;
-    return -1;
 }
 
 static int failed_at(const char *what, struct bj_error *err)
@@ -264,6 +287,9 @@ int bj_image_mount(int directory_fd, int template_fd, int *ret_fd, struct bj_err
     if (file_fd < 0)
         return failed_at("make the file of a workspace", err);
     loop_fd = attach_loop(file_fd, path, sizeof path);
+    if (loop_fd < 0 && errno == EBUSY)
+        return bj_fail(err, BJ_E_BUSY, "image",
+                       "too many take a loop device at this moment; try again");
     if (loop_fd < 0)
         return failed_at("use a loop device", err);
     mount_fd = bj_mount_new("ext4", path, options, MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID);

@@ -43,7 +43,7 @@ int bj_image_check_room(int directory_fd, struct bj_error *err);
 /*
  * Mounts a copy of such a file, which lies in a directory: without devices and without set-id
  * programs. The descriptor (O_PATH) of the detached mount in *ret_fd. BJ_E_FULL: there is no room
- * for it on the host's disk.
+ * for it on the host's disk. BJ_E_BUSY: others take the loop devices.
  */
 int bj_image_mount(int directory_fd, int template_fd, int *ret_fd, struct bj_error *err);
 

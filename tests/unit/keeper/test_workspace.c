@@ -286,6 +286,48 @@ static void a_disk_that_stalls_holds_nobody_else_up(void **state)
     service_start(&service, (struct bj_keeper_options){.state = state_directory});
 }
 
+/* Many take a loop device at once, and each gets one. */
+static void many_workspaces_are_made_at_once(void **state)
+{
+    enum { AT_ONCE = 32, EACH = 4 };
+    int template = -1, place, begin[2], status, failures = 0;
+    pid_t children[AT_ONCE];
+
+    (void)state;
+    assert_int_equal(create_with("one", "50", "128"), 0);
+    if (!on_disk("one"))
+        skip();
+    place = open(state_directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    assert_int_equal(bj_image_format(16 << 20, 4096, &template, NULL), 0);
+    assert_int_equal(pipe(begin), 0);
+    for (int i = 0; i < AT_ONCE; i++) {
+        pid_t pid = fork();
+        struct bj_error error;
+        int failed = 0, disk;
+        char nothing;
+
+        assert_true(pid >= 0);
+        children[i] = pid;
+        if (pid > 0)
+            continue;
+        close(begin[1]);
+        (void)!read(begin[0], &nothing, 1);
+        for (int j = 0; j < EACH; j++)
+            if (bj_image_mount(place, template, &disk, &error) < 0)
+                failed += fprintf(stderr, "%s\n", error.message) > 0;
+        _exit(failed);
+    }
+    close(begin[0]);
+    close(begin[1]);
+    for (int i = 0; i < AT_ONCE; i++) {
+        assert_int_equal(waitpid(children[i], &status, 0), children[i]);
+        failures += WIFEXITED(status) ? WEXITSTATUS(status) : EACH;
+    }
+    assert_int_equal(failures, 0);
+    close(template);
+    close(place);
+}
+
 /* A disk that takes no writes while it is frozen: whoever writes to it cannot even be killed. */
 static void a_frozen_disk_holds_nobody_else_up(void **state)
 {
@@ -415,6 +457,7 @@ int main(void)
         TEST(nothing_is_left_of_a_killed_keeper),
         TEST(a_formatter_that_hangs_holds_nobody_up),
         TEST(a_disk_that_stalls_holds_nobody_else_up),
+        TEST(many_workspaces_are_made_at_once),
         TEST(a_frozen_disk_holds_nobody_else_up),
         TEST(a_maker_that_is_killed_is_replaced),
         TEST(a_full_disk_takes_no_new_ones),
