@@ -21,7 +21,8 @@ static const struct bj_field create_fields[] = {
     BJ_OBJECT("config", NULL,
               BJ_SAYS "What is to differ from the preset, as in a configuration file "
                       "(docs/CONFIG.md): `resource_limits` (within the service's), `environment`, "
-                      "`session_timeout_minutes`, `working_directory`, `hostname`, `user` (root "
+                      "`session_timeout_minutes`, `working_directory` (over no directory of the "
+                      "system's and nothing that the preset grants), `hostname`, `user` (root "
                       "only where the preset has it), `security.command_whitelist` (where the "
                       "preset has none: 32 programs at most, each by its name or by the absolute "
                       "path of its file), the rules of `security` that refuse more, and "

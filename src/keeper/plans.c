@@ -80,6 +80,52 @@ void bj_plans_release(struct bj_keeper *keeper)
     }
 }
 
+static bool overlap(const char *path, const char *other)
+{
+    return bj_path_is_below(path, other) || bj_path_is_below(other, path);
+}
+
+static int place_taken(const char *path, const char *by, struct bj_error *err)
+{
+    return bj_fail(err, BJ_E_INVALID, "config",
+                   "working_directory: %.200s and %.200s, which the sandbox has already, would lie "
+                   "over each other; take a path of your own, such as /workspace/name or /name",
+                   path, by);
+}
+
+/*
+ * A client's workspace is its own to write and to execute from. Over a directory of the system's or
+ * over what the preset grants it would be taken for that: programs look there for parts of
+ * themselves.
+ */
+static int check_place(const struct bj_config *config, const struct bj_host *host,
+                       struct bj_error *err)
+{
+    static const char *const systems[] = {"/usr",   "/etc",    "/bin", "/sbin", "/lib",  "/lib32",
+                                          "/lib64", "/libx32", "/opt", "/nix",  "/proc", "/sys",
+                                          "/dev",   "/boot",   "/run", "/var",  "/root", NULL};
+    const char *path = config->working_directory;
+
+    for (const char *at = path; *at != '\0'; at++) {
+        if ((unsigned char)*at < ' ' || *at == 0x7f)
+            return bj_fail(err, BJ_E_INVALID, "config",
+                           "working_directory must have no control characters");
+    }
+    for (size_t i = 0; systems[i] != NULL; i++) {
+        if (overlap(path, systems[i]))
+            return place_taken(path, systems[i], err);
+    }
+    for (int i = 0; i < host->system_count; i++) {
+        if (overlap(path, host->system[i].path))
+            return place_taken(path, host->system[i].path, err);
+    }
+    for (int64_t i = 0; i < config->volume_count; i++) {
+        if (overlap(path, config->volumes[i].target))
+            return place_taken(path, config->volumes[i].target, err);
+    }
+    return 0;
+}
+
 static int count_of(char *const *list)
 {
     int count = 0;
@@ -89,9 +135,11 @@ static int count_of(char *const *list)
     return count;
 }
 
-static int set_option(struct bj_config *config, const struct bj_config *preset, const char *key,
-                      const char *value, struct bj_error *err)
+static int set_option(struct bj_config *config, const struct bj_config *preset,
+                      const struct bj_host *host, const char *const pair[static 2],
+                      struct bj_error *err)
 {
+    const char *key = pair[0], *value = pair[1];
     enum bj_option_id id = bj_option_find_key(key);
     int result;
 
@@ -112,6 +160,8 @@ static int set_option(struct bj_config *config, const struct bj_config *preset, 
     result = bj_config_set(config, id, value, "/", err);
     if (result < 0)
         bj_error_prefix(err, "%s: ", key);
+    else if (id == BJ_OPT_WORKING_DIRECTORY)
+        result = check_place(config, host, err);
     else if (config->user == BJ_USER_ROOT && preset->user != BJ_USER_ROOT)
         result = bj_fail(err, BJ_E_DENIED, "config",
                          "user: root inside is for the preset to grant; ask for one that does");
@@ -177,7 +227,7 @@ int bj_plans_configure(struct bj_keeper *keeper, uint32_t preset, const char *co
         if (options[i + 1] == NULL || i >= 2 * BJ_SANDBOX_OPTIONS)
             return bj_fail(err, BJ_E_INVALID, "config", "at most %d options, in pairs",
                            BJ_SANDBOX_OPTIONS);
-        result = set_option(ret, from, options[i], options[i + 1], err);
+        result = set_option(ret, from, keeper->facts[preset].host, &options[i], err);
     }
     if (result == 0)
         make_wishes(ret, from, options);

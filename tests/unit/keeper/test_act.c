@@ -327,6 +327,31 @@ static void a_client_s_list_of_programs_is_short_and_of_files(void **state)
     assert_int_equal(create_with("two", many, &failed), 0);
 }
 
+/* Over none of the system's directories, and over nothing that the preset grants. */
+static void a_client_s_workspace_has_a_place_of_its_own(void **state)
+{
+    static const char *const taken[] = {
+        "/usr", "/usr/lib", "/usr/lib/git-core", "/usr/sbin", "/etc",  "//etc/", "/usr/libexec/x",
+        "/bin", "/opt",     "/var/lib",          "/run",      "/x\ny", "/x\x7f"};
+    static const char *const free_ones[] = {"/workspace/x", "/home/me/code", "/code", "/usrx"};
+    const char *options[] = {"working_directory", NULL, NULL};
+    struct bj_error failed = {0};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof taken / sizeof *taken; i++) {
+        options[1] = taken[i];
+        assert_int_equal(create_with("two", options, &failed), -BJ_E_INVALID);
+    }
+    for (size_t i = 0; i < sizeof free_ones / sizeof *free_ones; i++) {
+        options[1] = free_ones[i];
+        assert_int_equal(create_with("two", options, &failed), 0);
+        assert_int_equal(start(&service, "two", 1, 0, "pwd"), 0);
+        read_all(&service, "two", 1, 1, &output);
+        assert_int_equal(strncmp(output.text, free_ones[i], strlen(free_ones[i])), 0);
+        assert_int_equal(destroy(&service, "two"), 0);
+    }
+}
+
 static void a_new_audit_process_gets_what_is_not_recorded(void **state)
 {
     struct bj_act what = {.kind = BJ_ACT_SIGNAL, .sandbox = "one", .signal = SIGTERM};
@@ -491,6 +516,7 @@ int main(void)
         TEST(init_has_no_directory_open),
         TEST(nobody_looks_into_the_program_for_files),
         TEST(it_runs_where_only_listed_programs_do),
+        TEST(a_client_s_workspace_has_a_place_of_its_own),
         TEST(a_client_s_list_of_programs_is_short_and_of_files),
         TEST(a_new_audit_process_gets_what_is_not_recorded),
         TEST(nonsense_is_cut_off),
