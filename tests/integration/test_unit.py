@@ -61,7 +61,7 @@ def isolation(service):
     return service.welcome.split("  isolation  ")[1].split("\n\n")[0]
 
 
-@pytest.mark.skipif(not AS_ROOT, reason="the unit is root's")
+@pytest.mark.skipif(not AS_ROOT, reason="this host lacks root, whose unit it is")
 def test_nothing_is_lost_under_the_unit(make_service):
     free, fenced = make_service(name="free").start(), make_service(name="fenced")
     plain = fenced.command()
