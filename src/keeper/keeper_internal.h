@@ -282,7 +282,8 @@ struct bj_sandbox {
     struct bj_owner *owner;  /* as CREATE said it, and nothing changes it; NULL in the pool */
     int64_t output_bytes;    /* that output of its processes takes */
     int64_t refused_until;   /* within what it may have */
-    int64_t oom_told; /* of the kernel's kills for want of memory, those that explained an end */
+    int64_t oom_told; /* of the kernel's kills for want of memory, those that explain no end more */
+    int64_t oom_doubted; /* and those that explain none but one by SIGKILL */
     char *label;
     char *user, *home, *workspace;
     char **environment;

@@ -7,6 +7,9 @@
  * process ran is taken for its end if it ended as what is killed does, by SIGKILL or as a shell
  * whose command was; and any other failure if nothing else ran that could have been meant. What the
  * service itself has killed was not. One kill explains one end.
+ *
+ * In doubt it was nobody. A kill that may have been of a process that has ended otherwise is no
+ * reason any more for another's failure later; and if that one failed, for no end at all.
  */
 #include <signal.h>
 
@@ -29,14 +32,18 @@ bool bj_oom_ended(struct bj_process *process)
 {
     struct bj_sandbox *sandbox = process->sandbox;
     const struct bj_ending *ending = &process->ending;
-    int64_t counted = kills(sandbox), before = process->oom_before;
+    bool sure = ending->exit_code == KILLED_CODE, alone = sandbox->running_count == 1;
+    bool failed = ending->exit_code != 0 && !process->timed_out && !process->killed;
+    int64_t counted = kills(sandbox), told = sure ? sandbox->oom_told : sandbox->oom_doubted;
 
-    if (before < sandbox->oom_told)
-        before = sandbox->oom_told;
-    if (counted <= before || ending->exit_code == 0 || process->timed_out || process->killed)
+    if (told < process->oom_before)
+        told = process->oom_before;
+    if (counted <= told)
         return false;
-    if (ending->exit_code != KILLED_CODE && sandbox->running_count > 1)
-        return false;
-    sandbox->oom_told = before + 1;
-    return true;
+    told = sure && failed && !alone ? told + 1 : counted;
+    if (failed || alone)
+        sandbox->oom_told = told;
+    if (sandbox->oom_doubted < told)
+        sandbox->oom_doubted = told;
+    return failed && (sure || alone);
 }

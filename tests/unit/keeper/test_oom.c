@@ -85,6 +85,16 @@ static void nobody_else_is(void **state)
     assert_string_equal(output.ending.reason, "");
 }
 
+static void let_go_on(uint32_t process)
+{
+    struct bj_act input = {
+        .kind = BJ_ACT_INPUT, .sandbox = "one", .process = process, .data = "\n", .length = 1};
+
+    assert_int_equal(do_act(&service, &input, &heard, NULL), 0);
+    read_all(&service, "one", process, 0, &output);
+    assert_int_equal(output.ending.exit_code, 1);
+}
+
 /* A cgroup's kill is one process's; where init limits memory, it ends all. */
 static void it_is_not_a_bystander(void **state)
 {
@@ -102,6 +112,16 @@ static void it_is_not_a_bystander(void **state)
     assert_int_equal(output.ending.signal, SIGKILL);
     assert_false(output.ending.oom_killed);
     assert_true(run(4, hog(NULL, ""))->oom_killed);
+    /* Whose end could be another's says nothing, and leaves nothing to be said of who ends later,
+     * by itself. */
+    assert_false(run(5, hog(NULL, "; test $? = 0 || exit 3"))->oom_killed);
+    let_go_on(1);
+    assert_false(output.ending.oom_killed);
+    assert_int_equal(start(&service, "one", 6, BJ_START_STDIN, "read x; exit 1"), 0);
+    assert_int_equal(run(7, hog(NULL, "; exit 0"))->exit_code, 0);
+    let_go_on(6);
+    assert_false(output.ending.oom_killed);
+    assert_true(run(8, hog(NULL, "; test $? = 0 || exit 3"))->oom_killed);
 }
 
 static void until_it_has_ended(char *ret_reason, size_t size)
