@@ -404,12 +404,13 @@ static bool goes_direct(const struct bj_transfer *transfer)
            awaited(transfer->connection) > BJ_HTTP_PIECE;
 }
 
-/* What is in the pipe, for a file that cannot be spliced to. The pipe holds no more than a piece.
- * Returns 0 or -errno. */
+/* What is in the pipe, for a file that cannot be spliced to; it may be more than a piece. Returns 0
+ * or -errno. */
 static int copy_from_pipe(struct bj_transfer *transfer, size_t length)
 {
     while (length > 0) {
-        ssize_t got = BJ_SYS(read(transfer->pipe[0], transfer->piece, length));
+        size_t most = length < BJ_HTTP_PIECE ? length : BJ_HTTP_PIECE;
+        ssize_t got = BJ_SYS(read(transfer->pipe[0], transfer->piece, most));
 
         if (got < 0 && errno == EINTR)
             continue;
@@ -529,7 +530,7 @@ static void prepare_splice(struct bj_transfer *transfer)
         transfer->pipe[0] = transfer->pipe[1] = -1;
         return;
     }
-    fcntl(transfer->pipe[1], F_SETPIPE_SZ, BJ_HTTP_PIECE); /* or as large as this user may have */
+    fcntl(transfer->pipe[1], F_SETPIPE_SZ, BJ_HTTP_PIECE); /* or it stays as it is */
     transfer->direct = true;
 }
 
