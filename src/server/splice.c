@@ -7,7 +7,8 @@
  * client does not send its next request, with its key, to a program in a sandbox. The request's
  * body goes through byte by byte and the parser watches where it ends: what follows goes nowhere.
  * A request for another protocol (WebSocket or any) opens the way from the client only when the
- * program has answered 101. The answer is read and written anew (answer.h), and is the only one.
+ * program has answered 101; what came with the request waits for that. The answer is read and
+ * written anew (answer.h), and is the only one.
  * When the handler has begun the response itself with 101, nothing of HTTP goes on: both ways are
  * open at once, for programs that speak something else.
  *
@@ -41,9 +42,9 @@ struct bj_splice {
     bool told_end;     /* the program was told so */
     bool program_ended;
     struct bj_program_answer answer;
-    struct bj_buf head;       /* to the program, before anything else */
-    char piece[SPLICE_PIECE]; /* from the client */
-    size_t filled, written;
+    struct bj_buf head;           /* to the program, before anything else */
+    char piece[SPLICE_PIECE];     /* from the client */
+    size_t came, filled, written; /* bytes: there are, that may go on, that went */
 };
 
 static void watch(struct bj_splice *splice);
@@ -141,6 +142,8 @@ static bool take_from_program(struct bj_splice *splice, const char *data, size_t
             return false;
         }
         splice->open = splice->answer.open;
+        if (splice->open)
+            splice->filled = splice->came;
         splice->program_ended = splice->answer.done;
     }
     if (splice->open && (size_t)taken < length) {
@@ -199,7 +202,7 @@ static ssize_t send_to_program(struct bj_splice *splice, const void *data, size_
     /* It reads no more; its answer may still be worth having. */
     splice->client_ended = splice->told_end = true;
     splice->head.length = 0;
-    splice->filled = splice->written = 0;
+    splice->came = splice->filled = splice->written = 0;
     return 0;
 }
 
@@ -215,11 +218,13 @@ static void write_program(struct bj_splice *splice)
             splice->head.length -= (size_t)sent;
         }
     }
-    if (splice->head.length == 0 && splice->written < splice->filled)
-        splice->written += (size_t)send_to_program(splice, splice->piece + splice->written,
-                                                   splice->filled - splice->written);
-    if (splice->written == splice->filled)
-        splice->written = splice->filled = 0;
+    if (splice->head.length == 0 && splice->written < splice->filled) {
+        sent = send_to_program(splice, splice->piece + splice->written,
+                               splice->filled - splice->written);
+        splice->written += (size_t)sent;
+    }
+    if (splice->written == splice->came)
+        splice->written = splice->filled = splice->came = 0;
     if (!has_more(splice) && splice->client_ended && !splice->told_end) {
         splice->told_end = true;
         shutdown(splice->fd, SHUT_WR);
@@ -292,13 +297,15 @@ bool bj_splice_only_waits(const struct bj_connection *connection)
     return connection->splice != NULL && !connection->splice->open && connection->message_done;
 }
 
-/* Bytes that have come, of which those go on that belong to the request; they are in the piece. */
+/* Bytes that have come; they are in the piece. Until the way is open those go on that belong to the
+ * request, and nothing is read that could take the others' place. */
 static void take_from_client(struct bj_splice *splice, size_t length)
 {
     struct bj_connection *connection = splice->connection;
 
-    splice->filled = length;
-    if (!splice->open) {
+    splice->came = length;
+    splice->filled = splice->open ? length : 0;
+    if (!splice->open && !connection->message_done) {
         splice->filled = bj_request_follow(connection, splice->piece, length);
         if (connection->refused) {
             bj_connection_close(connection);
@@ -429,7 +436,7 @@ void bj_splice_begin(struct bj_exchange *exchange, int fd, bj_exchange_fn over, 
         if (!connection->message_done)
             llhttp_resume(&connection->parser);
     }
-    if (rest > 0 && (splice->open || !connection->message_done)) {
+    if (rest > 0) {
         memcpy(splice->piece, connection->in + connection->parsed, rest);
         connection->in_end = connection->parsed = connection->head_length;
         take_from_client(splice, rest);

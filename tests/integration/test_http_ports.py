@@ -361,6 +361,20 @@ def test_another_protocol(serve, program):
     wire.close()
 
 
+def test_another_protocol_begun_with_its_request(serve, program):
+    """What a client sends before it has the 101 is for the program, too, and comes first."""
+    server = serve()
+    switching = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: thing\r\nConnection: Upgrade\r\n\r\n"
+    behind = program(switching,
+                     then=lambda wire: wire.send(wire.rest().partition(b"\r\n\r\n")[2]))
+    wire = server.wire().send(head(behind.port, "GET", "/", "Connection: Upgrade", "Upgrade: thing") +
+                              b"FIRST")
+    assert wire.answer().status == 101
+    wire.send(b"LAST")
+    wire.socket.shutdown(socket.SHUT_WR)
+    assert wire.take(len(b"FIRSTLAST")) == b"FIRSTLAST"
+
+
 def test_another_protocol_refused(serve, program):
     """The way to the program opens only with its 101: until then nothing of the client's follows."""
     server = serve()
