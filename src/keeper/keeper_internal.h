@@ -219,7 +219,9 @@ struct bj_making {
 struct bj_maker {
     struct bj_keeper *keeper; /* NULL = there is none, nor need for one */
     struct bj_link link;
-    pid_t pid;
+    pid_t pid; /* 0 = none runs */
+    int pidfd;
+    struct bj_poll *watch; /* of it */
     uint32_t last_id;
     struct bj_making *first;
 };

@@ -10,9 +10,13 @@
  * The maker is cloned from the keeper (fork(3) would have libuv do things in the child) and only
  * receives and forks, so it never touches the disk itself. It has so many children at most; while
  * all of them are busy it takes no more, and what is asked of it waits in the link's queue until
- * its time is over. Whoever closes the last descriptor of a mount unmounts it, so all of them go to
- * the maker. It ends with the keeper; when it is killed those that wait are told, and there is a
- * new one for the next.
+ * its time is over. Whoever closes the last descriptor of a mount unmounts it, so the keeper sends
+ * each to the maker before it closes its own. It would unmount only if it were held up in between
+ * for as long as the maker takes to receive, clone and close: nothing makes the child wait for it.
+ *
+ * The maker ends with the keeper. When it is killed, those that wait are told, and there is a new
+ * one for the next. That is seen by its pidfd and not only by the socket, which a child that hangs
+ * keeps open.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -61,8 +65,8 @@ static void mount_child(uint32_t id, int template_fd)
     say(&answer, &fds);
 }
 
-/* Has a child do it, if there can be one. The child of a CLOSE waits until it is the last one that
- * has the mount. */
+/* Has a child do it, if there can be one. It waits until the maker has closed its own descriptor,
+ * so of these two the child's is the last. */
 static bool do_in_child(const struct request *request, struct bj_fds *fds)
 {
     struct answer failed = {.id = request->id};
@@ -76,6 +80,8 @@ static bool do_in_child(const struct request *request, struct bj_fds *fds)
     }
     if (child == 0) {
         bj_fd_close(&pipe_fds[1]);
+        if (request->kind != MOUNT)
+            close(SOCKET_FD); /* it answers nothing */
         (void)!read(pipe_fds[0], &nothing, 1);
         if (request->kind == MOUNT)
             mount_child(request->id, fds->fd[0]);
@@ -170,16 +176,59 @@ static void closed(void *context)
 
 static const struct bj_link_calls calls = {.received = received, .closed = closed};
 
+static void reap(struct bj_maker *maker)
+{
+    bj_poll_free(maker->watch);
+    maker->watch = NULL;
+    bj_fd_close(&maker->pidfd);
+    if (maker->pid > 0) {
+        kill(maker->pid, SIGKILL); /* it may be stopped; its children go on, and end */
+        waitpid(maker->pid, NULL, 0);
+    }
+    maker->pid = 0;
+}
+
+/* It was killed. What its children have answered counts; then those that wait are told, unless the
+ * link did so, after which there may be another maker already. */
+static void maker_ended(void *context, int events)
+{
+    struct bj_maker *maker = context;
+
+    (void)events;
+    reap(maker);
+    bj_link_take_in(&maker->link);
+    if (maker->pid == 0 && maker->link.fd >= 0) {
+        bj_link_close(&maker->link);
+        closed(maker);
+    }
+}
+
+/* Takes the socket. */
+static int watch(struct bj_maker *maker, int socket, struct bj_error *err)
+{
+    uv_loop_t *loop = &maker->keeper->loop;
+    int result = bj_link_open(&maker->link, loop, socket, &calls, maker, err);
+
+    if (result == 0)
+        result = bj_poll_new(loop, maker->pidfd, maker_ended, maker, &maker->watch, err);
+    if (result < 0) {
+        bj_link_close(&maker->link);
+        reap(maker);
+        return result;
+    }
+    bj_poll_for(maker->watch, UV_READABLE);
+    return 0;
+}
+
 static int begin(struct bj_maker *maker, struct bj_error *err)
 {
     struct bj_keeper *keeper = maker->keeper;
-    int ends[2], pidfd = -1;
+    int ends[2];
 
-    if (maker->pid > 0) /* the last one, which was killed */
-        waitpid(maker->pid, NULL, WNOHANG);
+    reap(maker); /* the last one */
     if (bj_socket_pair(ends) < 0)
         return bj_fail_errno(err, "workspace", "cannot make a socket pair");
-    maker->pid = bj_process_clone(0, &pidfd);
+    maker->pid = bj_process_clone(0, &maker->pidfd);
     if (maker->pid == 0) {
         int directory = fcntl(keeper->workspaces.directory_fd, F_DUPFD, DIRECTORY_FD + 1);
         int socket = fcntl(ends[1], F_DUPFD, DIRECTORY_FD + 1);
@@ -191,17 +240,17 @@ static int begin(struct bj_maker *maker, struct bj_error *err)
         maker_main();
     }
     close(ends[1]);
-    bj_fd_close(&pidfd);
     if (maker->pid < 0) {
         close(ends[0]);
         return bj_fail_errno(err, "workspace", "cannot start a process");
     }
-    return bj_link_open(&maker->link, &keeper->loop, ends[0], &calls, maker, err);
+    return watch(maker, ends[0], err);
 }
 
 int bj_maker_init(struct bj_keeper *keeper, struct bj_error *err)
 {
     keeper->maker.keeper = keeper;
+    keeper->maker.pidfd = -1;
     return begin(&keeper->maker, err);
 }
 
@@ -212,10 +261,7 @@ void bj_maker_release(struct bj_keeper *keeper)
     if (maker->keeper == NULL)
         return;
     bj_link_close(&maker->link);
-    if (maker->pid > 0) {
-        kill(maker->pid, SIGKILL); /* it may be stopped; its children go on, and end */
-        waitpid(maker->pid, NULL, 0);
-    }
+    reap(maker);
     maker->keeper = NULL;
 }
 

@@ -328,6 +328,55 @@ static void many_workspaces_are_made_at_once(void **state)
     close(place);
 }
 
+/* Returns who thaws it, whatever becomes of the test. */
+static pid_t freeze(int frozen)
+{
+    pid_t thaws;
+
+    assert_int_equal(ioctl(frozen, FIFREEZE, 0), 0);
+    thaws = fork();
+    if (thaws == 0) {
+        sleep(3 * PATIENCE_MS / 1000);
+        _exit(ioctl(frozen, FITHAW, 0) < 0);
+    }
+    return thaws;
+}
+
+static void thaw(int frozen, pid_t thaws)
+{
+    assert_int_equal(ioctl(frozen, FITHAW, 0), 0);
+    kill(thaws, SIGKILL);
+    waitpid(thaws, NULL, 0);
+}
+
+static bool hangs(pid_t pid)
+{
+    char path[64], state = '?';
+    FILE *file;
+
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    file = fopen(path, "re");
+    if (file == NULL)
+        return false;
+    (void)!fscanf(file, "%*d (belljar-maker) %c", &state);
+    fclose(file);
+    return state == 'D';
+}
+
+/* Once it has a child that hangs, and that has the maker's socket. */
+static void kill_maker_at_work(void)
+{
+    pid_t killed = maker(), children[64];
+    bool found = false;
+
+    for (int tries = 0; !found && tries < 2000; tries++) {
+        usleep(1000);
+        for (int i = children_of(killed, children, 64) - 1; i >= 0; i--)
+            found = found || hangs(children[i]);
+    }
+    assert_int_equal(kill(killed, SIGKILL), 0);
+}
+
 /* A disk that takes no writes while it is frozen: whoever writes to it cannot even be killed. */
 static void a_frozen_disk_holds_nobody_else_up(void **state)
 {
@@ -352,22 +401,24 @@ static void a_frozen_disk_holds_nobody_else_up(void **state)
     service_start(&service, (struct bj_keeper_options){.state = state_directory});
     assert_int_equal(create_with("one", "50", "128"), 0);
     frozen = open(state_directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    assert_int_equal(ioctl(frozen, FIFREEZE, 0), 0);
-    thaws = fork(); /* whatever becomes of this test */
-    if (thaws == 0) {
-        sleep(3 * PATIENCE_MS / 1000);
-        _exit(ioctl(frozen, FITHAW, 0) < 0);
-    }
+    thaws = freeze(frozen);
     create_later("a", "50"); /* one was ready, perhaps */
     waits = create_later("b", "50");
     assert_string_equal(says("one", "echo goes on"), "goes on\n");
     assert_string_equal(says("one", "echo still"), "still\n");
-    assert_int_equal(ioctl(frozen, FITHAW, 0), 0);
-    kill(thaws, SIGKILL);
-    waitpid(thaws, NULL, 0);
+    thaw(frozen, thaws);
     if (answer(&service, waits, &heard, NULL) < 0) /* on a slow machine */
         assert_int_equal(create_with("b", "50", "128"), 0);
     assert_true(on_disk("b"));
+    /* Whoever waits is told at once when the maker is gone, and not when the disk answers. */
+    thaws = freeze(frozen);
+    create_later("c", "50");
+    waits = create_later("d", "50");
+    kill_maker_at_work();
+    assert_int_equal(answer(&service, waits, &heard, NULL), -BJ_E_BUSY);
+    thaw(frozen, thaws);
+    assert_int_equal(create_with("d", "50", "128"), 0);
+    assert_true(on_disk("d"));
     assert_int_equal(service_stop(&service), 0);
     close(frozen);
     close(disk);
