@@ -145,8 +145,9 @@ int bj_client_stream(struct bj_client *client, const char *path, bj_client_event
 
 /* ---- print.c ---- */
 
-void bj_client_print_json(const json_t *value);
-void bj_client_print_json_line(const json_t *value); /* without blanks */
+/* All of it or nothing: BJ_E_NO_MEMORY. NULL is nothing. */
+int bj_client_print_json(const json_t *value, struct bj_error *err);
+int bj_client_print_json_line(const json_t *value, struct bj_error *err); /* without blanks */
 /* Text of the service's fit for a terminal, then `width` columns of blanks or at least one. */
 void bj_client_print_cell(const char *text, int width);
 const char *bj_client_text(const json_t *object, const char *name); /* "" when there is none */

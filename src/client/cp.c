@@ -386,7 +386,7 @@ int bj_client_cp(struct bj_client *client, int *ret_status, struct bj_error *err
                                  copy.to.path, "bytes", (json_int_t)copy.bytes);
 
         if (done != NULL)
-            bj_client_print_json(done);
+            result = bj_client_print_json(done, err);
         json_decref(done);
     }
     return result;

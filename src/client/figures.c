@@ -178,7 +178,7 @@ int bj_client_stats(struct bj_client *client, int *ret_status, struct bj_error *
             sleep(1);
     } while (stream && result == 0);
     if (answers != NULL && result == 0)
-        bj_client_print_json(answers);
+        result = bj_client_print_json(answers, err);
     json_decref(answers);
     bj_free(looks.rows);
     return result;
@@ -186,15 +186,13 @@ int bj_client_stats(struct bj_client *client, int *ret_status, struct bj_error *
 
 /* ---- events ---- */
 
-static void print_event(const struct bj_client *client, const json_t *event)
+static int print_event(const struct bj_client *client, const json_t *event, struct bj_error *err)
 {
     const json_t *details = json_object_get(event, "details");
     struct bj_buf text;
 
-    if (client->options.json) {
-        bj_client_print_json_line(event);
-        return;
-    }
+    if (client->options.json)
+        return bj_client_print_json_line(event, err);
     bj_client_print_cell(bj_client_text(event, "time"), 25);
     bj_client_print_cell(bj_client_text(event, "type"), 20);
     bj_client_print_cell(bj_client_text(event, "sandbox"), 34);
@@ -205,14 +203,14 @@ static void print_event(const struct bj_client *client, const json_t *event)
         bj_json_put_value(&text, details, 0);
     puts(bj_buf_text(&text));
     bj_buf_release(&text);
+    return 0;
 }
 
 static int take_event(void *context, const struct bj_client_event *event, struct bj_error *err)
 {
-    (void)err;
-    if (event->data != NULL)
-        print_event(context, event->data);
-    return fflush(stdout) == 0 ? 0 : 1;
+    int result = event->data != NULL ? print_event(context, event->data, err) : 0;
+
+    return fflush(stdout) == 0 || result < 0 ? result : 1;
 }
 
 int bj_client_events(struct bj_client *client, int *ret_status, struct bj_error *err)
@@ -234,7 +232,11 @@ int bj_client_events(struct bj_client *client, int *ret_status, struct bj_error 
     if (!options->no_stream)
         return bj_client_stream(client, path, take_event, client, err);
     result = bj_client_json(client, "GET", path, NULL, &answer, err);
-    json_array_foreach(json_object_get(answer, "events"), at, one) print_event(client, one);
+    json_array_foreach(json_object_get(answer, "events"), at, one)
+    {
+        if (result == 0)
+            result = print_event(client, one, err);
+    }
     json_decref(answer);
     return result;
 }

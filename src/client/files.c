@@ -128,7 +128,7 @@ int bj_client_ls(struct bj_client *client, int *ret_status, struct bj_error *err
     where = client->argument_count > 1 ? client->arguments[1] : place.path;
     result = list(client, place.sandbox, where, &answer, err);
     if (result == 0 && client->options.json)
-        bj_client_print_json(json_object_get(answer, "files"));
+        result = bj_client_print_json(json_object_get(answer, "files"), err);
     skip = common_length(json_object_get(answer, "files"));
     json_array_foreach(json_object_get(answer, "files"), at, file)
     {
@@ -211,7 +211,7 @@ int bj_client_cat(struct bj_client *client, int *ret_status, struct bj_error *er
             result = cat_one(client, place.sandbox, name, files, err);
     }
     if (files != NULL && result == 0)
-        bj_client_print_json(files);
+        result = bj_client_print_json(files, err);
     json_decref(files);
     return result;
 }

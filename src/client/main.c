@@ -46,7 +46,7 @@ static void print_error(const struct bj_client *client, const struct bj_error *e
         error = json_pack("{s:{s:s, s:s}}", "error", "code", bj_code_name(err->code), "message",
                           err->message);
         if (error != NULL)
-            bj_client_print_json(error);
+            (void)bj_client_print_json(error, NULL);
         json_decref(error);
     }
     bj_client_complain(client, err);

@@ -12,25 +12,30 @@
 #include "wire/value.h"
 
 /* Values are never larger than the answers that they came in, but for what is escaped. */
-static void print_value(const json_t *value, int indent)
+static int print_value(const json_t *value, int indent, struct bj_error *err)
 {
     struct bj_buf text;
+    int result = 0;
 
     bj_buf_init(&text, (size_t)16 * BJ_CLIENT_ANSWER_MAX);
     bj_json_put_value(&text, value, indent);
     bj_buf_puts(&text, "\n");
-    fputs(bj_buf_text(&text), stdout);
+    if (!text.failed)
+        fputs(bj_buf_text(&text), stdout);
+    else
+        result = bj_fail(err, BJ_E_NO_MEMORY, "print", "no memory for the answer as text");
     bj_buf_release(&text);
+    return result;
 }
 
-void bj_client_print_json(const json_t *value)
+int bj_client_print_json(const json_t *value, struct bj_error *err)
 {
-    print_value(value, 2);
+    return print_value(value, 2, err);
 }
 
-void bj_client_print_json_line(const json_t *value)
+int bj_client_print_json_line(const json_t *value, struct bj_error *err)
 {
-    print_value(value, 0);
+    return print_value(value, 0, err);
 }
 
 void bj_client_print_cell(const char *text, int width)

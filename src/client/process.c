@@ -65,7 +65,7 @@ static int run_for_json(struct bj_client *client, json_t *body, int *ret_status,
         json_object_set_new(body, "timeout_seconds", json_integer(0));
     result = bj_client_json(client, "POST", path, body, &answer, err);
     if (result == 0) {
-        bj_client_print_json(answer);
+        result = bj_client_print_json(answer, err);
         *ret_status = (int)bj_client_number(answer, "exit_code");
         if (*ret_status == 0 && json_is_false(json_object_get(answer, "success")))
             *ret_status = bj_code_exit_status(BJ_E_DENIED);
@@ -93,11 +93,11 @@ static int start(struct bj_client *client, json_t *body, int *ret_status, struct
     }
     session.process = (uint32_t)bj_client_number(process, "id");
     if (options->detach && options->json)
-        bj_client_print_json(process);
+        result = bj_client_print_json(process, err);
     else if (options->detach)
         printf("%u\n", session.process);
     json_decref(process);
-    return options->detach ? 0 : bj_client_session_run(client, &session, ret_status, err);
+    return options->detach ? result : bj_client_session_run(client, &session, ret_status, err);
 }
 
 int bj_client_exec(struct bj_client *client, int *ret_status, struct bj_error *err)
@@ -170,7 +170,7 @@ int bj_client_attach(struct bj_client *client, int *ret_status, struct bj_error 
     if (result < 0)
         return result;
     if (client->options.json) {
-        bj_client_print_json(process);
+        result = bj_client_print_json(process, err);
         fflush(stdout);
     }
     session.process = (uint32_t)bj_client_number(process, "id");
@@ -180,7 +180,7 @@ int bj_client_attach(struct bj_client *client, int *ret_status, struct bj_error 
     if (client->options.no_stdin)
         session.terminal = false; /* its size stays that of who works there */
     json_decref(process);
-    return bj_client_session_run(client, &session, ret_status, err);
+    return result < 0 ? result : bj_client_session_run(client, &session, ret_status, err);
 }
 
 /* ---- logs ---- */
@@ -211,8 +211,11 @@ static int take_log(void *context, const struct bj_client_event *event, struct b
     if (bj_streq(event->type, "error"))
         return bj_fail(err, BJ_E_SYSTEM, "service", "%s", bj_client_text(event->data, "message"));
     if (client->options.json) {
-        bj_client_print_json_line(event->data);
+        int result = bj_client_print_json_line(event->data, err);
+
         fflush(stdout);
+        if (result < 0)
+            return result;
     } else if (bj_streq(event->type, "output")) {
         return write_text(event->data, err);
     } else if (bj_streq(event->type, "lost")) {

@@ -113,7 +113,7 @@ int bj_client_create(struct bj_client *client, int *ret_status, struct bj_error 
         sandbox =
             result == 0 ? json_loadb(bj_buf_text(&call.answer), call.answer.length, 0, NULL) : NULL;
         if (result == 0 && client->options.json)
-            bj_client_print_json(sandbox);
+            result = bj_client_print_json(sandbox, err);
         else if (result == 0)
             printf("%s\n", bj_client_text(sandbox, "id"));
         json_decref(sandbox);
@@ -207,7 +207,7 @@ static int list_sandboxes(struct bj_client *client, struct bj_error *err)
     if (result < 0)
         return result;
     if (client->options.json)
-        bj_client_print_json(all);
+        result = bj_client_print_json(all, err);
     else if (!client->options.quiet)
         printf("%-34s%-10s%-16s%-10s%-12s%-14s%s\n", "SANDBOX", "STATE", "PRESET", "RUNNING",
                "MEMORY", "AGE", "LEFT");
@@ -221,7 +221,7 @@ static int list_sandboxes(struct bj_client *client, struct bj_error *err)
             print_sandbox(one);
     }
     json_decref(all);
-    return 0;
+    return result;
 }
 
 static void print_process(const json_t *process)
@@ -266,7 +266,7 @@ static int list_processes(struct bj_client *client, struct bj_error *err)
             json_array_append(shown, one);
     }
     if (result == 0 && client->options.json)
-        bj_client_print_json(shown);
+        result = bj_client_print_json(shown, err);
     else if (result == 0 && !client->options.quiet)
         printf("%-9s%-8s%-14s%-14s%-10s%s\n", "PROCESS", "PID", "STATE", "AGE", "TERMINAL",
                "COMMAND");
@@ -328,11 +328,12 @@ static void one_failed(struct several *several, const char *name)
 static int all_done(struct several *several)
 {
     bool told = several->failed < 0 && several->alone;
+    int result = told ? several->failed : 0;
 
     if (several->client->options.json && !told)
-        bj_client_print_json(several->answers);
+        result = bj_client_print_json(several->answers, several->err);
     json_decref(several->answers);
-    return told ? several->failed : 0;
+    return result;
 }
 
 static int each(struct bj_client *client, const char *method, const char *what, int *ret_status,
