@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include "base/escape.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "linux/usual.h"
@@ -52,6 +53,13 @@ static void put_key(const struct bj_service_settings *settings, struct bj_buf *o
 }
 
 /* What a shell puts the key in for, in a line to copy. */
+static void put_content(const char *path, struct bj_buf *out)
+{
+    bj_buf_puts(out, "$(cat ");
+    bj_shell_quote(out, path);
+    bj_buf_puts(out, ")");
+}
+
 static void put_key_for_shell(const struct bj_service_settings *settings, struct bj_buf *out)
 {
     BJ_CLEANUP_FREE char *path = NULL;
@@ -59,9 +67,9 @@ static void put_key_for_shell(const struct bj_service_settings *settings, struct
     if (settings->api_key != NULL)
         bj_buf_puts(out, "$BELLJAR_API_KEY");
     else if (settings->key_file != NULL)
-        bj_buf_printf(out, "$(cat %s)", settings->key_file);
+        put_content(settings->key_file, out);
     else if (bj_keyfile_path(settings, "key", &path, NULL) == 0 && access(path, F_OK) == 0)
-        bj_buf_printf(out, "$(cat %s)", path);
+        put_content(path, out);
     else
         bj_buf_puts(out, "YOUR-KEY");
 }

@@ -95,6 +95,14 @@ def test_the_curl_line_with_a_key_in_the_environment(make_service):
     assert "a-key-that-somebody-chose" not in service.welcome
 
 
+def test_a_line_with_a_key_in_a_file_of_any_name(make_service, tmp_path):
+    file = tmp_path / "the key's $(echo file)"
+    file.write_text("a-key-that-somebody-chose\n")
+    file.chmod(0o600)
+    done = run_line(make_service("--key-file", file).start(), "curl")
+    assert json.loads(done.stdout)["output"] == "Hello\n", done
+
+
 def test_the_curl_line_with_a_key_of_a_list(make_service):
     service = make_service()
     done = subprocess.run([BELLJAR, "serve", "keys", "add", "--create", "--state",
