@@ -4,6 +4,7 @@
  */
 #include "loop/link.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -307,6 +308,7 @@ void bj_link_pause(struct bj_link *link, bool paused)
 
 void bj_link_take_in(struct bj_link *link)
 {
+    assert(link->fd < 0 || link->calls->received != NULL);
     while (link->fd >= 0 && receive(link) == RECEIVED)
         continue;
 }

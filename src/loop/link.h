@@ -24,7 +24,8 @@ struct bj_link_calls {
     /* A packet, borrowed; descriptors that are not taken (count set to 0, or -1) are closed after.
      */
     void (*received)(void *context, const char *packet, size_t length, struct bj_fds *fds);
-    /* In its place: there is something for bj_link_receive(), which also tells of the end. */
+    /* In its place, where it is NULL: there is something for bj_link_receive(), which also tells of
+     * the end. bj_link_take_in() is not for these. */
     void (*readable)(void *context);
     /* The other end is gone, and all it had sent was received. The link is closed already. */
     void (*closed)(void *context);
