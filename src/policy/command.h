@@ -43,6 +43,11 @@ static inline bool bj_statement_is(const struct bj_statement *a, const struct bj
     return true;
 }
 
+/* A place in a pipeline; -1: in none. */
+struct bj_stage {
+    int pipeline, stage;
+};
+
 /* What is not known of a command, worst last. */
 enum bj_unknown {
     BJ_KNOWN,          /* its name and arguments are, but perhaps for holes in arguments */
@@ -88,6 +93,7 @@ enum bj_incomplete {
 struct bj_commands {
     const struct bj_simple_command *list;
     size_t count;
+    const struct bj_stage *pipelines; /* by number: where in the one around it each stands */
     /* Every assignment made anywhere, exported or not. */
     const struct bj_assignment *assignments;
     size_t assignment_count;

@@ -272,30 +272,42 @@ static bool holds_code(const struct look *look)
     return false;
 }
 
-/* Is one of the named programs in the same pipeline, before or behind? */
-static bool beside(const struct look *look, bool before)
+/* Does what the one writes come to the other, in the innermost pipeline that both are in? */
+static bool feeds(const struct look *look, const struct bj_simple_command *from,
+                  const struct bj_simple_command *to)
+{
+    const struct bj_stage *pipelines = look->judgement->commands->pipelines;
+    struct bj_stage a = {from->pipeline, from->stage}, b = {to->pipeline, to->stage};
+
+    while (a.pipeline != b.pipeline && spend(look, 16)) {
+        if (a.pipeline > b.pipeline)
+            a = pipelines[a.pipeline];
+        else
+            b = pipelines[b.pipeline];
+    }
+    return a.pipeline >= 0 && a.pipeline == b.pipeline && a.stage < b.stage;
+}
+
+static bool holds_fed_by(const struct look *look)
 {
     const struct bj_commands *commands = look->judgement->commands;
 
     for (size_t i = 0; i < commands->count && look->command->pipeline >= 0; i++) {
-        const struct bj_simple_command *other = &commands->list[i];
-
-        if (other->pipeline == look->command->pipeline &&
-            (before ? other->stage < look->command->stage : other->stage > look->command->stage) &&
-            other->word_count > 0 && named(look, other))
+        if (feeds(look, &commands->list[i], look->command) && named(look, &commands->list[i]))
             return true;
     }
     return false;
 }
 
-static bool holds_fed_by(const struct look *look)
-{
-    return beside(look, true);
-}
-
 static bool holds_feeds(const struct look *look)
 {
-    return beside(look, false);
+    const struct bj_commands *commands = look->judgement->commands;
+
+    for (size_t i = 0; i < commands->count && look->command->pipeline >= 0; i++) {
+        if (feeds(look, look->command, &commands->list[i]) && named(look, &commands->list[i]))
+            return true;
+    }
+    return false;
 }
 
 /* Does `outer` run the other one, at whatever distance? */

@@ -368,7 +368,7 @@ struct walk {
     const struct bj_shell_context *context;
     struct bj_arena *arena;
     struct bj_commands *result;
-    size_t command_room, assignment_room, spawning_room;
+    size_t command_room, assignment_room, spawning_room, pipeline_room;
     struct slot **buckets;
     struct journal journal;
     struct choices *choices;

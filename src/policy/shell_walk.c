@@ -44,6 +44,21 @@ static void restore_place(struct walk *walk, const struct place *place)
     walk->sink = place->sink;
 }
 
+/* A pipeline in the place of now. False without room. */
+static bool number_pipeline(struct walk *walk)
+{
+    struct bj_stage *list = bj_sh_grow(walk, (void *)walk->result->pipelines,
+                                       (size_t)walk->pipelines, &walk->pipeline_room, sizeof *list);
+
+    if (list == NULL)
+        return false;
+    walk->result->pipelines = list;
+    list[walk->pipelines] = (struct bj_stage){walk->pipeline, walk->stage};
+    walk->pipeline = walk->pipelines++;
+    walk->stage = 0;
+    return true;
+}
+
 static void walk_pipeline(struct walk *walk, const struct source *source, const struct node *node)
 {
     struct place place = save_place(walk);
@@ -53,8 +68,8 @@ static void walk_pipeline(struct walk *walk, const struct source *source, const 
     struct scope scope;
     uint32_t mark;
 
-    walk->pipeline = walk->pipelines++;
-    walk->stage = 0;
+    if (!number_pipeline(walk))
+        return;
     walk->spawning = true;
     for (const struct node *stage = node->child; stage != NULL; stage = stage->next) {
         struct sink *sink = &sinks[walk->stage & 1];
