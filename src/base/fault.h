@@ -22,6 +22,8 @@ void bj_fault_spare(bool yes);
 void bj_fault_at(long number, int code);
 /* So many calls were made since. */
 long bj_fault_count(void);
+/* Ends the process, as a crash would, when the text contains what is in $BELLJAR_FAULT_END. */
+void bj_fault_end_at(const char *text);
 #define BJ_SYS(call)     (bj_fault_hit(#call) ? -1 : (call))
 #define BJ_SYS_PTR(call) (bj_fault_hit(#call) ? NULL : (call))
 #else

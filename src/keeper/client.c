@@ -12,6 +12,8 @@
 #include "base/fd.h"
 #include "base/mem.h"
 
+#define ENDED_MAX 2 /* audit processes that may end with one and the same entry under way */
+
 /* Calls back whoever waits, and the watcher, once. */
 static void on_keeper_lost(void *context)
 {
@@ -81,6 +83,11 @@ static int take_answer(struct bj_keeper_client *client, const struct bj_message 
     if (call == NULL)
         return 0; /* it was cancelled, or asked for by a front before this one */
     bj_asked_take(client, call);
+    if (call->given_up) {
+        bj_asked_say_given_up(&error);
+        how.result = -error.code;
+        how.error = &error;
+    }
     if (call->detach && how.result == 0)
         bj_keeper_send_detach(client, call->id);
     if (call->done != NULL)
@@ -97,10 +104,14 @@ static void take_gap(struct bj_keeper_client *client, const struct bj_message_he
 
     if (head->number <= client->listens)
         return;
+    client->listens = head->number;
     while (call != NULL && call->id <= head->id)
         call = call->next;
     client->unsent = call;
-    client->listens = head->number;
+    /* Of what was sent only the first can have been under way. One that is answered here is
+     * followed by the next, which bj_asked_take() has made the one to send. */
+    if (call != NULL && call->taken >= ENDED_MAX)
+        bj_asked_give_up(client, call);
     bj_keeper_pump(client);
 }
 
@@ -160,16 +171,22 @@ static void from_keeper(void *context, const char *packet, size_t length, struct
 static const struct bj_link_calls keeper_calls = {.received = from_keeper,
                                                   .closed = on_keeper_lost};
 
-/* ---- the audit process, which says nothing here ---- */
+/* ---- the audit process, which only says what it has under way ---- */
 
 static void from_audit(void *context, const char *packet, size_t length, struct bj_fds *fds)
 {
     struct bj_keeper_client *client = context;
+    struct bj_message message;
+    struct bj_asked *call;
 
-    (void)packet;
-    (void)length;
-    (void)fds;
-    bj_link_close(&client->audit);
+    if (bj_client_message(packet, length, fds, &message, NULL) < 0 ||
+        message.head.type != BJ_MESSAGE_TAKEN) {
+        bj_link_close(&client->audit);
+        return;
+    }
+    call = bj_asked_find(client, message.head.id);
+    if (call != NULL)
+        call->taken++;
 }
 
 static void audit_closed(void *context)

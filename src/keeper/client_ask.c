@@ -7,6 +7,8 @@
  */
 #include "keeper/client_internal.h"
 
+#include <stddef.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #include "base/buf.h"
@@ -17,9 +19,16 @@ void bj_keeper_pump(struct bj_keeper_client *client)
 {
     if (client->audit.fd < 0 || client->listens != client->audit_number)
         return;
-    while (client->unsent != NULL &&
-           bj_link_try(&client->audit, client->unsent->packet, client->unsent->length))
-        client->unsent = client->unsent->next;
+    while (client->unsent != NULL) {
+        struct bj_asked *call = client->unsent;
+        int32_t again = call->again;
+
+        memcpy(call->packet + offsetof(struct bj_message_head, result), &again, sizeof again);
+        if (!bj_link_try(&client->audit, call->packet, call->length))
+            return;
+        call->again = true;
+        client->unsent = call->next;
+    }
 }
 
 int bj_client_packing_failed(const struct bj_buf *buf, struct bj_error *err)

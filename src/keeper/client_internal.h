@@ -15,6 +15,9 @@ struct bj_asked {
     bool detach;  /* an ATTACH whose end was asked for before its answer came */
     char *packet; /* of an entry, which may have to be sent again; owned */
     size_t length;
+    bool again;     /* it was sent before */
+    unsigned taken; /* under way alone, in so many audit processes */
+    bool given_up;  /* what is sent instead only says so */
     struct bj_asked *next_in_bucket;
     struct bj_asked *previous, *next;
 };
@@ -63,6 +66,12 @@ struct bj_asked *bj_asked_find(struct bj_keeper_client *client, uint64_t id);
 void bj_asked_take(struct bj_keeper_client *client, struct bj_asked *call);
 /* Answers everything with one error; what call backs ask meanwhile is left alone. */
 void bj_calls_fail(struct bj_keeper_client *client, const struct bj_error *why);
+
+/* The entry ends audit processes: a short one takes its place, or it is answered. False: it is
+ * gone, and the call back may have done anything (client_give_up.c). */
+bool bj_asked_give_up(struct bj_keeper_client *client, struct bj_asked *call);
+/* Why such a call failed. */
+void bj_asked_say_given_up(struct bj_error *ret);
 
 /* What a packet says; -BJ_E_PROTOCOL also where its descriptors did not all come. */
 int bj_client_message(const char *packet, size_t length, const struct bj_fds *fds,

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "recorder/recorder_internal.h"
@@ -51,7 +52,7 @@ static struct bj_message message_of(const struct bj_batch *batch, const struct b
 
 static bool has_room(const struct bj_batch *batch)
 {
-    return batch->count < BJ_BATCH_ITEMS && batch->used <= BJ_BATCH_BYTES;
+    return !batch->closed && batch->count < BJ_BATCH_ITEMS && batch->used <= BJ_BATCH_BYTES;
 }
 
 static struct bj_item *add(struct bj_batch *batch, enum bj_item_kind kind, size_t length)
@@ -66,6 +67,18 @@ static struct bj_item *add(struct bj_batch *batch, enum bj_item_kind kind, size_
     item->failed = item->malformed = false;
     batch->used += (length + 15) & ~(size_t)15;
     return item;
+}
+
+/* Should this process end with it, the front is to know what it was. */
+static void say_taken(struct bj_recorder *recorder, uint64_t id)
+{
+    struct bj_buf *out = &recorder->batch->message;
+
+    out->length = 0;
+    out->failed = out->no_memory = false;
+    bj_message_begin(out, BJ_MESSAGE_TAKEN, id);
+    if (bj_message_end(out))
+        bj_link_send(&recorder->front.link, out->data, out->length, NULL, NULL);
 }
 
 /* An entry for a keeper that has ended is not for the one that there is; one for the next keeper
@@ -85,6 +98,9 @@ static void take_entry(struct bj_recorder *recorder, const struct bj_message *me
         return;
     }
     item = add(batch, BJ_ITEM_ENTRY, length);
+    batch->closed = message->head.result != 0; /* sent again: nothing is taken in behind it */
+    if (batch->closed)
+        say_taken(recorder, message->head.id);
     if (message->head.number == 0 || message->head.number == recorder->keeper.number)
         return;
     item->failed = true;
@@ -258,6 +274,10 @@ static int record_entry(struct bj_recorder *recorder, struct bj_item *item, stru
     int result = bj_entry_get(&message, batch->strings, BJ_ENTRY_STRINGS, &entry, err);
 
     item->malformed = result < 0;
+#ifdef BJ_FAULTS
+    if (result == 0)
+        bj_fault_end_at(entry.request.command);
+#endif
     if (result == 0 && entry.act != NULL)
         result = take_act(recorder, item, &entry, err);
     if (result == 0)
@@ -481,6 +501,7 @@ static void pass_on(struct bj_recorder *recorder)
     if (malformed != NULL)
         bj_recorder_fault(recorder, &recorder->front, &malformed->error);
     batch->count = batch->used = 0;
+    batch->closed = false;
 }
 
 /* ---- turns ---- */

@@ -42,6 +42,7 @@ struct bj_batch {
     struct bj_item items[BJ_BATCH_ITEMS];
     size_t count;
     size_t used;                           /* bytes */
+    bool closed;                           /* the last one is an entry that was sent again */
     const char *strings[BJ_ENTRY_STRINGS]; /* of the entry being recorded, and of its act */
     const char *act_strings[BJ_ACT_STRINGS];
     struct bj_verdict verdict; /* of it */

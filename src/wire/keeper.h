@@ -16,7 +16,10 @@
  * front, with the ENTRY's id. When the audit process was killed, the keeper, having carried out all
  * that came through, turns to the new one and says GAP with the highest id that came through: what
  * the front sent beyond that was lost, and the front sends it again through the new one, and
- * nothing before it was told. Ids of acts only rise, from one front to the next too: above
+ * nothing before it was told. An entry that is sent again is recorded and passed on alone, after
+ * the front was told that it is TAKEN; so when such a process is killed too, the front knows what
+ * was under way. What was so twice is given up: an entry without its act and texts goes in its
+ * place, and the call fails. Ids of acts only rise, from one front to the next too: above
  * BJ_FRONT_ID_BITS they are the number that the supervisor gave the front, and the audit process
  * lets none through that are not. So no front can have those of a later one taken for told.
  *
@@ -79,6 +82,7 @@
                 "keys", their file); 1 descriptor;                                                 \
                 number = how many of them there have been with this one, id = how many of the      \
                 receiver's role with it */                                                         \
+    X(TAKEN) /* audit → front: nothing; id = the ENTRY's, sent before, that is recorded next */  \
     X(FAULT) /* any → supervisor: text, whose message was malformed; it is replaced */           \
     X(STOP)  /* supervisor → any: end in good order */
 
@@ -96,7 +100,7 @@ struct bj_message_head {
     uint16_t fds;
     uint64_t id;     /* of the request, chosen by who asks; acts' ids only rise, see above */
     int64_t number;  /* of the audit record; 0 = none */
-    int32_t result;  /* ANSWER */
+    int32_t result;  /* ANSWER; ENTRY: 1 = it was sent before */
     uint32_t length; /* of the body */
 };
 #define BJ_MESSAGE_MAGIC 0x354a4c42u /* "BLJ5" */

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-from program import BELLJAR, wait_until
+from program import BELLJAR, FAULTS, wait_until
 
 CLIENTS, CALLS, KILLS = 6, 60, 20
 
@@ -213,3 +213,23 @@ def test_an_end_that_the_audit_process_does_not_hear(service, keeper_too):
         assert outcome["signal"] == signal.SIGTERM, outcome
     service.stop()
     verify(service)
+
+
+def test_a_request_that_ends_the_audit_process(make_service):
+    """It is refused and recorded without its texts, and everybody's others go on."""
+    if not Path(FAULTS).with_name("belljar-serve").exists():
+        pytest.skip("build-faults is not built")
+    service = make_service(program=FAULTS, variables={"BELLJAR_FAULT_END": "ends-it"})
+    service.start()
+    service.bash("true")
+    answer = service.post("/bash", {"command": "echo ends-it"})
+    assert answer.status == 500, answer
+    assert "twice" in answer.json["error"]["message"]
+    assert service.bash("echo goes on")["output"] == "goes on\n"
+    service.stop()
+    verify(service)
+    given_up = [call["verdict"] for call in records(service)
+                if any(reason["rule"] == "service.audit"
+                       for reason in call["verdict"].get("reasons", []))]
+    assert len(given_up) == 1 and given_up[0]["decision"] == "deny"
+    assert "ends-it" not in json.dumps(given_up)

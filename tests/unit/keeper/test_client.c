@@ -393,6 +393,110 @@ static void test_resend_gap_later(void **state)
     resend(false);
 }
 
+/* What is said of the next entry: its id, whether it was sent before, and whether it has an act. */
+static void expect_entry(uint64_t id, bool again, bool whole)
+{
+    static const char *strings[BJ_ENTRY_STRINGS];
+    struct bj_verdict *verdict = test_malloc(sizeof *verdict);
+    struct bj_entry entry = {.verdict = verdict};
+    struct bj_message message;
+
+    expect(audit_end, BJ_MESSAGE_ENTRY, &message);
+    assert_true(message.head.id == id);
+    assert_int_equal(message.head.result, again);
+    bj_verdict_init(verdict);
+    assert_int_equal(bj_entry_get(&message, strings, BJ_ENTRY_STRINGS, &entry, NULL), 0);
+    assert_int_equal(entry.act != NULL, whole);
+    assert_int_equal(verdict->decision, whole ? BJ_ALLOW : BJ_DENY);
+    assert_string_equal(entry.owner, "me");
+    bj_verdict_release(verdict);
+    test_free(verdict);
+}
+
+static void say_taken(uint64_t id)
+{
+    struct bj_buf buf;
+
+    bj_buf_init(&buf, BJ_MESSAGE_MAX);
+    bj_message_begin(&buf, BJ_MESSAGE_TAKEN, id);
+    assert_true(bj_message_end(&buf));
+    assert_int_equal(bj_socket_send(audit_end, buf.data, buf.length, NULL), 0);
+    bj_buf_release(&buf);
+    turn();
+}
+
+/* The audit process has ended, and the entry came through before. */
+static void replaced_after(uint64_t id, int64_t number)
+{
+    say(BJ_MESSAGE_GAP, id, number);
+    turn();
+    new_audit(number);
+    turn();
+}
+
+/* The second of four ends every audit process that takes it, one of them together with the others:
+ * then it is not sent again, and the others are done. */
+static void test_give_up(void **state)
+{
+    uint64_t ids[4];
+
+    (void)state;
+    for (int i = 0; i < 4; i++)
+        ids[i] = acted(&answers[i]);
+    turn();
+    for (int i = 0; i < 4; i++)
+        expect_entry(ids[i], false, true);
+    replaced_after(0, 2); /* all four were being recorded together */
+    for (int i = 0; i < 4; i++)
+        expect_entry(ids[i], true, true);
+    say_taken(ids[0]);
+    say_taken(ids[1]);
+    replaced_after(ids[0], 3);
+    for (int i = 1; i < 4; i++)
+        expect_entry(ids[i], true, true);
+    replaced_after(ids[0], 4); /* ended before it took anything */
+    for (int i = 1; i < 4; i++)
+        expect_entry(ids[i], true, true);
+    say_taken(ids[1]);
+    replaced_after(ids[0], 5);
+    expect_entry(ids[1], true, false);
+    expect_entry(ids[2], true, true);
+    expect_entry(ids[3], true, true);
+    for (int i = 0; i < 4; i++)
+        say(BJ_MESSAGE_ANSWER, ids[i], i + 1);
+    turn();
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(answers[i].times, 1);
+        assert_int_equal(answers[i].code, i == 1 ? BJ_E_SYSTEM : 0);
+        assert_int_equal(answers[i].number, i + 1); /* that it was given up is recorded */
+    }
+    assert_int_equal(seen.lost, 0);
+}
+
+/* Not even the short one comes through: its call is answered, and what is behind it goes on. */
+static void test_give_up_wholly(void **state)
+{
+    uint64_t ids[2];
+
+    (void)state;
+    for (int i = 0; i < 2; i++)
+        ids[i] = acted(&answers[i]);
+    turn();
+    for (int64_t number = 2; number <= 6; number++) {
+        replaced_after(0, number);
+        if (number < 6)
+            say_taken(ids[0]);
+    }
+    assert_int_equal(answers[0].times, 1);
+    assert_int_equal(answers[0].code, BJ_E_SYSTEM);
+    expect_entry(ids[1], true, true);
+    expect_nothing(audit_end);
+    say(BJ_MESSAGE_ANSWER, ids[1], 1);
+    turn();
+    assert_int_equal(answers[1].times, 1);
+    assert_int_equal(answers[1].code, 0);
+}
+
 /* The keeper takes everything with it. */
 static void test_keeper_lost(void **state)
 {
@@ -771,10 +875,13 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(test_watching),    TEST(test_act),    TEST(test_any_order),
-        TEST(test_resend),      TEST(test_cancel), TEST(test_resend_gap_later),
-        TEST(test_malformed),   TEST(test_attach), TEST(test_keeper_lost),
-        TEST(test_question),    TEST(test_bounds), TEST(test_random),
+        TEST(test_watching),    TEST(test_act),
+        TEST(test_any_order),   TEST(test_resend),
+        TEST(test_give_up),     TEST(test_give_up_wholly),
+        TEST(test_cancel),      TEST(test_resend_gap_later),
+        TEST(test_malformed),   TEST(test_attach),
+        TEST(test_keeper_lost), TEST(test_question),
+        TEST(test_bounds),      TEST(test_random),
         TEST(test_free_inside),
     };
 

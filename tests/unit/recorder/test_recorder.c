@@ -308,6 +308,37 @@ static void keeper_ended(void **state)
     json_decref(calls);
 }
 
+#ifdef BJ_FAULTS
+/* An entry that ends this process takes none with it that were sent again in front of it. */
+static void ended_by_an_entry(void **state)
+{
+    struct service *service = *state;
+    static const char *const commands[] = {"first", "second", "it ends here", "behind"};
+    int status;
+
+    end_recorder(service, SIGKILL);
+    setenv("BELLJAR_FAULT_END", "ends here", 1);
+    start_recorder(service);
+    unsetenv("BELLJAR_FAULT_END");
+    new_front(service);
+    for (uint64_t i = 0; i < 4; i++) {
+        struct bj_buf out;
+
+        put_said(&out, i + 1, &(struct said){.act = &freeze, .command = commands[i]});
+        bj_message_head(&out)->result = 1;
+        send_packet(service->front, &out, NULL);
+    }
+    new_keeper(service); /* only now does it take entries, and all at once */
+    get_message(service->keeper, BJ_MESSAGE_ACT, &got);
+    get_message(service->keeper, BJ_MESSAGE_ACT, &got);
+    assert_int_equal(got.message.head.id, 2);
+    assert_true(get_within(service->keeper, &got, PATIENCE_MS));
+    assert_true(got.ended);
+    status = end_recorder(service, 0);
+    assert_int_equal(WEXITSTATUS(status), 99);
+}
+#endif
+
 /* The same keeper and a new audit process: only what did not come through is ended. */
 static void recorder_ended(void **state)
 {
@@ -597,6 +628,10 @@ int main(void)
         TEST(malformed),
         TEST(keeper_ended),
         TEST(recorder_ended),
+#ifdef BJ_FAULTS
+        TEST(ended_by_an_entry),
+#endif
+
         TEST(for_another_keeper),
         TEST(for_a_keeper_that_never_comes),
         TEST(ids_of_another_front),
