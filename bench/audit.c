@@ -99,7 +99,7 @@ static void sustained(bool durable, int batch)
             put_outcome(audit, put_verdict(audit));
         check(bj_audit_commit(audit, &err), &err);
         records += batch;
-        check(bj_audit_maintain(audit, NULL, &err), &err);
+        check(bj_audit_maintain(audit, NULL, NULL, &err), &err);
         end = now_us();
     }
     printf("%-12s batches of %-5d %9.0f records a second\n", durable ? "durable" : "not durable",
@@ -149,7 +149,7 @@ static void one_run(void)
         struct bj_error err;
 
         put_outcome(audit, put_verdict(audit));
-        check(bj_audit_maintain(audit, NULL, &err), &err);
+        check(bj_audit_maintain(audit, NULL, NULL, &err), &err);
         bj_audit_close(audit);
         times[i] = now_us() - start;
     }

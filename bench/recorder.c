@@ -125,7 +125,7 @@ static double alone_rate(bool durable, int batch)
             fail("cannot begin");
         for (int i = 0; i < batch; i++)
             append(audit);
-        if (bj_audit_commit(audit, NULL) < 0 || bj_audit_maintain(audit, NULL, NULL) < 0)
+        if (bj_audit_commit(audit, NULL) < 0 || bj_audit_maintain(audit, NULL, NULL, NULL) < 0)
             fail("cannot commit");
         records += batch;
     }

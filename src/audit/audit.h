@@ -129,10 +129,10 @@ int bj_audit_prune(struct bj_audit *audit, const struct bj_audit_retention *rete
 /*
  * What a writer does once before it closes: retention when it is due (not at every record) and
  * carrying the log over into the database when it has become long. Costs next to nothing
- * otherwise.
+ * otherwise. *ret_removed (may be NULL) is set when records were removed.
  */
 int bj_audit_maintain(struct bj_audit *audit, const struct bj_audit_retention *retention,
-                      struct bj_error *err);
+                      int64_t *ret_removed, struct bj_error *err);
 
 /* ---- reading ---- */
 

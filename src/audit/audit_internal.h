@@ -36,6 +36,7 @@ struct bj_audit {
     sqlite3_stmt *statements[BJ_SQL_COUNT];
     struct bj_buf body;     /* the record being written; kept for its memory */
     struct bj_buf scratch;  /* a text of it */
+    size_t room;            /* bytes that its texts may still have; SIZE_MAX = as each may */
     struct bj_buf names[3]; /* its key, sandbox and tool, masked */
     int log_most;           /* pages of the log before it is carried over */
     int log_pages;          /* of the log, after the last commit */

@@ -33,7 +33,9 @@ static void put_masked_with(struct bj_audit *audit, const char *text, size_t len
 {
     struct bj_buf *out = &audit->body, *scratch = &audit->scratch;
 
-    bj_audit_mask_cut(audit, text, length, maximum, scratch);
+    bj_audit_mask_cut(audit, text, length, maximum < audit->room ? maximum : audit->room, scratch);
+    if (audit->room != SIZE_MAX)
+        audit->room -= scratch->length < audit->room ? scratch->length : audit->room;
     bj_buf_puts(scratch, behind);
     if (!scratch->failed) {
         bj_json_put_string(out, bj_buf_text(scratch), scratch->length);
@@ -256,12 +258,13 @@ static json_t *load(const char *text, size_t length)
 /* The beginning of a text of `size` bytes: what it ends with may be the beginning of a secret. */
 static void put_beginning(struct bj_audit *audit, const char *name, const char *text, size_t size)
 {
+    size_t most = audit->room < BJ_AUDIT_TEXT_MAX ? audit->room : BJ_AUDIT_TEXT_MAX;
     struct bj_buf *scratch = &audit->scratch;
 
     scratch->length = 0;
     bj_mask_rest(audit->mask, text, strlen(text), scratch);
-    if (scratch->length > BJ_AUDIT_TEXT_MAX) /* the writer of JSON mends half a character */
-        scratch->length = BJ_AUDIT_TEXT_MAX;
+    if (scratch->length > most) /* the writer of JSON mends half a character */
+        scratch->length = most;
     bj_buf_printf(scratch, "[cut: %zu bytes in all]", size);
     bj_buf_printf(&audit->body, ",\"%s\":", name);
     if (scratch->failed)
@@ -284,7 +287,7 @@ static void put_arguments(struct bj_audit *audit, const struct bj_request *reque
         put_beginning(audit, "arguments_text", text, request->arguments_cut);
         return;
     }
-    value = load(text, length);
+    value = length <= audit->room ? load(text, length) : NULL;
     if (value == NULL) {
         put_text(audit, "arguments_text", text);
         return;
@@ -316,7 +319,7 @@ static void put_reason(struct bj_audit *audit, const char *name, const char *tex
 {
     size_t length = strlen(text);
 
-    if (length < BJ_VERDICT_TEXT_MAX) {
+    if (length < BJ_VERDICT_TEXT_MAX || length > audit->room) {
         put_text(audit, name, text);
         return;
     }
@@ -344,9 +347,17 @@ static void put_violation(struct bj_audit *audit, const struct bj_violation *vio
     bj_buf_puts(&audit->body, "}");
 }
 
+/* Refused requests cost who sends them nothing, and their records are kept in the place of others':
+ * of what was not done there is the beginning, and how long it was. */
+static size_t room_for(const struct bj_audit_record *record)
+{
+    return record->owner != NULL && record->decision == BJ_DENY ? BJ_AUDIT_DENIED_MAX : SIZE_MAX;
+}
+
 void bj_audit_body_verdict(struct bj_audit *audit, const struct bj_audit_record *record,
                            const struct bj_request *request, const struct bj_verdict *verdict)
 {
+    audit->room = room_for(record);
     bj_audit_body_head(record, &audit->body);
     put_text(audit, "directory", request->directory);
     put_text(audit, "command", request->command);
@@ -356,6 +367,7 @@ void bj_audit_body_verdict(struct bj_audit *audit, const struct bj_audit_record 
     put_text(audit, "url", request->url);
     put_arguments(audit, request);
     put_act(audit, request->act);
+    audit->room = room_for(record); /* as much again for the reasons */
     if (verdict->count > 0)
         bj_buf_puts(&audit->body, ",\"reasons\":[");
     for (int i = 0; i < verdict->count; i++) {
@@ -393,6 +405,7 @@ static void put_limits(struct bj_audit *audit, const struct bj_audit_outcome *ou
 void bj_audit_body_outcome(struct bj_audit *audit, const struct bj_audit_record *record,
                            const struct bj_audit_outcome *outcome)
 {
+    audit->room = SIZE_MAX;
     bj_audit_body_head(record, &audit->body);
     bj_buf_printf(&audit->body, ",\"ran\":%s", outcome->ran ? "true" : "false");
     put_number(audit, "signal", outcome->signal);

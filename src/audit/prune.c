@@ -230,7 +230,7 @@ static int is_due(struct bj_audit *audit, const struct bj_audit_retention *reten
 }
 
 int bj_audit_maintain(struct bj_audit *audit, const struct bj_audit_retention *retention,
-                      struct bj_error *err)
+                      int64_t *ret_removed, struct bj_error *err)
 {
     struct bj_error own;
     bool due = false;
@@ -242,7 +242,7 @@ int bj_audit_maintain(struct bj_audit *audit, const struct bj_audit_retention *r
     if (retention != NULL)
         result = is_due(audit, retention, &due, err);
     if (result == 0 && due)
-        return bj_audit_prune(audit, retention, NULL, err);
+        return bj_audit_prune(audit, retention, ret_removed, err);
     if (result == 0)
         empty_log(audit);
     return result;

@@ -31,6 +31,7 @@
 #define BJ_URL_MAX         8192        /* bytes of a URL */
 
 #define BJ_AUDIT_TEXT_MAX   (128 << 10) /* bytes kept of one text of an audit record; cut, marked */
+#define BJ_AUDIT_DENIED_MAX (4 << 10)   /* of all texts of a refused request; of its reasons too */
 #define BJ_AUDIT_NAME_MAX   256         /* bytes kept of a key, sandbox or tool there; cut */
 #define BJ_AUDIT_VALUE_MAX  (8 << 10)   /* bytes kept of one string in a tool's arguments; cut */
 #define BJ_AUDIT_RECORD_MAX (4 << 20)   /* bytes of one audit record */

@@ -110,7 +110,7 @@ void bj_record_close(struct bj_audit *audit, const struct bj_config *config,
 
     struct bj_error err = {0};
 
-    if (audit != NULL && bj_audit_maintain(audit, &retention, &err) < 0)
+    if (audit != NULL && bj_audit_maintain(audit, &retention, NULL, &err) < 0)
         BJ_LOG(log, AUDIT, ERROR, "the records are not kept in bounds: %s", err.message);
     bj_audit_close(audit);
 }

@@ -108,13 +108,19 @@ static void maintain(struct bj_recorder *recorder)
     };
     bool limited = retention.age_ns > 0 || retention.bytes > 0;
     struct bj_error err = {0};
+    int64_t removed = 0;
     int result;
 
     if (recorder->audit == NULL)
         return;
     result = limited && recorder->ticks % PRUNE_TICKS == PRUNE_TICKS - 1
-                 ? bj_audit_prune(recorder->audit, &retention, NULL, &err)
-                 : bj_audit_maintain(recorder->audit, &retention, &err);
+                 ? bj_audit_prune(recorder->audit, &retention, &removed, &err)
+                 : bj_audit_maintain(recorder->audit, &retention, &removed, &err);
+    if (removed > 0)
+        BJ_LOG(
+            recorder->log, AUDIT, WARNING,
+            "%lld of the oldest records were removed: audit.max_days or audit.max_mb was reached",
+            (long long)removed);
     if (result < 0)
         BJ_LOG(recorder->log, AUDIT, WARNING, "the records are not kept in bounds: %s",
                err.message);

@@ -10,7 +10,7 @@
 struct seen {
     int count;
     struct bj_audit_record records[8];
-    char bodies[8][2048];
+    char bodies[8][40000];
 };
 
 static int see(void *context, const struct bj_audit_record *record)
@@ -276,6 +276,39 @@ static void open_acts(void **state)
     bj_audit_close(audit);
 }
 
+/* What a refused request of the service brings takes little room, whatever it is. */
+static void refused_is_short(void **state)
+{
+    struct place *place = *state;
+    struct bj_audit *audit = open_as(place, BJ_AUDIT_WRITE);
+    static const char *argv[301];
+    static char word[8001], text[65536];
+    static const struct bj_audit_who who = {.uid = 1, .owner = "team"};
+    struct bj_request request = {.tool = "Bash", .argv = argv, .command = text, .arguments = text};
+    struct bj_verdict verdict;
+    struct bj_error err = {0};
+    struct seen seen;
+
+    memset(word, 'x', 8000);
+    memset(text, 'y', sizeof text - 1);
+    for (size_t i = 0; i < 300; i++)
+        argv[i] = word;
+    bj_verdict_init(&verdict);
+    for (size_t i = 0; i < 40; i++)
+        bj_verdict_add(&verdict, &(struct bj_violation){"rule", "why", text, "ask", BJ_RISK_HIGH,
+                                                        BJ_DENY, 0, 3});
+    if (bj_audit_append_verdict(audit, &request, &verdict, &who, NULL, &err) < 0)
+        fail_msg("%s", err.message);
+    bj_verdict_release(&verdict);
+    read_all(audit, &seen);
+    bj_audit_close(audit);
+    assert_non_null(strstr(seen.bodies[0], "[cut: 65535 bytes in all]"));
+    assert_non_null(strstr(seen.bodies[0], "[cut: 8000 bytes in all]"));
+    assert_non_null(strstr(seen.bodies[0], "\"description\":\"why\""));
+    assert_in_range(strlen(seen.bodies[0]), 4096, 32768);
+    assert_true(verify(place, NULL).sound);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -285,6 +318,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(long_texts_are_cut, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(long_names_are_cut, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(act_and_cut_arguments, place_setup, place_teardown),
+        cmocka_unit_test_setup_teardown(refused_is_short, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(open_acts, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(children_share_nothing, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(reader_cannot_write, place_setup, place_teardown),

@@ -343,7 +343,7 @@ static int one_run(struct place *place)
         result = bj_audit_append_outcome(audit, number, &outcome, &err);
     accepted += accepted == 1 && result == 0;
     if (result == 0)
-        result = bj_audit_maintain(audit, NULL, &err);
+        result = bj_audit_maintain(audit, NULL, NULL, &err);
     if (result < 0 && err.message[0] == '\0')
         fail_msg("an error without a message");
     bj_audit_close(audit);

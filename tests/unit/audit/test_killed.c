@@ -65,7 +65,7 @@ static void writer(struct place *place, int pipe_fd, uint64_t seed)
             _exit(4);
         if (write(pipe_fd, said, (size_t)count * sizeof *said) < 0)
             _exit(5);
-        if (i % 16 == 0 && bj_audit_maintain(audit, NULL, NULL) < 0)
+        if (i % 16 == 0 && bj_audit_maintain(audit, NULL, NULL, NULL) < 0)
             _exit(6);
     }
 }

@@ -168,7 +168,7 @@ static void maintain_does_it_when_due(void **state)
     place->now += 10 * DAY;
     assert_int_equal(bj_audit_open(&options, &audit, &err), 0);
     put_call(audit, "true", BJ_ALLOW, BJ_RISK_NONE);
-    assert_int_equal(bj_audit_maintain(audit, &retention, &err), 0);
+    assert_int_equal(bj_audit_maintain(audit, &retention, NULL, &err), 0);
     bj_audit_close(audit);
     assert_int_equal(verify(place, NULL).after, 10);
     snprintf(log, sizeof log, "%s-wal", place->path);
