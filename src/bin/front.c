@@ -157,7 +157,7 @@ static void take_peer(struct front *front, const char *who, int64_t number, int 
         BJ_LOG(front->log, SERVER, ERROR, "cannot talk to the %s process: %s", who, error.message);
 }
 
-static void take_keys(struct front *front, int fd)
+static void take_keys(struct front *front, int64_t number, int fd)
 {
     struct bj_error error = {0};
     int result = bj_front_keys_renew(&front->keys, fd, &error);
@@ -166,6 +166,10 @@ static void take_keys(struct front *front, int fd)
         stop(front, GRACE_MS); /* and a new one begins */
     else if (result < 0)
         BJ_LOG(front->log, SERVER, ERROR, "the keys stay as they were: %s", error.message);
+    if (result < 0)
+        return;
+    front->alive.number = number;
+    bj_alive_say(&front->alive);
 }
 
 static void take_message(struct front *front, const struct bj_message *message, struct bj_fds *fds)
@@ -180,7 +184,7 @@ static void take_message(struct front *front, const struct bj_message *message, 
     } else if (message->head.type == BJ_MESSAGE_PEER && fds->count == 1) {
         who = bj_unpack_string(&body);
         if (bj_streq(who, BJ_ROLE_KEYS)) {
-            take_keys(front, fds->fd[0]);
+            take_keys(front, message->head.number, fds->fd[0]);
             return;
         }
         bj_keeper_client_set_front(bj_service_keeper(front->service), (int64_t)message->head.id);

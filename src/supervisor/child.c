@@ -237,9 +237,9 @@ int bj_child_send_peer(int control, int64_t own, enum bj_role who, int64_t numbe
     return send_descriptor(control, own, bj_role_name(who), number, peer, err);
 }
 
-int bj_child_send_keys(int control, int file, struct bj_error *err)
+int bj_child_send_keys(int control, int64_t number, int file, struct bj_error *err)
 {
-    return send_descriptor(control, 0, BJ_ROLE_KEYS, 0, file, err);
+    return send_descriptor(control, 0, BJ_ROLE_KEYS, number, file, err);
 }
 
 int bj_child_send_stop(int control, int64_t patience_ms, struct bj_error *err)

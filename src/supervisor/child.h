@@ -44,7 +44,7 @@ int bj_child_try(const struct bj_child_start *start, struct bj_error *err);
 int bj_child_send_peer(int control, int64_t own, enum bj_role who, int64_t number, int peer,
                        struct bj_error *err);
 /* To the front: the file of keys. */
-int bj_child_send_keys(int control, int file, struct bj_error *err);
+int bj_child_send_keys(int control, int64_t number, int file, struct bj_error *err);
 /* `patience_ms`: for a front, how long it may go on for what is under way; 0 = it ends now. */
 int bj_child_send_stop(int control, int64_t patience_ms, struct bj_error *err);
 

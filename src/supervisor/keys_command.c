@@ -25,7 +25,8 @@ struct keys_options {
     bool create, json, help;
 };
 
-#define SCOPES_WIDTH 52 /* of all but admin */
+#define PATIENCE_US  10000000 /* for the service to take a change over */
+#define SCOPES_WIDTH 52       /* of all but admin */
 
 #define FLAG(long, letter, word) .flag = (long), .short_flag = (letter), .argument = (word)
 #define FIELD(name)              .id = #name, .offset = offsetof(struct keys_options, name)
@@ -285,9 +286,10 @@ static int run(const struct action *action, struct keys_call *call, struct bj_er
         result = bj_keys_load(call->path, &call->keys, err);
     if (result == 0)
         result = action->function(call, err);
-    if (result == 0 && action->signal != 0)
-        bj_state_signal(call->options.state, action->signal);
-    return result;
+    if (result < 0 || action->signal == 0)
+        return result;
+    bj_state_signal(call->options.state, action->signal);
+    return bj_state_wait_for_keys(call->options.state, "keys.json", PATIENCE_US, err);
 }
 
 static int fail_action(const char *name)

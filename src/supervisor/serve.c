@@ -2,9 +2,11 @@
 #include "supervisor/serve.h"
 
 #include <fcntl.h>
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -26,6 +28,7 @@ struct service {
     struct bj_service_settings settings;
     struct bj_listeners listeners;
     struct bj_log log;
+    int lock;
     int argc;
     char **argv;
 };
@@ -91,6 +94,17 @@ static int reload(void *context, int *ret_config, struct bj_error *err)
     return result;
 }
 
+/* Where no key was ever added there is no file, which says that there are none. */
+static int open_no_keys(int *ret_fd, struct bj_error *err)
+{
+    BJ_CLEANUP_CLOSE int fd = memfd_create("belljar-keys", MFD_CLOEXEC);
+
+    if (fd < 0 || bj_fd_write_all(fd, "{}", 2) < 0)
+        return bj_fail_errno(err, "keys", "cannot make an empty list of keys");
+    *ret_fd = bj_fd_take(&fd);
+    return 0;
+}
+
 static int open_keys(void *context, int *ret_fd, struct bj_error *err)
 {
     const struct service *service = context;
@@ -100,7 +114,16 @@ static int open_keys(void *context, int *ret_fd, struct bj_error *err)
     if (result < 0)
         return result;
     *ret_fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (*ret_fd < 0 && errno == ENOENT)
+        return open_no_keys(ret_fd, err);
     return *ret_fd < 0 ? bj_fail_errno(err, "keys", "cannot open %s", path) : 0;
+}
+
+static void keys_taken(void *context, const struct stat *file)
+{
+    const struct service *service = context;
+
+    bj_state_note_keys(service->lock, file);
 }
 
 static void ready(void *context)
@@ -169,13 +192,14 @@ static int run(struct service *service, const char *program, struct bj_error *er
                                             .config = -1,
                                             .reload = reload,
                                             .open_keys = open_keys,
+                                            .keys_taken = keys_taken,
                                             .ready = ready,
                                             .context = service};
     int result = open_programs(program, &self, &launcher, &files, err);
 
     if (result == 0)
         result = open_all(service, &lock, &options.config, err);
-    options.lock = lock;
+    options.lock = service->lock = lock;
     options.self = self;
     options.launcher = launcher;
     options.files = files;

@@ -20,6 +20,7 @@
 
 #define LOCK_NAME     "lock"
 #define LOCK_PAUSE_US 50000
+#define KEYS_PAUSE_US 2000
 
 /* Whose a link or a directory on the way is has the say where it leads: that must be root, or the
  * one who starts the service. */
@@ -216,20 +217,72 @@ int bj_state_open(const char *path, int64_t patience_us, int *ret_lock, struct b
     return 0;
 }
 
+/*
+ * The lock file's lines: the supervisor's number, and the file of keys that the front goes by. The
+ * second has the same length always, so that it is there whole or not at all.
+ */
+#define KEYS_LINE "keys %020llu %020lld.%09ld\n"
+
+static void put_keys_line(char text[96], const struct stat *file)
+{
+    snprintf(text, 96, KEYS_LINE, (unsigned long long)file->st_ino, (long long)file->st_mtim.tv_sec,
+             file->st_mtim.tv_nsec);
+}
+
+/* What a running service has in its lock. False: nobody holds it, so that it is no service's,
+ * whatever the file says. */
+static bool read_lock(int directory, char text[160])
+{
+    BJ_CLEANUP_CLOSE int file = openat(directory, LOCK_NAME, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+
+    return file >= 0 && flock(file, LOCK_SH | LOCK_NB) < 0 &&
+           bj_read_small_file_at(directory, LOCK_NAME, text, 160) > 0;
+}
+
 void bj_state_signal(const char *path, int number)
 {
-    BJ_CLEANUP_CLOSE int directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), file = -1;
-    char text[32];
+    BJ_CLEANUP_CLOSE int directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    char text[160];
     int64_t pid;
 
-    if (directory < 0)
-        return;
-    file = openat(directory, LOCK_NAME, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    /* Nobody's lock is no service's, whatever the file says. */
-    if (file < 0 || flock(file, LOCK_SH | LOCK_NB) == 0 ||
-        bj_read_small_file_at(directory, LOCK_NAME, text, sizeof text) <= 0)
+    if (directory < 0 || !read_lock(directory, text))
         return;
     text[strcspn(text, "\n")] = '\0';
     if (bj_parse_int64(text, &pid) && pid > 1)
         kill((pid_t)pid, number);
+}
+
+void bj_state_note_keys(int lock, const struct stat *file)
+{
+    char first[32], line[96];
+
+    /* Without the note, whoever waits for it says that it did not come. */
+    put_keys_line(line, file);
+    snprintf(first, sizeof first, "%d\n", getpid());
+    (void)!pwrite(lock, line, strlen(line), (off_t)strlen(first));
+}
+
+int bj_state_wait_for_keys(const char *path, const char *file, int64_t patience_us,
+                           struct bj_error *err)
+{
+    BJ_CLEANUP_CLOSE int directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int64_t end = bj_clock_us() + patience_us;
+    char text[160], wanted[96];
+    struct stat status;
+
+    while (directory >= 0 && read_lock(directory, text)) {
+        /* Somebody may have changed them again meanwhile. */
+        if (fstatat(directory, file, &status, AT_SYMLINK_NOFOLLOW) < 0)
+            return bj_fail_errno(err, "keys", "cannot look at %s/%s", path, file);
+        put_keys_line(wanted, &status);
+        if (strstr(text, wanted) != NULL)
+            return 0;
+        if (bj_clock_us() >= end)
+            return bj_fail(err, BJ_E_BUSY, "keys",
+                           "%s/%s is changed, but the service that runs has not taken it over "
+                           "within %d s; see its log, or restart it",
+                           path, file, (int)(patience_us / 1000000));
+        usleep(KEYS_PAUSE_US);
+    }
+    return 0;
 }

@@ -3,6 +3,8 @@
 #define BJ_SUPERVISOR_STATE_H
 
 #include <stdbool.h>
+#include <stdint.h>
+#include <sys/stat.h>
 
 #include "base/error.h"
 
@@ -22,5 +24,15 @@ bool bj_state_is(const char *path);
 
 /* Sends a signal to the service that holds the lock; none is fine. */
 void bj_state_signal(const char *path, int number);
+
+/* Notes in the lock that the service goes by the keys of this file. */
+void bj_state_note_keys(int lock, const struct stat *file);
+
+/*
+ * Waits until the service that holds the lock, if there is one, goes by the keys as they are in
+ * `file` of the directory now. BJ_E_BUSY: it does not say so within `patience_us`.
+ */
+int bj_state_wait_for_keys(const char *path, const char *file, int64_t patience_us,
+                           struct bj_error *err);
 
 #endif

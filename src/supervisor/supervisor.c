@@ -67,6 +67,9 @@ struct supervisor {
     int config;
     int front; /* the program of fronts; -1 = the supervisor's own */
     bool stopping, was_ready;
+    struct stat keys_file;  /* what the front was given last, or found at its start */
+    int64_t keys_number;    /* how many files of them it was given */
+    bool keys_awaited;      /* it has not said yet that it goes by them */
     struct bj_error failed; /* why the service never was ready */
     uint64_t watchdog_us;
 };
@@ -147,10 +150,16 @@ static bool all_ready(const struct supervisor *supervisor)
     return true;
 }
 
-static void child_is_ready(struct child *child)
+static void child_is_ready(struct child *child, int64_t number)
 {
     struct supervisor *supervisor = child->supervisor;
     bool first = child->said_us == 0;
+
+    if (child->role == BJ_ROLE_FRONT && supervisor->keys_awaited &&
+        number == supervisor->keys_number) {
+        supervisor->keys_awaited = false;
+        supervisor->options->keys_taken(supervisor->options->context, &supervisor->keys_file);
+    }
 
     child->said_us = bj_clock_us();
     if (!first)
@@ -234,7 +243,7 @@ static bool take_message(struct child *child, const struct bj_message *message)
     struct bj_unpack body = bj_message_body(message);
 
     if (message->head.type == BJ_MESSAGE_READY)
-        child_is_ready(child);
+        child_is_ready(child, message->head.number);
     else if (message->head.type == BJ_MESSAGE_FAULT)
         take_fault(child, bj_unpack_string(&body));
     else if (message->head.type == BJ_MESSAGE_REFUSED)
@@ -379,16 +388,31 @@ static void describe_start(const struct supervisor *supervisor, enum bj_role rol
         ret->program = supervisor->front;
 }
 
+/* Opens the file of keys for the front, or to see what one that begins will find at least. */
+static int look_at_keys(struct supervisor *supervisor, int64_t number, int *ret_fd,
+                        struct bj_error *err)
+{
+    int result = supervisor->options->open_keys(supervisor->options->context, ret_fd, err);
+
+    supervisor->keys_number = number;
+    supervisor->keys_awaited = result == 0 && fstat(*ret_fd, &supervisor->keys_file) == 0;
+    return result;
+}
+
 static void start_child(struct child *child)
 {
     struct supervisor *supervisor = child->supervisor;
     struct bj_child_start start;
     struct bj_error error;
-    int more[BJ_LISTENERS_MAX], control = -1, result;
+    int more[BJ_LISTENERS_MAX], control = -1, keys = -1, result;
 
     if (supervisor->stopping)
         return;
     describe_start(supervisor, child->role, more, &start);
+    if (child->role == BJ_ROLE_FRONT) {
+        look_at_keys(supervisor, 0, &keys, NULL);
+        bj_fd_close(&keys);
+    }
     child->started_us = bj_clock_us();
     child->starts++;
     child->said_us = child->kill_us = 0;
@@ -566,9 +590,9 @@ static void renew_keys(struct supervisor *supervisor)
 
     if (front->control == NULL)
         return; /* the next one reads them anyway */
-    result = supervisor->options->open_keys(supervisor->options->context, &fd, &error);
+    result = look_at_keys(supervisor, supervisor->keys_number + 1, &fd, &error);
     if (result == 0)
-        result = bj_child_send_keys(front->control->fd, fd, &error);
+        result = bj_child_send_keys(front->control->fd, supervisor->keys_number, fd, &error);
     if (result < 0)
         BJ_LOG(supervisor->log, SERVER, ERROR, "the keys stay as they were: %s", error.message);
 }
@@ -578,6 +602,8 @@ static void reload(struct supervisor *supervisor)
     struct bj_error error;
     int config = -1, program = -1, result;
 
+    renew_keys(
+        supervisor); /* a removed one opens nothing from now on, whatever becomes of the rest */
     sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%lld", (long long)bj_clock_us());
     result = supervisor->options->reload(supervisor->options->context, &config, &error);
     if (result == 0)
@@ -587,14 +613,12 @@ static void reload(struct supervisor *supervisor)
                error.message);
         sd_notify(0, "READY=1");
         bj_fd_close(&config);
-        renew_keys(supervisor); /* one that was removed ends in any case */
         return;
     }
     bj_fd_close(&supervisor->config);
     bj_fd_close(&supervisor->front);
     supervisor->config = config;
     supervisor->front = program;
-    renew_keys(supervisor); /* the front may have a while to go: removed ones open nothing now */
     replace_front(supervisor);
 }
 

@@ -10,7 +10,8 @@
  * records how every sandbox ended. SIGHUP reads the configuration again and replaces the front
  * when its long requests have ended; connections wait in the listening sockets between the two,
  * which are the supervisor's. SIGUSR1 gives
- * the front the keys again, for keys that were added.
+ * the front the keys again, for keys that were added. Whoever changed them waits for the front to
+ * say that it goes by them (keys_taken).
  *
  * Versions. Processes are started from programs that were opened when the service began, so that
  * one that is started again fits to those that live whatever has been installed meanwhile. SIGHUP
@@ -23,6 +24,8 @@
  */
 #ifndef BJ_SUPERVISOR_SUPERVISOR_H
 #define BJ_SUPERVISOR_SUPERVISOR_H
+
+#include <sys/stat.h>
 
 #include "base/log.h"
 #include "supervisor/listen.h"
@@ -42,6 +45,8 @@ struct bj_supervisor_options {
     int (*reload)(void *context, int *ret_config, struct bj_error *err);
     /* Opens the file of keys for the front, which cannot. */
     int (*open_keys)(void *context, int *ret_fd, struct bj_error *err);
+    /* The front goes by the file of keys that was like this. */
+    void (*keys_taken)(void *context, const struct stat *file);
     void (*ready)(void *context); /* called once, when all of them serve */
     void *context;
 };

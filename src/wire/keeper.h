@@ -75,7 +75,8 @@
     X(SANDBOX) /* keeper → front: bj_sandbox_state */                                            \
     X(PROCESS) /* keeper → front: bj_process_state */                                            \
     X(READY)   /* keeper → front: nothing. Any → supervisor: it serves, and again every        \
-                  BJ_ALIVE_US; who stops saying so is replaced */                                  \
+                  BJ_ALIVE_US; who stops saying so is replaced. From the front number = of the     \
+                  last file of keys that it took over, 0 = what it read at its start */            \
     X(GAP)   /* keeper → front: nothing; number = of the audit process that acts are taken from  \
                 from now on, id = the highest that came through before; also before READY */       \
     X(PEER)  /* supervisor → any: text, who it is ("front", "audit", "keeper"; to the front also \

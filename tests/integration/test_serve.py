@@ -413,6 +413,38 @@ def test_a_removed_key_ends_though_nothing_else_can_be_read(make_service, tmp_pa
     assert wait_until(lambda: service.get("/v1/sandboxes", key=key).status == 401)
 
 
+def test_a_removed_key_opens_nothing_from_then_on(service):
+    for number in range(10):
+        key = keys(service, "add", f"k{number}")
+        assert service.get("/v1/sandboxes", key=key).status == 200
+        keys(service, "remove", f"k{number}")
+        assert service.get("/v1/sandboxes", key=key).status == 401
+
+
+def test_a_change_that_is_not_taken_over_is_said(service):
+    """As by a supervisor that is stopped."""
+    keys(service, "add", "one")
+    service.process.send_signal(signal.SIGSTOP)
+    try:
+        done = subprocess.run([BELLJAR, "serve", "keys", "remove", "--state", str(service.state),
+                               "one"], capture_output=True, text=True, timeout=60)
+    finally:
+        service.process.send_signal(signal.SIGCONT)
+    assert done.returncode == 125 and "has not taken it over" in done.stderr, done
+    keys(service, "add", "two")
+    assert "one" not in keys(service, "list")
+
+
+def test_a_reload_without_any_keys(make_service, tmp_path):
+    config = tmp_path / "service.json"
+    config.write_text("{}")
+    service = make_service("--config", config).start()
+    config.write_text("{")
+    service.process.send_signal(signal.SIGHUP)
+    assert wait_until(lambda: "the configuration stays as it was" in service.errors())
+    assert "keys stay" not in service.errors()
+
+
 # ---- upgrades ----
 
 
