@@ -181,6 +181,31 @@ static void memory_row(const struct bj_doctor_input *in, struct bj_doctor *repor
                       "no memory cgroup, and without a /proc of its own nothing to watch it by");
 }
 
+/* `belljar run` has its limit everywhere; the service's workspaces lie on the disk or they do not.
+ */
+static void disk_row(const struct bj_doctor_input *in, struct bj_doctor *report)
+{
+    const enum bj_layer own = BJ_LAYER_DISK;
+
+    if (report->rows[own].state != BJ_DOCTOR_ON)
+        return;
+    bj_doctor_say(report, own, BJ_DOCTOR_ON, "%s; in a bound directory only the size of one file%s",
+                  bj_layer_text(own),
+                  in->host->uid != 0 || in->around->no_loop != 0
+                      ? "; workspaces of belljar serve lie in memory"
+                      : "");
+    if (in->host->uid != 0)
+        bj_doctor_advise(report, own,
+                         "Only root can mount a file system for each workspace of the service: run "
+                         "belljar serve as root to have them on the disk.");
+    else if (in->around->no_loop != 0)
+        bj_doctor_advise(report, own,
+                         "Workspaces of the service need loop devices; /dev/loop-control: %s. As "
+                         "root `modprobe loop`; in a container, and in a systemd unit that closes "
+                         "devices, give it /dev/loop-control and the block devices loop.",
+                         strerror(in->around->no_loop));
+}
+
 void bj_doctor_limits(const struct bj_doctor_input *in, struct bj_doctor *report)
 {
     static const enum bj_layer limits[] = {BJ_LAYER_MEMORY, BJ_LAYER_CPU, BJ_LAYER_PROCESSES,
@@ -194,10 +219,7 @@ void bj_doctor_limits(const struct bj_doctor_input *in, struct bj_doctor *report
                       "no cpu cgroup: nothing less than the host's CPUs (%d) can be enforced",
                       in->host->cpus);
     process_row(in, report);
-    if (report->rows[BJ_LAYER_DISK].state == BJ_DOCTOR_ON)
-        bj_doctor_say(report, BJ_LAYER_DISK, BJ_DOCTOR_ON,
-                      "%s; in a bound directory only the size of one file",
-                      bj_layer_text(BJ_LAYER_DISK));
+    disk_row(in, report);
     if (in->probes->outcome[BJ_PROBE_TMPFS] != 0)
         bj_doctor_say(report, BJ_LAYER_DISK, BJ_DOCTOR_OFF, "no tmpfs of limited size");
 }

@@ -1,6 +1,7 @@
 /* Reads the surroundings from /proc, /sys and a few well-known files. */
 #include "linux/surroundings.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -178,6 +179,16 @@ static void read_cgroup(const struct bj_host *host, struct bj_surroundings *ret)
     ret->systemd_user = exists(path);
 }
 
+static void read_loop(const struct bj_host *host, struct bj_surroundings *ret)
+{
+    BJ_CLEANUP_CLOSE int fd = -1;
+
+    if (host->uid != 0)
+        return;
+    fd = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
+    ret->no_loop = fd < 0 ? errno : 0;
+}
+
 void bj_surroundings_read(const struct bj_host *host, struct bj_surroundings *ret)
 {
     struct utsname name;
@@ -192,4 +203,5 @@ void bj_surroundings_read(const struct bj_host *host, struct bj_surroundings *re
     read_mounts(host, ret);
     read_container(host, ret);
     read_cgroup(host, ret);
+    read_loop(host, ret);
 }

@@ -46,6 +46,7 @@ struct bj_surroundings {
     bool cgroup_read_only;
     char cgroup_own[256];     /* version 2: this process's own cgroup */
     char cgroup_offered[128]; /* version 2: controllers that the top offers */
+    int no_loop;              /* errno of opening /dev/loop-control as root; 0 = it opens */
     bool systemd;             /* systemd runs the machine */
     bool systemd_user;        /* and a manager for this user */
 };

@@ -93,6 +93,18 @@ def test_this_host():
     agrees_with_run(status, said)
 
 
+def test_what_the_service_says_of_the_disk_is_here_too():
+    """`belljar serve` sends whoever has workspaces in memory to the doctor."""
+    _, said, layers = doctor()
+    disk = layers["disk"]
+    in_memory = said["host"]["uid"] != 0 or not os.access("/dev/loop-control", os.W_OK)
+    assert ("workspaces of belljar serve lie in memory" in disk["reason"]) == in_memory
+    assert (disk["advice"] is not None) == in_memory, disk
+    if AS_ROOT:
+        _, _, layers = doctor(["setpriv", "--reuid=61235", "--regid=61235", "--clear-groups"])
+        assert "run belljar serve as root" in layers["disk"]["advice"]
+
+
 @pytest.mark.requires("cgroup")
 def test_limits_where_cgroups_can_be_had():
     _, said, layers = doctor()

@@ -144,11 +144,28 @@ static void all_is_well(void **state)
 
     report(host);
     assert_int_equal(bj_doctor_status(&host->report), 0);
-    assert_int_equal(host->report.advice_count, 0);
+    assert_int_equal(host->report.advice_count, 1); /* of the service's workspaces */
+    assert_row(host, BJ_LAYER_DISK, BJ_DOCTOR_ON, "workspaces of belljar serve lie in memory");
+    assert_advice(host, BJ_LAYER_DISK, "as root");
     assert_row(host, BJ_LAYER_OWN_UID, BJ_DOCTOR_OFF, "your own uid 1000");
     assert_row(host, BJ_LAYER_MEMORY, BJ_DOCTOR_ON, "cgroup version 2");
     assert_non_null(strstr(bj_buf_text(&host->text), "works here with every layer"));
     assert_non_null(strstr(bj_buf_text(&host->text), "\"refused\": null"));
+    assert_narrow(host);
+}
+
+static void workspaces_of_the_service(void **state)
+{
+    struct host *host = *state;
+
+    host->host.uid = 0;
+    report(host);
+    assert_int_equal(host->report.rows[BJ_LAYER_DISK].advice, 0);
+    assert_null(strstr(host->report.rows[BJ_LAYER_DISK].reason, "memory"));
+    host->around.no_loop = EPERM;
+    report(host);
+    assert_row(host, BJ_LAYER_DISK, BJ_DOCTOR_ON, "workspaces of belljar serve lie in memory");
+    assert_advice(host, BJ_LAYER_DISK, "/dev/loop-control: Operation not permitted");
     assert_narrow(host);
 }
 
@@ -437,7 +454,7 @@ static void no_delegation(void **state)
     assert_row(host, BJ_LAYER_CPU, BJ_DOCTOR_OFF, "CPUs (4)");
     assert_row(host, BJ_LAYER_PROCESSES, BJ_DOCTOR_ON, "RLIMIT_NPROC");
     assert_advice(host, BJ_LAYER_MEMORY, "systemd-run --user --scope -q -p Delegate=yes");
-    assert_int_equal(host->report.advice_count, 1);
+    assert_int_equal(host->report.advice_count, 2);
     assert_non_null(strstr(bj_buf_text(&host->text), "  watched     memory\n"));
     assert_non_null(strstr(bj_buf_text(&host->text), "  not limited cpu\n"));
     assert_narrow(host);
@@ -574,6 +591,7 @@ int main(void)
         TEST(no_landlock),
         TEST(no_filter_and_no_overlay),
         TEST(overlay_over_mounts),
+        TEST(workspaces_of_the_service),
         TEST(no_delegation),
         TEST(one_controller_is_missing),
         TEST(first_version_of_cgroups),
