@@ -10,7 +10,10 @@
 #include "base/str.h"
 #include "cli/audit.h"
 
-#define POLL_NS 250000000
+#define POLL_NS    250000000
+#define TIME_WIDTH 19
+#define WIDE       120 /* columns of a terminal that has room for the year */
+#define TOOL_WIDTH 14  /* the longest of the service's acts */
 
 struct listing {
     const struct bj_audit_command *command;
@@ -73,15 +76,21 @@ static void put_cell(struct bj_buf *out, const char *text, int width, bool fill)
     bj_buf_release(&safe);
 }
 
-static void put_when(struct bj_buf *out, int64_t time_ns)
+static void put_when(struct bj_buf *out, int64_t time_ns, int width)
 {
     time_t seconds = (time_t)(time_ns / 1000000000);
     struct tm parts;
     char text[32] = "?";
 
     if (localtime_r(&seconds, &parts) != NULL)
-        strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &parts);
-    put_cell(out, text, 19, true);
+        strftime(text, sizeof text, width < TIME_WIDTH ? "%m-%d %H:%M:%S" : "%Y-%m-%d %H:%M:%S",
+                 &parts);
+    put_cell(out, text, width, true);
+}
+
+static int time_width(const struct listing *listing)
+{
+    return listing->width > 0 && listing->width < WIDE ? TIME_WIDTH - 5 : TIME_WIDTH;
 }
 
 static void put_duration(struct bj_buf *out, const struct bj_audit_record *outcome)
@@ -112,13 +121,23 @@ static void put_rule(struct bj_buf *out, const struct bj_audit_record *verdict, 
     }
 }
 
+/* What was allowed and yet did not happen. */
+static void put_why_not(struct bj_buf *out, const struct bj_audit_record *outcome)
+{
+    json_t *body = outcome != NULL && !outcome->unknown ? bj_audit_body(outcome) : NULL;
+
+    if (json_is_false(json_object_get(body, "ran")))
+        bj_buf_printf(out, "(not done: %s) ", bj_audit_member(body, "reason"));
+    json_decref(body);
+}
+
 static void put_row(struct listing *listing, const struct bj_audit_record *verdict,
                     const struct bj_audit_record *outcome)
 {
     struct bj_buf what, *out = &listing->out;
     json_t *body = bj_audit_body(verdict);
     char ended[16] = "-";
-    int left = listing->width - 95;
+    int left = listing->width - 67 - time_width(listing) - TOOL_WIDTH;
 
     if (outcome != NULL && outcome->unknown)
         ended[0] = '?';
@@ -127,13 +146,13 @@ static void put_row(struct listing *listing, const struct bj_audit_record *verdi
     else if (verdict->decision == BJ_DENY)
         ended[0] = '\0';
     bj_buf_printf(out, "%-7lld ", (long long)verdict->number);
-    put_when(out, verdict->time_ns);
+    put_when(out, verdict->time_ns, time_width(listing));
     bj_buf_puts(out, "  ");
     put_cell(out, verdict->key != NULL ? verdict->key : "", 11, true);
     bj_buf_puts(out, " ");
     put_cell(out, verdict->sandbox != NULL ? verdict->sandbox : "", 11, true);
     bj_buf_puts(out, " ");
-    put_cell(out, verdict->tool != NULL ? verdict->tool : "", 9, true);
+    put_cell(out, verdict->tool != NULL ? verdict->tool : "", TOOL_WIDTH, true);
     bj_buf_puts(out, " ");
     put_cell(out, bj_decision_name(verdict->decision), 8, true);
     put_cell(out, bj_risk_name(verdict->risk), 9, true);
@@ -141,6 +160,7 @@ static void put_row(struct listing *listing, const struct bj_audit_record *verdi
     put_duration(out, outcome);
     bj_buf_init(&what, BJ_AUDIT_SHOWN_MAX);
     put_rule(&what, verdict, body);
+    put_why_not(&what, outcome);
     bj_audit_put_what(body, &what);
     if (listing->width == 0 || left > 0)
         put_cell(out, body != NULL ? bj_buf_text(&what) : "(unreadable)", left > 0 ? left : 0,
@@ -152,8 +172,9 @@ static void put_row(struct listing *listing, const struct bj_audit_record *verdi
 
 static void put_heading(struct listing *listing)
 {
-    bj_buf_printf(&listing->out, "%-8s%-19s  %-11s %-11s %-9s %-8s%-9s%-5s%-9s %s\n", "NUMBER",
-                  "TIME", "KEY", "SANDBOX", "TOOL", "VERDICT", "RISK", "EXIT", "TOOK", "WHAT");
+    bj_buf_printf(&listing->out, "%-8s%-*s  %-11s %-11s %-*s %-8s%-9s%-5s%-9s %s\n", "NUMBER",
+                  time_width(listing), "TIME", "KEY", "SANDBOX", TOOL_WIDTH, "TOOL", "VERDICT",
+                  "RISK", "EXIT", "TOOK", "WHAT");
 }
 
 /* ---- calls ---- */

@@ -249,7 +249,9 @@ void bj_task_done(struct bj_keeper *keeper, struct bj_task *task, const struct b
     struct bj_outcome_note note = {.ran = failed == NULL};
 
     bj_task_answer(keeper, task, failed);
-    if (failed != NULL)
+    if (failed != NULL) {
         note.reason = failed->message;
+        note.exit_code = bj_code_exit_status(failed->code);
+    }
     bj_task_tell(keeper, task, &note);
 }

@@ -233,3 +233,18 @@ def test_a_request_that_ends_the_audit_process(make_service):
                        for reason in call["verdict"].get("reasons", []))]
     assert len(given_up) == 1 and given_up[0]["decision"] == "deny"
     assert "ends-it" not in json.dumps(given_up)
+
+
+def test_what_was_allowed_and_not_done_is_shown(service):
+    answer = service.post("/v1/sandboxes", {"config": {"resource_limits": {"disk_mb": 99999}}})
+    assert answer.status == 400 and "can be had here" in answer.json["error"]["message"], answer
+
+    def listed():
+        done = subprocess.run([BELLJAR, "audit", "list", "--service", "--state", str(service.state)],
+                              capture_output=True, text=True, timeout=30)
+        return [line for line in done.stdout.splitlines() if "sandbox.create " in line]
+
+    assert wait_until(lambda: any("not done" in line for line in listed())), listed()
+    line, = [line for line in listed() if "not done" in line]
+    assert line.split("sandbox.create ")[1].split()[:3] == ["allow", "none", "125"], line
+    assert "(not done: resource_limits.disk_mb: at most " in line
