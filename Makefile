@@ -58,7 +58,8 @@ install: all
 
 # What the last `make install` from this tree wrote.
 uninstall:
-	@ninja -C $(BUILD) uninstall | tail -1
+	@ninja -C $(BUILD) uninstall | tail -4 | \
+	    sed -n 's/^Deleted: \(.*\)/files removed: \1/p; s/^Failed: \([1-9].*\)/files left: \1/p'
 
 clean:
 	@rm -rf $(BUILD) build-*

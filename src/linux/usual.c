@@ -1,13 +1,18 @@
 /* The usual places of a service; see usual.h. */
 #include "linux/usual.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/fd.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/str.h"
 
 #define SOCKET        "belljar.sock"
 #define SYSTEM_SOCKET "/run/belljar/" SOCKET
@@ -49,16 +54,39 @@ bool bj_usual_socket(const char *state, char ret_path[BJ_SOCKET_PATH_MAX])
     return in_directory(getenv("XDG_RUNTIME_DIR"), ret_path) || in_directory(state, ret_path);
 }
 
+/* A killed service leaves its socket behind, which refuses. */
+static bool has_listener(const char *path)
+{
+    BJ_CLEANUP_CLOSE int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+    if (fd < 0 || !bj_str_copy(address.sun_path, sizeof address.sun_path, path))
+        return true; /* whoever uses it says what is wrong */
+    return connect(fd, (struct sockaddr *)&address, sizeof address) == 0 || errno != ECONNREFUSED;
+}
+
 bool bj_usual_find_socket(char ret_path[BJ_SOCKET_PATH_MAX])
 {
     BJ_CLEANUP_FREE char *usual = NULL;
-    const char *state = getenv("BELLJAR_STATE");
+    const char *state = getenv("BELLJAR_STATE"), *own[2];
+    char first[BJ_SOCKET_PATH_MAX] = "";
 
     if (state == NULL && bj_usual_state(&usual, NULL) == 0)
         state = usual;
-    if ((in_directory(getenv("XDG_RUNTIME_DIR"), ret_path) && access(ret_path, F_OK) == 0) ||
-        (in_directory(state, ret_path) && access(ret_path, F_OK) == 0))
-        return true;
-    snprintf(ret_path, BJ_SOCKET_PATH_MAX, SYSTEM_SOCKET);
-    return access(ret_path, F_OK) == 0;
+    own[0] = getenv("XDG_RUNTIME_DIR");
+    own[1] = state;
+    for (size_t i = 0; i <= sizeof own / sizeof *own; i++) {
+        bool named = i < 2 ? in_directory(own[i], ret_path)
+                           : snprintf(ret_path, BJ_SOCKET_PATH_MAX, SYSTEM_SOCKET) > 0;
+
+        if (!named || access(ret_path, F_OK) < 0)
+            continue;
+        if (has_listener(ret_path))
+            return true;
+        if (first[0] == '\0')
+            bj_str_copy(first, sizeof first, ret_path);
+    }
+    if (first[0] != '\0')
+        bj_str_copy(ret_path, BJ_SOCKET_PATH_MAX, first);
+    return first[0] != '\0';
 }

@@ -24,7 +24,8 @@ int bj_usual_state(char **ret_path, struct bj_error *err);
  */
 bool bj_usual_socket(const char *state, char ret_path[BJ_SOCKET_PATH_MAX]);
 
-/* The socket that a client finds: its user's own, else root's. False: there is none. */
+/* The socket that a client finds: its user's own, else root's; the first where nobody listens on
+ * any of them. False: there is none. */
 bool bj_usual_find_socket(char ret_path[BJ_SOCKET_PATH_MAX]);
 
 #endif

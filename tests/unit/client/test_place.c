@@ -4,7 +4,11 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -54,6 +58,36 @@ static void test_what_is_said_goes_before_the_environment(void **state)
     assert_null(client.place.key);
 }
 
+/* A socket that a killed service left behind hides no other; of nothing but such ones, the first.
+ */
+static void test_a_stale_socket_hides_nothing(void **state)
+{
+    char runtime[] = "/tmp/belljar-place.XXXXXX", own[] = "/tmp/belljar-place.XXXXXX";
+    struct sockaddr_un stale = {.sun_family = AF_UNIX}, live = {.sun_family = AF_UNIX};
+    int fd;
+
+    (void)state;
+    assert_true(mkdtemp(runtime) != NULL && mkdtemp(own) != NULL);
+    assert_int_equal(setenv("XDG_RUNTIME_DIR", runtime, 1) + setenv("BELLJAR_STATE", own, 1), 0);
+    snprintf(stale.sun_path, sizeof stale.sun_path, "%s/belljar.sock", runtime);
+    snprintf(live.sun_path, sizeof live.sun_path, "%s/belljar.sock", own);
+    fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&stale, sizeof stale), 0);
+    close(fd);
+    fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&live, sizeof live) + listen(fd, 1), 0);
+    assert_int_equal(find(NULL), 0);
+    assert_string_equal(client.place.socket, live.sun_path);
+    close(fd);
+    assert_int_equal(find(NULL), 0);
+    assert_string_not_equal(client.place.socket, live.sun_path);
+    unsetenv("BELLJAR_STATE");
+    remove(stale.sun_path);
+    remove(live.sun_path);
+    rmdir(runtime);
+    rmdir(own);
+}
+
 /* What is no place is said to be none, instead of asking a service somewhere else. */
 static void test_what_is_refused(void **state)
 {
@@ -79,6 +113,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup(name, begin)
     const struct CMUnitTest tests[] = {
         TEST(test_forms),
+        TEST(test_a_stale_socket_hides_nothing),
         TEST(test_what_is_said_goes_before_the_environment),
         TEST(test_what_is_refused),
     };
