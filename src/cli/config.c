@@ -60,7 +60,7 @@ static int print_presets(void)
         bj_buf_printf(&out, "%-12s %5g %6lld MiB %6lld MiB %7lld s %10lld  %s\n", preset->name,
                       preset->cpu_cores, (long long)preset->memory_mb, (long long)preset->disk_mb,
                       (long long)preset->timeout_seconds, (long long)preset->max_processes,
-                      preset->network_enabled ? "everything public" : "none");
+                      bj_preset_network(preset));
     }
     return print_document(&out);
 }

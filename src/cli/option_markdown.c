@@ -98,8 +98,7 @@ static void put_presets(struct bj_buf *out)
         bj_buf_printf(out, "| `%s` | %g | %lld MiB | %lld MiB | %lld s | %lld | %s | %s |\n",
                       preset->name, preset->cpu_cores, (long long)preset->memory_mb,
                       (long long)preset->disk_mb, (long long)preset->timeout_seconds,
-                      (long long)preset->max_processes,
-                      preset->network_enabled ? "everything public" : "none", preset->text);
+                      (long long)preset->max_processes, bj_preset_network(preset), preset->text);
     }
 }
 

@@ -13,6 +13,13 @@ const struct bj_preset bj_presets[BJ_PRESET_COUNT] = {
 const char *const bj_preset_names[BJ_PRESET_COUNT + 1] = {"minimal", "standard", "development",
                                                           NULL};
 
+const char *bj_preset_network(const struct bj_preset *preset)
+{
+    /* As bj_config_check_enforced() has it, until lists of domains are enforced. */
+    return preset->network_enabled ? "everything public (not yet: give --network none or host)"
+                                   : "none";
+}
+
 const struct bj_preset *bj_preset_find(const char *name)
 {
     for (int i = 0; i < BJ_PRESET_COUNT; i++) {

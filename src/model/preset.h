@@ -21,6 +21,9 @@ extern const struct bj_preset bj_presets[BJ_PRESET_COUNT];
 /* Their names, NULL-terminated. */
 extern const char *const bj_preset_names[BJ_PRESET_COUNT + 1];
 
+/* What of the network it gives, for lists of presets. */
+const char *bj_preset_network(const struct bj_preset *preset);
+
 /* NULL when there is none of that name. */
 const struct bj_preset *bj_preset_find(const char *name);
 
