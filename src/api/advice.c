@@ -65,9 +65,11 @@ static const struct {
 
 const char *bj_error_advice(const struct bj_error *err, const char *own)
 {
+    const char *said = strstr(err->message, "; ");
+
     /* Messages that know what to do say it behind a semicolon. */
-    if (strstr(err->message, "; ") != NULL)
-        return "";
+    if (said != NULL)
+        return said + 2;
     if (own != NULL)
         return own;
     for (size_t i = 0;

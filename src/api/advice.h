@@ -4,7 +4,8 @@
 
 #include "base/error.h"
 
-/* "" where its message says all. `own`: of the API's error, if it is one of those; else NULL. */
+/* What its message has behind a semicolon, where it has anything there; "" where it says all.
+ * `own`: of the API's error, if it is one of those; else NULL. */
 const char *bj_error_advice(const struct bj_error *err, const char *own);
 
 #endif

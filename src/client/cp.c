@@ -292,6 +292,10 @@ static int copy_down(struct copy *copy, struct bj_error *err)
     if (result == 0 && there == NOTHING)
         return bj_fail(err, BJ_E_NOT_FOUND, "cp", "there is no %s in %s", copy->from.path,
                        copy->from.sandbox);
+    if (result == 0 && bj_streq(copy->to.path, "-") && isatty(STDOUT_FILENO))
+        return bj_fail(err, BJ_E_INVALID, "cp",
+                       "- is a tar archive, which is not for a terminal; send it to a file or a "
+                       "pipe, or print the file with belljar cat");
     if (result == 0 && bj_streq(copy->to.path, "-")) {
         copy->fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
         return receive(copy, ARCHIVE, err);

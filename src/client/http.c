@@ -126,9 +126,10 @@ static enum bj_code code_of(const char *name, long status)
 }
 
 /* Who typed a command line sees no request to be corrected. */
-static bool says_more(const char *advice)
+static bool says_more(const char *message, const char *advice)
 {
-    return advice != NULL && *advice != '\0' && !bj_streq(advice, bj_code_advice(BJ_E_INVALID));
+    return advice != NULL && *advice != '\0' && !bj_streq(advice, bj_code_advice(BJ_E_INVALID)) &&
+           strstr(message, advice) == NULL;
 }
 
 int bj_client_refused(const struct bj_client *client, long status, const char *body, size_t length,
@@ -151,8 +152,8 @@ int bj_client_refused(const struct bj_client *client, long status, const char *b
             "%s: put the key into BELLJAR_API_KEY (the service said where it is when it started)",
             message);
     else
-        bj_fail(err, code, step, "%s%s%s", message, says_more(advice) ? "; " : "",
-                says_more(advice) ? advice : "");
+        bj_fail(err, code, step, "%s%s%s", message, says_more(message, advice) ? "; " : "",
+                says_more(message, advice) ? advice : "");
     json_decref(answer);
     return -(int)code;
 }

@@ -79,11 +79,13 @@ static void print_help(const struct command_row *command)
 }
 
 /* Only those of the command, so that the library's own messages are right. */
-static void fill(const char *command, struct option *longs, char *shorts)
+static void fill(const struct command_row *row, struct option *longs, char *shorts)
 {
+    const char *command = row->name;
     size_t count = 0, used = 0;
 
-    shorts[used++] = '+'; /* options end at the first argument: exec's belong to its command */
+    if (strstr(row->usage, "COMMAND") != NULL) /* what is behind the first argument is its own */
+        shorts[used++] = '+';
     shorts[used++] = ':';
     for (size_t i = 0; i < ROWS; i++) {
         if (!takes(command, &rows[i]))
@@ -199,7 +201,7 @@ int bj_client_parse(struct bj_client *client, int argc, char **argv, bool *ret_h
     if (command == NULL)
         return bj_fail(err, BJ_E_INVALID, "options", "%s is not a command of the client", argv[0]);
     client->name = command->name;
-    fill(command->name, longs, shorts);
+    fill(command, longs, shorts);
     opterr = 0;
     while (result == 0 && (found = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
         const struct option_row *row =

@@ -9,7 +9,7 @@
 
 /* ---- create ---- */
 
-/* NAME=VALUE, or NAME alone for what the variable is here; into an object. */
+/* KEY=VALUE into an object; of variables also NAME alone, for what it is here. */
 static int put_pair(json_t *object, const char *text, bool from_environment, struct bj_error *err)
 {
     const char *equals = strchr(text, '='), *value = equals != NULL ? equals + 1 : NULL;
@@ -22,7 +22,8 @@ static int put_pair(json_t *object, const char *text, bool from_environment, str
     if (value == NULL && from_environment)
         return 0; /* as docker does: what is not set here is not set there */
     if (value == NULL || *name == '\0')
-        return bj_fail(err, BJ_E_INVALID, "options", "%s is not NAME=VALUE", text);
+        return bj_fail(err, BJ_E_INVALID, "options", "%s is not %s=VALUE", text,
+                       from_environment ? "NAME" : "KEY");
     if (json_object_set_new(object, name, json_string(value)) < 0)
         return bj_fail(err, BJ_E_INVALID, "options", "%s is not UTF-8", name);
     return 0;

@@ -343,15 +343,35 @@ static bool is_section(const struct bj_rows *rows, const char *name)
     return false;
 }
 
+/* The objects that keys lie in are names too: "limits" of "limits.memory_mb". */
+static size_t add_sections(const struct bj_rows *rows, const char **names, size_t count,
+                           char sections[ROWS_MAX][32])
+{
+    size_t used = 0;
+
+    for (size_t i = 0; i < rows->count && used < ROWS_MAX; i++) {
+        const char *dot = rows->row[i].key != NULL ? strchr(rows->row[i].key, '.') : NULL;
+        size_t length = dot != NULL ? (size_t)(dot - rows->row[i].key) : 0;
+
+        if (length == 0 || length >= sizeof sections[0])
+            continue;
+        snprintf(sections[used], sizeof sections[0], "%.*s", (int)length, rows->row[i].key);
+        names[count++] = sections[used++];
+    }
+    return count;
+}
+
 static int fail_unknown_key(const struct bj_rows *rows, const char *path, struct bj_error *err)
 {
-    const char *names[ROWS_MAX + 1];
+    const char *names[2 * ROWS_MAX + 1];
+    char sections[ROWS_MAX][32];
     size_t count = 0;
 
     for (size_t i = 0; i < rows->count && count < ROWS_MAX; i++) {
         if (rows->row[i].key != NULL)
             names[count++] = rows->row[i].key;
     }
+    count = add_sections(rows, names, count, sections);
     names[count] = NULL;
     bj_fail(err, BJ_E_CONFIG, "config", "unknown key %s", bj_quote(path).text);
     bj_error_suggest(err, "", bj_choice_nearest(names, path));

@@ -168,8 +168,8 @@ bool bj_gate_host(struct bj_connection *connection)
     }
     connection->keep_alive = false;
     return refuse_gate(connection, BJ_E_DENIED,
-                       "this service does not go by the name in Host; names are allowed with "
-                       "its option for hosts");
+                       "this service does not go by the name in Host; whoever runs it allows names "
+                       "with --host NAME");
 }
 
 /* ---- Origin ---- */

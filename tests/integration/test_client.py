@@ -168,6 +168,13 @@ def test_errors_give_advice_that_fits(client, sandbox):
             "belljar exec: the sandbox is paused; resume it first\n"
 
 
+def test_options_behind_arguments(client, sandbox):
+    assert client.run("port", sandbox, "3000", "--help").out.startswith(b"usage: belljar port ")
+    assert client.run("ls", sandbox, "--nonsense").err.startswith("belljar ls: --nonsense is not an")
+    assert client.run("exec", sandbox, "sh", "-c", 'echo "$1"', "sh", "--help").out == b"--help\n"
+    assert "foo is not KEY=VALUE" in client.run("create", "--label", "foo").err
+
+
 def test_exec_with_input(client, sandbox):
     data = os.urandom(1 << 20)
     assert client.run("exec", "-i", sandbox, "cat", input=data).out == data

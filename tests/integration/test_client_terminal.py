@@ -77,6 +77,15 @@ def test_a_terminal_says_what_ended_the_command_on_a_line_of_its_own(client, san
         terminal.close()
 
 
+def test_an_archive_is_not_for_a_terminal(client, sandbox):
+    terminal = Terminal(client, "cp", f"{sandbox}:/etc/hostname", "-")
+    try:
+        assert terminal.wait() == 125
+        terminal.expect(b"which is not for a terminal")
+    finally:
+        terminal.close()
+
+
 def test_leaving_a_terminal_and_coming_back(client, sandbox):
     terminal = Terminal(client, "exec", "-it", sandbox, "sh")
     try:

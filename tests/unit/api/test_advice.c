@@ -30,9 +30,22 @@ static void test_paths_only_where_one_was_given(void **state)
     assert_string_equal(advice_for(ENOENT, "mount"), bj_code_advice(BJ_E_SYSTEM));
 }
 
+/* Who reads nothing but the advice has it too. */
+static void test_what_the_message_says_itself(void **state)
+{
+    struct bj_error err;
+
+    (void)state;
+    bj_fail(&err, BJ_E_RATE, "service", "too many requests; try again in 5 s");
+    assert_string_equal(bj_error_advice(&err, NULL), "try again in 5 s");
+    bj_fail(&err, BJ_E_RATE, "service", "too many requests");
+    assert_string_equal(bj_error_advice(&err, NULL), bj_code_advice(BJ_E_RATE));
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_paths_only_where_one_was_given)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_paths_only_where_one_was_given),
+                                       cmocka_unit_test(test_what_the_message_says_itself)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
