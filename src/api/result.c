@@ -124,7 +124,13 @@ void bj_handling_result(struct bj_handling *call, const struct bj_tool_result *r
     bj_buf_init(&text, BJ_RESPONSE_MAX);
     put_result(&text, &whole);
     if (text.failed) {
-        bj_fail(&err, BJ_E_NO_MEMORY, "result", "out of memory for the result");
+        if (text.no_memory)
+            bj_fail(&err, BJ_E_NO_MEMORY, "result", "out of memory for the result");
+        else
+            bj_fail(&err, BJ_E_LIMIT, "result",
+                    "the result has more than %d bytes as JSON, which is what an answer may have; "
+                    "have less of it, or fetch it as a file, which may have any size",
+                    BJ_RESPONSE_MAX);
         bj_exchange_fail(call->exchange, &err);
     } else {
         bj_exchange_respond(call->exchange, 200, "application/json", text.data, text.length);

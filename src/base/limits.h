@@ -77,7 +77,7 @@
 #define BJ_PARAMETERS_MAX     4           /* variable parts of a route's path */
 #define BJ_PARAMETER_TEXT_MAX 512         /* bytes of them together; a longer path has no route */
 #define BJ_IDEMPOTENCY_MAX    255         /* bytes of an idempotency key */
-#define BJ_RESPONSE_MAX       (160 << 20) /* bytes of a response that is made in memory */
+#define BJ_RESPONSE_MAX       (40 << 20)  /* bytes of a response that is made in memory */
 #define BJ_PROCESS_READERS    64          /* READs that wait for one process */
 #define BJ_INIT_REQUESTS      1024        /* that wait for the init of one sandbox */
 #define BJ_PROCESS_ATTACHES   64          /* ATTACHes to one process */
@@ -121,12 +121,15 @@
 #define BJ_HTTP_ANSWER_MAX      (32 << 10)  /* bytes of the head that a program answers with */
 #define BJ_HTTP_ANSWER_LINES    128         /* headers in it */
 #define BJ_HTTP_HEADER_TEXT_MAX (8 << 10)   /* bytes of all headers that a handler sets */
+#define BJ_HTTP_OWN_HEADERS     1024        /* and of those that the server adds */
 #define BJ_HTTP_EXTENSION_MAX   1024        /* bytes of all chunk extensions of one body */
 #define BJ_HTTP_MEMORY_MAX      (256 << 10) /* bytes of one request's decoded address and headers */
-#define BJ_HTTP_GATHERED_MAX    (256 << 20) /* bytes of bodies that are gathered at one time */
+#define BJ_HTTP_SHARED          (256 << 20) /* bytes of all large bodies and answers in memory */
+#define BJ_HTTP_OWN             (768 << 10) /* bytes that each connection has beside them */
+#define BJ_HTTP_SLOWEST_MS      60000       /* within which a client must get on by all it holds */
 #define BJ_HTTP_VALUES_MAX      200000      /* values in a JSON body */
 #define BJ_HTTP_PENDING         (256 << 10) /* bytes that wait for a client: its handler should too */
-#define BJ_HTTP_PENDING_MAX     (192 << 20) /* and before it is given up */
+#define BJ_HTTP_PENDING_MAX     (48 << 20)  /* and before it is given up */
 #define BJ_HTTP_PIECE           (256 << 10) /* bytes of a body on their way to or from a file */
 #define BJ_HTTP_MESSAGE_MAX     (1 << 20)   /* bytes of a message of a WebSocket */
 #define BJ_HTTP_HOST_MAX        256         /* bytes of a Host */

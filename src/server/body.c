@@ -1,4 +1,4 @@
-/* JSON bodies: gathered within bounds, all of them together too, then parsed and checked. */
+/* JSON bodies: gathered within bounds (share.c), then parsed and checked. */
 #include "server/server_internal.h"
 
 #include <string.h>
@@ -13,28 +13,24 @@ void bj_body_begin(struct bj_connection *connection)
 
 bool bj_body_add(struct bj_connection *connection, const char *data, size_t length)
 {
-    struct bj_server *server = connection->server;
+    size_t whole = connection->body.length + length;
 
     if (connection->splice != NULL)
         return true; /* it goes on as it came */
     if (connection->transfer != NULL)
         return bj_transfer_add(connection, data, length);
-    if (connection->body.length + length > BJ_REQUEST_MAX) {
+    if (whole > BJ_REQUEST_MAX) {
         bj_refuse(connection, BJ_E_LIMIT, BJ_API_PLAIN, "a request's body may have %d bytes",
                   BJ_REQUEST_MAX);
         return false;
     }
-    if (server->gathered + length > BJ_HTTP_GATHERED_MAX) {
-        bj_refuse(connection, BJ_E_BUSY, BJ_API_PLAIN, "too many large requests at once");
+    if (whole > connection->body_held && !bj_share_body(connection, whole))
         return false;
-    }
     bj_buf_append(&connection->body, data, length);
     if (connection->body.failed) {
         bj_refuse(connection, BJ_E_NO_MEMORY, BJ_API_PLAIN, "no memory for the request");
         return false;
     }
-    connection->gathered += length;
-    server->gathered += length;
     return true;
 }
 
@@ -95,14 +91,13 @@ bool bj_body_finish(struct bj_connection *connection)
                     "no memory for the request");
         return false;
     }
-    bj_body_release(connection);
+    bj_buf_release(&connection->body); /* its values are as large: they count on */
     return schema == NULL ||
            bj_schema_check(schema, exchange->body, &connection->refusal.error) == 0;
 }
 
 void bj_body_release(struct bj_connection *connection)
 {
-    connection->server->gathered -= connection->gathered;
-    connection->gathered = 0;
+    bj_share_end_body(connection);
     bj_buf_release(&connection->body);
 }

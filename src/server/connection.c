@@ -281,7 +281,10 @@ void bj_connection_put(struct bj_connection *connection, const void *data, size_
 {
     if (connection->phase == BJ_PHASE_CLOSED)
         return;
-    bj_buf_append(&connection->out, data, length);
+    if (bj_share_answer(connection, length))
+        bj_buf_append(&connection->out, data, length);
+    else
+        connection->out.failed = true;
     if (connection->out.failed) {
         bj_connection_close(connection);
         return;
@@ -315,6 +318,17 @@ void bj_connection_count_sent(struct bj_connection *connection, size_t length)
     connection->server->counts.sent += length;
 }
 
+/* Without the memory that it needs no more; if that fails, it keeps it. */
+static void shrink(struct bj_buf *buf)
+{
+    char *less = bj_realloc_array(buf->data, buf->length + 1, 1);
+
+    if (less == NULL)
+        return;
+    buf->data = less;
+    buf->capacity = buf->length + 1;
+}
+
 /* What was sent goes from the buffer, which is given back when it is empty and large. */
 static void drop_sent(struct bj_connection *connection, size_t sent)
 {
@@ -328,10 +342,13 @@ static void drop_sent(struct bj_connection *connection, size_t sent)
                     out->length - connection->out_sent);
             out->length -= connection->out_sent;
             connection->out_sent = 0;
+            shrink(out);
         }
+        bj_share_settle(connection);
         return;
     }
     out->length = connection->out_sent = 0;
+    bj_share_settle(connection);
     if (out->capacity > KEEP_OUT)
         bj_buf_release(out);
 }
@@ -543,8 +560,9 @@ static bool is_slow_reader(struct bj_connection *connection, uint64_t now)
     if (!waits)
         return false;
     taken = taken_by_client(connection);
-    if (!was_waiting || taken - connection->sent_mark >= options->progress_bytes) {
+    if (!was_waiting || taken - connection->sent_mark >= connection->sent_wanted) {
         connection->sent_mark = taken;
+        connection->sent_wanted = bj_share_progress(connection);
         connection->sent_deadline = now + options->progress_ms;
         return false;
     }
@@ -586,7 +604,7 @@ void bj_connection_check(struct bj_connection *connection, uint64_t now)
     if (connection->deadline == 0 || now < connection->deadline)
         return;
     if (connection->phase == BJ_PHASE_BODY &&
-        connection->received - connection->progress_mark >= options->progress_bytes) {
+        connection->received - connection->progress_mark >= bj_share_progress(connection)) {
         bj_connection_renew(connection);
         return;
     }
@@ -647,6 +665,8 @@ void bj_connection_close(struct bj_connection *connection)
         return;
     connection->phase = BJ_PHASE_CLOSED;
     connection->out.length = connection->out_sent = 0;
+    bj_buf_release(&connection->out);
+    bj_share_settle(connection);
     uv_poll_stop(&connection->poll);
     uv_close((uv_handle_t *)&connection->poll, on_closed);
     if (connection->ssl != NULL) {

@@ -272,7 +272,7 @@ static bool check_body(struct bj_connection *connection)
                   BJ_REQUEST_MAX);
         return false;
     }
-    return true;
+    return !said || bj_share_body(connection, (size_t)length);
 }
 
 bool bj_head_check(struct bj_connection *connection)

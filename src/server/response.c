@@ -216,6 +216,12 @@ static void respond(struct bj_exchange *exchange, int status, const char *type, 
 {
     struct bj_connection *connection = bj_connection_of(exchange);
 
+    if (connection->phase != BJ_PHASE_CLOSED && !connection->head_only &&
+        length > connection->server->options.own_bytes &&
+        !bj_share_answer(connection, length + BJ_HTTP_HEADER_TEXT_MAX + BJ_HTTP_OWN_HEADERS)) {
+        bj_response_refuse(connection); /* an answer of its own, and a small one */
+        return;
+    }
     bj_connection_enter(connection);
     connection->ended = true;
     if (connection->phase != BJ_PHASE_CLOSED) {

@@ -325,6 +325,8 @@ int bj_server_new(uv_loop_t *loop, const struct bj_server_options *options, stru
     own->progress_ms = or_default(own->progress_ms, 30000);
     own->abandon_ms = or_default(own->abandon_ms, 60000);
     own->progress_bytes = or_default(own->progress_bytes, 16384);
+    own->shared_bytes = or_default(own->shared_bytes, BJ_HTTP_SHARED);
+    own->own_bytes = or_default(own->own_bytes, BJ_HTTP_OWN);
     own->keepalive_s = or_default(own->keepalive_s, 60);
     if (gethostname(server->own_name, sizeof server->own_name - 1) < 0)
         server->own_name[0] = '\0';

@@ -6,8 +6,8 @@
  *
  * src/server: server.c (this: listening, time-outs, counts), connection.c (bytes in and out),
  * request.c (the parser), head.c (what a head must be), gate.c (who may ask from where), address.c
- * (targets), response.c, body.c, transfer.c (files), websocket.c, tls.c; for ports splice.c,
- * forward.c (what of a head goes on) and answer.c (what a program answers).
+ * (targets), response.c, body.c, share.c (memory), transfer.c (files), websocket.c, tls.c; for
+ * ports splice.c, forward.c (what of a head goes on) and answer.c (what a program answers).
  */
 #ifndef BJ_SERVER_SERVER_H
 #define BJ_SERVER_SERVER_H
@@ -60,7 +60,9 @@ struct bj_server_options {
     uint32_t head_ms;         /* 10000: for a request's head, and for TLS's handshake */
     uint32_t idle_ms;         /* 75000: between requests */
     uint32_t progress_ms;     /* 30000: within which a body or a response must get on by */
-    uint32_t progress_bytes;  /* 16384 bytes, or to its end */
+    uint32_t progress_bytes;  /* 16384 bytes, or to its end; more by who holds much: share.c */
+    uint32_t shared_bytes;    /* BJ_HTTP_SHARED: of memory for large bodies and answers */
+    uint32_t own_bytes;       /* BJ_HTTP_OWN: of it that a connection has for itself */
     uint32_t abandon_ms;      /* 60000: within which a handler whose client is gone must end */
     uint32_t keepalive_s; /* 60: of silence, before a client's machine is asked whether it lives;
                          four unanswered questions end the connection */

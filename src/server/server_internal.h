@@ -111,9 +111,10 @@ struct bj_connection {
     char peer_text[INET6_ADDRSTRLEN];
     const struct bj_identity *peer_identity;
     enum bj_phase phase;
-    uint64_t deadline;                 /* of the loop's clock, ms; 0 = none */
-    uint64_t progress_mark;            /* bytes that had come when it was set */
-    uint64_t sent_deadline, sent_mark; /* the same for what waits to be sent */
+    uint64_t deadline;      /* of the loop's clock, ms; 0 = none */
+    uint64_t progress_mark; /* bytes that had come when it was set */
+    /* the same for what waits to be sent, and how many more it must be by then */
+    uint64_t sent_deadline, sent_mark, sent_wanted;
     uint64_t received, sent, counted_requests;
 
     /* in */
@@ -127,7 +128,8 @@ struct bj_connection {
     uint8_t known[BJ_HEADER_COUNT]; /* index + 1; 0 = not there */
     struct bj_header target;        /* name_… unused */
     struct bj_buf body;
-    size_t gathered; /* bytes of it, as the server counts them */
+    size_t body_held; /* bytes of it, or of what its head said, that are reserved */
+    size_t held;      /* bytes of it and of `out` that count; see share.c */
     struct bj_arena arena;
     struct bj_refusal refusal;
     bool refused;
@@ -179,7 +181,7 @@ struct bj_server {
     void (*on_stopped)(void *context);
     void *stopped_context;
     struct bj_server_counts counts;
-    size_t gathered; /* bytes of all bodies that are being gathered */
+    size_t held; /* bytes of all large bodies and answers */
     uint8_t id_key[16];
     uint64_t id_count;
     char own_name[BJ_HTTP_HOST_MAX];
@@ -311,6 +313,17 @@ void bj_response_gone(struct bj_connection *connection);
 void bj_response_tell_gone(struct bj_connection *connection);
 /* After output went: tells the handler when there is room again. */
 void bj_response_drained(struct bj_connection *connection);
+
+/* ---- share.c ---- */
+/* Memory for so many bytes of the request's body, or of its answer beside what waits already.
+ * False: refused. */
+bool bj_share_body(struct bj_connection *connection, size_t length);
+bool bj_share_answer(struct bj_connection *connection, size_t length);
+/* What was sent is given back; and what was for the body. */
+void bj_share_settle(struct bj_connection *connection);
+void bj_share_end_body(struct bj_connection *connection);
+/* Bytes that its client must get on by within `progress_ms`: more the more it holds. */
+uint64_t bj_share_progress(const struct bj_connection *connection);
 
 /* ---- body.c ---- */
 void bj_body_begin(struct bj_connection *connection);

@@ -58,6 +58,18 @@ static void handle_echo(struct bj_exchange *exchange, struct bj_service *service
     bj_exchange_json(exchange, 200, seen);
 }
 
+/* An answer that is made whole. */
+static void handle_whole(struct bj_exchange *exchange, struct bj_service *service)
+{
+    size_t size = (size_t)json_integer_value(json_object_get(exchange->query, "size"));
+    char *text = malloc(size + 1);
+
+    (void)service;
+    memset(text, 'x', size + 1);
+    bj_exchange_respond(exchange, 200, "text/plain", text, size);
+    free(text);
+}
+
 static void handle_header(struct bj_exchange *exchange, struct bj_service *service)
 {
     (void)service;
@@ -499,13 +511,13 @@ static void handle_counts(struct bj_exchange *exchange, struct bj_service *servi
 
     (void)service;
     bj_server_counts(server, &counts);
-    bj_exchange_json(exchange, 200,
-                     json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "accepted",
-                               (json_int_t)counts.accepted, "stranded", (json_int_t)counts.stranded,
-                               "refused", (json_int_t)counts.refused, "timed_out",
-                               (json_int_t)counts.timed_out, "connections",
-                               (json_int_t)counts.connections, "active", (json_int_t)counts.active,
-                               "errors", (json_int_t)counts.answers[5]));
+    bj_exchange_json(
+        exchange, 200,
+        json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "accepted", (json_int_t)counts.accepted,
+                  "stranded", (json_int_t)counts.stranded, "refused", (json_int_t)counts.refused,
+                  "timed_out", (json_int_t)counts.timed_out, "connections",
+                  (json_int_t)counts.connections, "active", (json_int_t)counts.active, "errors",
+                  (json_int_t)counts.answers[5], "received", (json_int_t)counts.received));
 }
 
 static const struct bj_route routes[] = {
@@ -517,6 +529,11 @@ static const struct bj_route routes[] = {
     {.method = "GET", .path = "/header", .handler = handle_header, .query = &value_schema},
     {.method = "GET", .path = "/query", .handler = handle_echo, .query = &value_schema},
     {.method = "GET", .path = "/stream", .handler = handle_stream, .query = &count_schema},
+    {.method = "GET",
+     .path = "/whole",
+     .handler = handle_whole,
+     .query = &count_schema,
+     .scope = BJ_SCOPE_READ},
     {.method = "GET", .path = "/later", .handler = handle_later},
     {.method = "GET", .path = "/never", .handler = handle_never},
     {.method = "POST", .path = "/echo", .handler = handle_echo, .body = BJ_BODY_JSON},
@@ -671,6 +688,8 @@ static bool number_option(struct bj_server_options *options, const char *name, c
         {"--progress-ms", &options->progress_ms},
         {"--abandon-ms", &options->abandon_ms},
         {"--progress-bytes", &options->progress_bytes},
+        {"--shared-bytes", &options->shared_bytes},
+        {"--own-bytes", &options->own_bytes},
         {"--keepalive-s", &options->keepalive_s},
     };
     int64_t number;
