@@ -94,6 +94,38 @@ static int check_keys(const json_t *config, struct bj_error *err)
     return 0;
 }
 
+/* The member of the section that a key of two parts names. */
+static json_t *member(const json_t *config, enum bj_option_id id, const char **ret_name)
+{
+    const char *key = bj_option_get(id)->key, *name = strchr(key, '.') + 1;
+    char section[64];
+
+    snprintf(section, sizeof section, "%.*s", (int)(name - key - 1), key);
+    *ret_name = name;
+    return json_object_get(json_object_get(config, section), name);
+}
+
+/* Before anything is made of them: rules are kept with the sandbox, which has room for few, and
+ * patterns take long to compile. */
+static int check_rules_length(const json_t *config, struct bj_error *err)
+{
+    size_t length = 0;
+    const char *name;
+
+    for (size_t i = 0; i < ROWS; i++) {
+        const json_t *value = rows[i].place == TO_RULES ? member(config, rows[i].id, &name) : NULL;
+
+        if (value != NULL)
+            length += json_dumpb(value, NULL, 0, JSON_COMPACT | JSON_ENCODE_ANY);
+    }
+    if (length < BJ_LABEL_MAX)
+        return 0;
+    return bj_fail(err, BJ_E_LIMIT, "config",
+                   "config: metadata, rules and shells of one sandbox may have %d bytes in all, "
+                   "and its rules alone have %zu",
+                   BJ_LABEL_MAX, length);
+}
+
 static int load(const json_t *config, struct bj_config *ret, struct bj_error *err)
 {
     char *text = json_dumps(config, JSON_COMPACT);
@@ -165,8 +197,8 @@ static int add_option(struct bj_client_config *options, const struct bj_config *
 static int add_rule(struct bj_client_config *options, const json_t *config, enum bj_option_id id,
                     struct bj_error *err)
 {
-    const char *key = strchr(bj_option_get(id)->key, '.') + 1;
-    json_t *value = json_object_get(json_object_get(config, "security"), key);
+    const char *key;
+    json_t *value = member(config, id, &key);
 
     if (options->rules == NULL)
         options->rules = json_object();
@@ -199,6 +231,8 @@ int bj_client_config_read(struct bj_client_config *ret, const json_t *config, st
     if (result < 0 || config == NULL)
         return result;
     result = check_keys(config, err);
+    if (result == 0)
+        result = check_rules_length(config, err);
     if (result == 0)
         result = load(config, &ret->config, err);
     if (result == 0)

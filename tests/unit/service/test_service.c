@@ -309,6 +309,26 @@ static void test_bad_requests(void **state)
     assert_int_equal(fake.entries, 0);
 }
 
+/* The length is looked at before a pattern is: the last of these is none, and nobody sees it. */
+static void test_too_many_rules(void **state)
+{
+    struct bj_sandbox_request request = {.timeout_us = -1, .idle_us = -1};
+    json_t *patterns = json_array();
+    struct got got;
+
+    (void)state;
+    for (int i = 0; i < 600; i++)
+        json_array_append_new(patterns, json_string("a pattern of thirty-two bytes..."));
+    json_array_append_new(patterns, json_string("("));
+    request.config = json_pack("{s:{s:o}}", "security", "command_blacklist", patterns);
+    make(&alice, &request, &got);
+    json_decref((json_t *)request.config);
+    assert_int_equal(got.result, -BJ_E_LIMIT);
+    assert_non_null(strstr(got.message, "its rules alone"));
+    assert_int_equal(got.times, 0);
+    assert_int_equal(fake.entries, 0);
+}
+
 /* ---- judging ---- */
 
 static void test_refusals_are_recorded(void **state)
@@ -695,6 +715,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_default_that_fails, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_idempotency, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_bad_requests, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_too_many_rules, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_refusals_are_recorded, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_clients_rules, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_environment_is_judged, set_up, tear_down),
