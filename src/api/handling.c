@@ -142,6 +142,19 @@ void bj_handling_in_turn(struct bj_handling *call, bj_handling_fn go)
         bj_handling_fail(call, &err);
 }
 
+void bj_handling_paced(struct bj_handling *call, size_t length, bj_handling_fn go)
+{
+    struct bj_error err;
+
+    if (length <= BJ_PACED_TEXT) {
+        go(call);
+        return;
+    }
+    call->go = go;
+    if (bj_paced(call->service, call->exchange->who, got_turn, call, &err) < 0)
+        bj_handling_fail(call, &err);
+}
+
 const char *bj_path_sandbox(const struct bj_exchange *exchange)
 {
     const char *name = exchange->parameters[0];

@@ -44,6 +44,10 @@ void bj_handling_begin(struct bj_exchange *exchange, struct bj_service *service,
  * before gives its place to the next. */
 void bj_handling_in_turn(struct bj_handling *call, bj_handling_fn go);
 
+/* `go` for a request with so many bytes of commands: at once, or, as reading them takes long, when
+ * it is its owner's turn (service.h). */
+void bj_handling_paced(struct bj_handling *call, size_t length, bj_handling_fn go);
+
 /* The sandbox that the path names; NULL: the caller's default one. */
 const char *bj_path_sandbox(const struct bj_exchange *exchange);
 

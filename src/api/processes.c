@@ -40,7 +40,7 @@ static void started(void *context, const struct bj_process_answer *answer)
     bj_handling_json(call, 201, bj_object_process(answer->process));
 }
 
-static void start(struct bj_handling *call)
+static void start_now(struct bj_handling *call)
 {
     struct bj_process_request request;
     BJ_CLEANUP_FREE const char **argv = NULL;
@@ -57,6 +57,11 @@ static void start(struct bj_handling *call)
         request.timeout_us = 0;
     bj_handling_check(
         call, bj_process_launch(call->service, &call->caller, &request, started, call, &err), &err);
+}
+
+static void start(struct bj_handling *call)
+{
+    bj_handling_paced(call, bj_process_request_length(call->exchange->body), start_now);
 }
 
 void bj_post_process(struct bj_exchange *exchange, struct bj_service *service)

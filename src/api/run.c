@@ -57,6 +57,16 @@ void bj_process_request_read(const json_t *body, const char *const *argv,
     };
 }
 
+size_t bj_process_request_length(const json_t *body)
+{
+    size_t length = json_string_length(json_object_get(body, "command")), index;
+    const json_t *word;
+
+    json_array_foreach(json_object_get(body, "argv"), index, word) length +=
+        json_string_length(word) + 1;
+    return length;
+}
+
 int bj_process_request_check(const json_t *body, struct bj_error *err)
 {
     bool command = json_object_get(body, "command") != NULL;
@@ -69,7 +79,7 @@ int bj_process_request_check(const json_t *body, struct bj_error *err)
     return 0;
 }
 
-static void start(struct bj_handling *call)
+static void start_now(struct bj_handling *call)
 {
     struct run_call *run = (struct run_call *)call;
     const json_t *body = call->exchange->body;
@@ -89,6 +99,11 @@ static void start(struct bj_handling *call)
         return;
     }
     bj_exchange_on_gone(call->exchange, gone, run);
+}
+
+static void start(struct bj_handling *call)
+{
+    bj_handling_paced(call, bj_process_request_length(call->exchange->body), start_now);
 }
 
 static void run_in(struct bj_exchange *exchange, struct bj_service *service, const char *sandbox,

@@ -4,6 +4,9 @@
 
 #include "api/handling.h"
 
+/* Bytes of the command, or of all words. */
+size_t bj_process_request_length(const json_t *body);
+
 /* Either "command" or "argv". */
 int bj_process_request_check(const json_t *body, struct bj_error *err);
 /* Everything but the arguments, which are given. Borrows from the body. */

@@ -217,6 +217,8 @@
 #define BJ_STREAM_RECORD_MAX   (1 << 20)  /* bytes of one record of a helper that runs on */
 #define BJ_TOOL_ANSWER_MAX     (32 << 20) /* bytes of an answer in words */
 #define BJ_LISTING_HELD        (4 << 20)  /* bytes of it that are held at once; more is cut off */
+#define BJ_PACE_US             5000       /* of one turn of the loop, for what is done in pieces */
+#define BJ_PACED_TEXT          4096       /* bytes of a command; a longer one is such a piece */
 #define BJ_TURNS_MAX           64    /* listings and pages of records that are in hand at once */
 #define BJ_TURNS_OWNER_MAX     8     /* of one owner's */
 #define BJ_TURNS_WORKING       8     /* of them that are worked on */

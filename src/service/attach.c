@@ -6,7 +6,7 @@
  * Who comes to a terminal that has been used sees its screen: what the keeper still has of the
  * output is fed to an emulator until it has caught up, and its screen is painted; from there on
  * bytes are passed on as they come. The emulator takes a while for output that is made to cost
- * much, so it is fed in turns.
+ * much, so it is fed a little at a time, as pace.c has it.
  */
 #include <stdio.h>
 #include <string.h>
@@ -16,7 +16,7 @@
 #include "service/reading.h"
 #include "service/screen.h"
 
-#define FEED_US 2000 /* that the emulator may take at one turn */
+#define FEED_US 2000 /* that the emulator may take at a time */
 
 struct bj_attach {
     struct bj_service *service;
@@ -106,28 +106,25 @@ static void feed_rest(void *context)
     memmove(attach->rest, attach->rest + taken, attach->rest_length);
     if (attach->rest_length == 0) {
         bj_reading_resume(&attach->reading);
-    } else if (bj_later(attach->service, feed_rest, attach, &err) == 0) {
+    } else if (bj_paced(attach->service, &attach->who.identity, feed_rest, attach, &err) == 0) {
         attach->holders++;
     } else {
         fail_by(attach, &err);
     }
 }
 
-/* False: what it has not taken is fed when others had their turn. */
+/* False: it is fed when it is its turn. */
 static bool feed(struct bj_attach *attach, const void *data, size_t length)
 {
-    size_t taken = bj_screen_feed(attach->screen, data, length, FEED_US);
-
-    if (taken == length)
-        return true;
-    attach->rest_length = length - taken;
+    attach->rest_length = length;
     bj_free(attach->rest);
     attach->rest = bj_alloc(attach->rest_length);
-    if (attach->rest == NULL || bj_later(attach->service, feed_rest, attach, NULL) < 0) {
+    if (attach->rest == NULL ||
+        bj_paced(attach->service, &attach->who.identity, feed_rest, attach, NULL) < 0) {
         attach->rest_length = 0; /* without memory the screen lacks it */
         return true;
     }
-    memcpy(attach->rest, (const char *)data + taken, attach->rest_length);
+    memcpy(attach->rest, data, attach->rest_length);
     attach->holders++;
     return false;
 }

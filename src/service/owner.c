@@ -40,6 +40,7 @@ static bool is_idle(const struct owner *owner)
     size_t count = owner->requests.count;
 
     return owner->sandboxes == 0 && owner->ended == 0 && owner->waiting == 0 && owner->turns == 0 &&
+           owner->paced == 0 &&
            (count == 0 ||
             owner->requests.times[owner->requests.first + count - 1] + owner->requests.longest_us <=
                 bj_clock_us());

@@ -12,15 +12,13 @@
 
 /* ---- later ---- */
 
-static void on_idle(uv_idle_t *idle)
+static void call_later(struct bj_service *service)
 {
-    struct bj_service *service = idle->data;
     struct later *now = service->later_first;
 
     /* What they put off in their turn is for the next time round. */
     service->later_first = NULL;
     service->later_last = &service->later_first;
-    uv_idle_stop(idle);
     while (now != NULL) {
         struct later *next = now->next;
 
@@ -28,6 +26,20 @@ static void on_idle(uv_idle_t *idle)
         bj_free(now);
         now = next;
     }
+}
+
+static void on_idle(uv_idle_t *idle)
+{
+    struct bj_service *service = idle->data;
+
+    uv_idle_stop(idle);
+    call_later(service);
+    bj_pace_turn(service);
+}
+
+void bj_wake(struct bj_service *service)
+{
+    uv_idle_start(service->idle, on_idle);
 }
 
 int bj_later(struct bj_service *service, void (*fn)(void *context), void *context,
@@ -40,7 +52,7 @@ int bj_later(struct bj_service *service, void (*fn)(void *context), void *contex
     *later = (struct later){.fn = fn, .context = context};
     *service->later_last = later;
     service->later_last = &later->next;
-    uv_idle_start(service->idle, on_idle);
+    bj_wake(service);
     return 0;
 }
 
@@ -149,7 +161,9 @@ void bj_service_free(struct bj_service *service)
     if (service->keeper != NULL)
         bj_keeper_client_free(service->keeper);
     bj_registry_release(service);
-    on_idle(service->idle);
+    call_later(service);
+    bj_pace_release(service);
+    uv_idle_stop(service->idle);
     bj_events_release(service);
     bj_uses_release(service);
     bj_judge_release(service);

@@ -718,6 +718,13 @@ bool bj_turn_waits(const struct bj_turn *turn); /* NULL does not */
 void bj_turn_rest(struct bj_turn *turn);
 void bj_turn_give(struct bj_turn *turn); /* NULL is fine */
 
+/*
+ * Calls `fn` once, later, when it is the owner's turn: for work that takes the loop long, of which
+ * there is a little at each of its turns, of one owner after the other. BJ_E_NO_MEMORY.
+ */
+int bj_paced(struct bj_service *service, const struct bj_identity *who, void (*fn)(void *context),
+             void *context, struct bj_error *err);
+
 /* The records of what the caller's owner asked for or was done in its sandboxes; of everyone's with
  * BJ_SCOPE_ADMIN and question->owner NULL. As struct bj_audit_question has them. */
 int bj_service_audit(struct bj_service *service, const struct bj_identity *who,

@@ -35,6 +35,8 @@ struct owner {
     uint32_t ended;                        /* sandboxes that are remembered */
     uint32_t processes, waiting_processes; /* running */
     uint32_t turns, turns_working;
+    uint32_t paced;                   /* pieces of work that wait */
+    int64_t paced_us;                 /* that such work took */
     int64_t memory_bytes, disk_bytes; /* of the limits of its sandboxes, those waiting too */
     uint64_t calls, allowed, denied, limited, failed;
     uint64_t by_risk[BJ_RISK_CRITICAL + 1]; /* violations */
@@ -292,6 +294,12 @@ void bj_uses_release(struct bj_service *service);
 int bj_later(struct bj_service *service, void (*fn)(void *context), void *context,
              struct bj_error *err);
 
+/* Lets the loop run on, and then what waits for that. */
+void bj_wake(struct bj_service *service);
+/* Work that waits (service.h), for as long as one turn has; and all of it. */
+void bj_pace_turn(struct bj_service *service);
+void bj_pace_release(struct bj_service *service);
+
 /* ---- events ---- */
 
 /* `details` is taken over; NULL. */
@@ -324,6 +332,12 @@ struct events {
     struct bj_event_feed *feeds;
 };
 
+/* src/service/pace.c */
+struct pace {
+    struct paced *first;
+    int64_t least_us; /* of owners' paced_us, when one was last chosen */
+};
+
 /* Expensive questions (src/service/turns.c): `count` in hand, in the list those that wait. */
 struct turns {
     struct bj_turn *first, *last;
@@ -349,6 +363,7 @@ struct bj_service {
     struct owner *owners[BJ_OWNER_BUCKETS];
     uint32_t owner_count;
     struct turns turns;
+    struct pace pace;
     struct creation *creations; /* src/service/sandbox.c */
     struct later *later_first, **later_last;
     uv_idle_t *idle;

@@ -119,3 +119,28 @@ def test_a_client_that_goes_gives_its_turn_back(two):
     assert wait_until(lambda: service.get(path, key=keys["alice"]).status == 200)
     processes = service.get(f"/v1/sandboxes/{sandbox}/processes", key=keys["alice"])
     assert json.loads(processes.body)["processes"] == [], processes
+
+
+def test_long_commands_take_turns(two):
+    """What is recorded behind the other's request was judged behind it."""
+    service, keys = two
+    sandboxes = {name: service.post("/v1/sandboxes", {}, key=key).json["id"]
+                 for name, key in keys.items()}
+    loops = "for a in 1 2 3; do for b in 1 2 3; do x=$a$b; eval \"$x\"; done; done\n" * 900
+    path = f"/v1/sandboxes/{sandboxes['alice']}/run"
+    body = json.dumps({"command": "exit 0\n" + loops[:60000].rpartition("\n")[0]})
+    wires = [http.client.HTTPConnection("127.0.0.1", service.port, timeout=300) for _ in range(40)]
+    for wire in wires:
+        wire.request("POST", path, body, {"X-API-Key": keys["alice"],
+                                          "Content-Type": "application/json"})
+    bobs = service.post(f"/v1/sandboxes/{sandboxes['bob']}/run", {"command": "true"},
+                        key=keys["bob"])
+    assert bobs.status == 200
+    records = []
+    for wire in wires:
+        answer = wire.getresponse()
+        result = json.loads(answer.read())
+        assert answer.status == 200, result
+        records.append(result["record"])
+        wire.close()
+    assert sum(record > bobs.json["record"] for record in records) >= 20, (bobs.json, records)

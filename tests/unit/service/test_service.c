@@ -668,6 +668,49 @@ static void test_keeper_lost(void **state)
     assert_int_equal(bj_sandbox_get(service, &caller, &view, NULL), -BJ_E_BUSY);
 }
 
+/* ---- pace ---- */
+
+static struct {
+    int mine, others, before;
+} paced;
+
+static void work_long(void *context)
+{
+    int64_t end_us = bj_clock_us() + 2 * BJ_PACE_US;
+
+    while (bj_clock_us() < end_us)
+        ;
+    if (context == &alice) {
+        paced.mine++;
+        return;
+    }
+    if (paced.others++ == 0)
+        paced.before = paced.mine;
+}
+
+/* A piece at each turn of the loop, and owners one after the other, however many they have. */
+static void test_pace(void **state)
+{
+    (void)state;
+    memset(&paced, 0, sizeof paced);
+    for (int i = 0; i < 20; i++)
+        assert_int_equal(bj_paced(service, &alice, work_long, (void *)&alice, NULL), 0);
+    assert_int_equal(paced.mine, 0);
+    uv_run(&fake.loop, UV_RUN_NOWAIT);
+    assert_int_equal(paced.mine, 1);
+    uv_run(&fake.loop, UV_RUN_NOWAIT);
+    assert_int_equal(paced.mine, 2);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(bj_paced(service, &mallory, work_long, (void *)&mallory, NULL), 0);
+    while (paced.others < 2)
+        uv_run(&fake.loop, UV_RUN_NOWAIT);
+    assert_in_range(paced.before, 2, 3);
+    assert_in_range(paced.mine, 2, 6);
+    while (paced.mine < 20)
+        uv_run(&fake.loop, UV_RUN_NOWAIT);
+    assert_int_equal(paced.others, 2);
+}
+
 /* ---- events ---- */
 
 static char events[2048];
@@ -728,6 +771,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_second_front, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_strange_labels, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_keeper_lost, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_pace, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_events, set_up, tear_down),
     };
 
