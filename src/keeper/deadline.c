@@ -78,7 +78,8 @@ static void arm(struct bj_deadlines *deadlines)
     left = deadlines->root->at - now;
     deadlines->due = left > 0 ? deadlines->root->at : now;
     uv_update_time(deadlines->timer.loop);
-    uv_timer_start(&deadlines->timer, passed, left > 0 ? (uint64_t)(left + 999) / 1000 : 0, 0);
+    /* Never at once: libuv would call it again and again before it reads any socket. */
+    uv_timer_start(&deadlines->timer, passed, left > 0 ? (uint64_t)(left + 999) / 1000 : 1, 0);
 }
 
 static void take_out(struct bj_deadlines *deadlines, struct bj_deadline *deadline)

@@ -173,6 +173,9 @@ void bj_plans_release(struct bj_keeper *keeper);
 /* The preset's configuration with the options over it; release it, also after a failure. */
 int bj_plans_configure(struct bj_keeper *keeper, uint32_t preset, const char *const *options,
                        struct bj_config *ret, struct bj_error *err);
+/* Are there programs to be looked for first? That takes time. */
+bool bj_plans_searches(const struct bj_keeper *keeper, uint32_t preset,
+                       const struct bj_config *config);
 /* Makes the plan of a sandbox of its own in keeper->request; `workspace_given`: a file system for
  * its workspace comes with it. */
 int bj_plans_make(struct bj_keeper *keeper, uint32_t preset, const struct bj_config *config,
@@ -267,7 +270,7 @@ struct bj_sandbox {
     int64_t paused_at;
     char cgroups[BJ_CONTROLLER_COUNT][320]; /* directories; "" = it has none of this kind */
     char freezer[320];
-    bool waits;                      /* for its workspace, and then goes on with `config` */
+    bool waits;                      /* for workspace or programs, and then goes on with `config` */
     struct bj_config config;         /* what it is made from, while it waits */
     struct bj_sandbox *next_waiting; /* for the same */
     struct bj_making making;         /* its own */
@@ -554,6 +557,13 @@ void bj_pool_lost(struct bj_keeper *keeper);
 /* Ends them all. */
 void bj_pool_end(struct bj_keeper *keeper);
 
+/* Sandboxes whose clients listed programs, which are looked for in turns. */
+struct bj_searches {
+    struct bj_sandbox *first;    /* by next_waiting */
+    const struct bj_owner *last; /* whose turn it was; only compared */
+    struct bj_deadline deadline; /* the next turn */
+};
+
 /* ---- the keeper ---- */
 
 struct bj_keeper {
@@ -573,6 +583,7 @@ struct bj_keeper {
     struct bj_pool pool;
     struct bj_budget budget;
     struct bj_sandboxes sandboxes;
+    struct bj_searches searches;
     struct bj_deadline front_lost; /* set: what the last front had asked for is to be ended */
     struct bj_sandbox *hello;      /* the next one that a new front is to hear of */
     bool saying_hello;

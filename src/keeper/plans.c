@@ -245,6 +245,12 @@ int bj_plans_configure(struct bj_keeper *keeper, uint32_t preset, const char *co
     return result;
 }
 
+bool bj_plans_searches(const struct bj_keeper *keeper, uint32_t preset,
+                       const struct bj_config *config)
+{
+    return config->command_whitelist != NULL && !keeper->facts[preset].programs_known;
+}
+
 int bj_plans_make(struct bj_keeper *keeper, uint32_t preset, const struct bj_config *config,
                   bool workspace_given, struct bj_degradations *degraded, struct bj_error *err)
 {

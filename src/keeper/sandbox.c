@@ -12,6 +12,7 @@
  */
 #include <errno.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
@@ -26,11 +27,12 @@
 #include "keeper/keeper_internal.h"
 #include "linux/process.h"
 
-#define PLACES        1024 /* of the table; it is as fast with four times as many sandboxes */
-#define FAILED        "failed"
-#define OUT_OF_MEMORY "out of memory; use less, or raise memory_mb"
-#define FILES_TOO_BIG "its files lie in memory and exceeded it; write less, or raise memory_mb"
-#define AGAIN_US      100000 /* until an end that could not be asked for is asked for again */
+#define PLACES          1024 /* of the table; it is as fast with four times as many sandboxes */
+#define FAILED          "failed"
+#define OUT_OF_MEMORY   "out of memory; use less, or raise memory_mb"
+#define FILES_TOO_BIG   "its files lie in memory and exceeded it; write less, or raise memory_mb"
+#define SEARCH_PAUSE_US 1000   /* a turn of the loop, between two searches for programs */
+#define AGAIN_US        100000 /* until an end that could not be asked for is asked for again */
 
 /* ---- the table ---- */
 
@@ -527,6 +529,44 @@ static int make_rest(struct bj_sandbox *sandbox, const struct bj_config *config,
     return result;
 }
 
+static void finish(struct bj_sandbox *sandbox, const struct bj_error *failed);
+
+/* The next one's turn: the first of another owner than the last one's, or else the first. */
+static void search(struct bj_deadline *deadline)
+{
+    struct bj_keeper *keeper =
+        (void *)((char *)deadline - offsetof(struct bj_keeper, searches.deadline));
+    struct bj_searches *searches = &keeper->searches;
+    struct bj_sandbox **at = &searches->first, *sandbox;
+
+    while (*at != NULL && (*at)->owner == searches->last)
+        at = &(*at)->next_waiting;
+    if (*at == NULL)
+        at = &searches->first;
+    sandbox = *at;
+    *at = sandbox->next_waiting;
+    sandbox->next_waiting = NULL;
+    searches->last = sandbox->owner;
+    if (searches->first != NULL)
+        bj_deadline_set(&keeper->deadlines, deadline, bj_clock_us() + SEARCH_PAUSE_US);
+    finish(sandbox, NULL);
+}
+
+/* Many are not made in a row: what others have asked for is heard in between. */
+static void wait_for_search(struct bj_sandbox *sandbox)
+{
+    struct bj_keeper *keeper = sandbox->keeper;
+    struct bj_sandbox **at = &keeper->searches.first;
+
+    if (*at == NULL) {
+        keeper->searches.deadline.passed = search;
+        bj_deadline_set(&keeper->deadlines, &keeper->searches.deadline, bj_clock_us());
+    }
+    while (*at != NULL)
+        at = &(*at)->next_waiting;
+    *at = sandbox;
+}
+
 static int make(struct bj_sandbox *sandbox, const char *const *options, struct bj_error *err)
 {
     struct bj_config config = {0};
@@ -534,6 +574,11 @@ static int make(struct bj_sandbox *sandbox, const char *const *options, struct b
 
     if (result == 0 && config.isolation == BJ_ISOLATION_NAMESPACES)
         result = bj_workspace_make(sandbox, config.disk_mb, err);
+    if (result == 0 && !sandbox->waits &&
+        bj_plans_searches(sandbox->keeper, sandbox->preset, &config)) {
+        sandbox->waits = true;
+        wait_for_search(sandbox);
+    }
     if (result == 0 && sandbox->waits) {
         sandbox->config = config;
         return 0;
@@ -544,7 +589,8 @@ static int make(struct bj_sandbox *sandbox, const char *const *options, struct b
     return result;
 }
 
-void bj_sandbox_workspace_ready(struct bj_sandbox *sandbox, const struct bj_error *failed)
+/* Nothing is waited for any more. */
+static void finish(struct bj_sandbox *sandbox, const struct bj_error *failed)
 {
     int result = 0;
 
@@ -562,6 +608,15 @@ void bj_sandbox_workspace_ready(struct bj_sandbox *sandbox, const struct bj_erro
         sandbox->reason = FAILED;
     sandbox->stage = BJ_STAGE_ENDING;
     give_up(sandbox);
+}
+
+void bj_sandbox_workspace_ready(struct bj_sandbox *sandbox, const struct bj_error *failed)
+{
+    if (failed == NULL && sandbox->stage != BJ_STAGE_ENDING &&
+        bj_plans_searches(sandbox->keeper, sandbox->preset, &sandbox->config))
+        wait_for_search(sandbox);
+    else
+        finish(sandbox, failed);
 }
 
 /* What whoever asks for it says of it. */
