@@ -11,7 +11,7 @@ from pathlib import Path
 from program import BELLJAR, FAULTS
 
 PROGRAM = str(Path(BELLJAR).with_name("belljar-files"))
-FAULTY = os.environ.get("BELLJAR_FILES_FAULTS", str(Path(FAULTS).with_name("belljar-files")))
+FAULTY = str(Path(FAULTS).with_name("belljar-files"))
 SECONDS = 20  # for one operation; it takes milliseconds
 
 NAMES = ["plain", "sp ace", "quo\"te", "back\\slash", "tab\t", "new\nline", "esc\x1b[31m", "ümläut",
