@@ -130,6 +130,6 @@ def call(service, name, operation, things, key=None):
 
 def add_key(service, name, *options):
     """A further key of a service that does not run yet."""
-    return subprocess.run([BELLJAR, "serve", "keys", "add", *options, "--state", service.state,
-                           name], check=True, capture_output=True, text=True,
+    return subprocess.run([BELLJAR, "serve", "keys", "add", "--create", *options, "--state",
+                           service.state, name], check=True, capture_output=True, text=True,
                           env=service.environment(), timeout=30).stdout.strip()
