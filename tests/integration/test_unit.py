@@ -87,7 +87,7 @@ def test_a_filter_around_it_is_said_at_the_start(tmp_path, name):
 def test_systemd_understands_it(tmp_path):
     analyze = shutil.which("systemd-analyze")
     if analyze is None:
-        pytest.skip("no systemd-analyze here")
+        pytest.skip("this host lacks systemd-analyze")
     # Root's files only: a program that is there stands for the one that will be.
     (tmp_path / "belljar.service").write_text(
         UNIT.read_text().replace("@bindir@/belljar", "/bin/true"))
