@@ -104,7 +104,7 @@ struct bj_message_head {
     int32_t result;  /* ANSWER; ENTRY: 1 = it was sent before */
     uint32_t length; /* of the body */
 };
-#define BJ_MESSAGE_MAGIC 0x354a4c42u /* "BLJ5" */
+#define BJ_MESSAGE_MAGIC 0x364a4c42u /* "BLJ6" */
 
 #define BJ_FRONT_ID_BITS 40 /* for a front to count its requests with */
 

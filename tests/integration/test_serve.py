@@ -495,7 +495,7 @@ def test_hangup_takes_a_newer_front(installed):
 
 
 OTHER_MAGIC = "other magic"
-MAGIC = b"BLJ5"  # of messages, as src/wire/keeper.h has it
+MAGIC = b"BLJ6"  # of messages, as src/wire/keeper.h has it
 
 
 @pytest.mark.parametrize("other", [b"#!/bin/sh\nexit 3\n", OTHER_MAGIC, None])
