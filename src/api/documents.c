@@ -57,6 +57,10 @@ static bool is_act(const struct bj_route *route)
 {
     return route->acts;
 }
+static bool is_of_a_sandbox(const struct bj_route *route)
+{
+    return route->acts || strstr(route->path, "{sandbox}/") != NULL;
+}
 static bool is_any(const struct bj_route *route)
 {
     (void)route;
@@ -74,7 +78,7 @@ static const struct {
     {has_target, 404, "There is none, or it belongs to somebody else."},
     {is_any, 408, "The request did not come in time."},
     {is_act, 409, "It is not in the state that this needs."},
-    {is_act, 410, "The sandbox has ended."},
+    {is_of_a_sandbox, 410, "The sandbox has ended."},
     {is_act, 413, "The body, or what is asked for, is larger than may be."},
     {is_any, 414, "The address is longer than may be."},
     {has_json, 415, "The body is not JSON: `Content-Type: application/json`."},
