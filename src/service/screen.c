@@ -321,7 +321,7 @@ static bool would_spill(const struct bj_screen *screen, unsigned char first)
     if (first < 0xe1)
         return false;
     vterm_state_get_cursorpos(screen->state, &position);
-    return screen->columns < 2 || (position.col >= screen->columns - 1 && !wrapping(screen));
+    return position.col >= screen->columns - 1 && !wrapping(screen);
 }
 
 /* Gives libvterm whole characters, but for those that it cannot place; false when the last is such
@@ -576,9 +576,13 @@ size_t bj_screen_feed(struct bj_screen *screen, const void *data, size_t length,
 
 /* ---- making it ---- */
 
-static int bound(uint16_t value, int maximum)
+/* Two columns at least: a line of double width has half of them, and with none of them libvterm
+ * draws outside its memory. */
+#define COLUMNS_MIN 2
+
+static int bound(uint16_t value, int minimum, int maximum)
 {
-    return value < 1 ? 1 : value > maximum ? maximum : value;
+    return value < minimum ? minimum : value > maximum ? maximum : value;
 }
 
 /*
@@ -598,7 +602,8 @@ static int check_memory(int rows, int columns, struct bj_error *err)
 int bj_screen_new(uint16_t rows, uint16_t columns, uint32_t history, struct bj_screen **ret,
                   struct bj_error *err)
 {
-    int height = bound(rows, BJ_SCREEN_ROWS_MAX), width = bound(columns, BJ_SCREEN_COLUMNS_MAX);
+    int height = bound(rows, 1, BJ_SCREEN_ROWS_MAX);
+    int width = bound(columns, COLUMNS_MIN, BJ_SCREEN_COLUMNS_MAX);
     struct bj_screen *screen;
     int result = check_memory(height, width, err);
 
@@ -660,7 +665,8 @@ static void settle(struct bj_screen *screen)
 int bj_screen_resize(struct bj_screen *screen, uint16_t rows, uint16_t columns,
                      struct bj_error *err)
 {
-    int height = bound(rows, BJ_SCREEN_ROWS_MAX), width = bound(columns, BJ_SCREEN_COLUMNS_MAX);
+    int height = bound(rows, 1, BJ_SCREEN_ROWS_MAX);
+    int width = bound(columns, COLUMNS_MIN, BJ_SCREEN_COLUMNS_MAX);
     int result;
 
     if (height == screen->rows && width == screen->columns)

@@ -19,8 +19,8 @@
 struct bj_screen;
 
 /*
- * Sizes are brought within 1 and BJ_SCREEN_ROWS_MAX, BJ_SCREEN_COLUMNS_MAX. Of what scrolls off,
- * `history` lines are kept, BJ_SCREEN_HISTORY_MAX bytes at most.
+ * Sizes are brought within 1 row, 2 columns and BJ_SCREEN_ROWS_MAX, BJ_SCREEN_COLUMNS_MAX. Of what
+ * scrolls off, `history` lines are kept, BJ_SCREEN_HISTORY_MAX bytes at most.
  */
 int bj_screen_new(uint16_t rows, uint16_t columns, uint32_t history, struct bj_screen **ret,
                   struct bj_error *err);

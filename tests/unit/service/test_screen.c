@@ -294,6 +294,23 @@ static void test_resize_above_the_cursor(void **state)
     bj_screen_free(screen);
 }
 
+/* Half of one column is none: a line of double width would be drawn before the screen. */
+static void test_double_width_on_one_column(void **state)
+{
+    struct bj_screen *wide = new_screen(1, 8, 10), *screen = new_screen(8, 1, 10);
+    struct bj_buf bytes;
+
+    (void)state;
+    feed(wide, "\033#6");
+    bj_buf_init(&bytes, 1 << 20);
+    bj_screen_paint(wide, &bytes);
+    assert_int_equal(bj_screen_feed(screen, bytes.data, bytes.length, ALL), bytes.length);
+    assert_true(bj_screen_cursor(screen).column >= 0);
+    bj_buf_release(&bytes);
+    bj_screen_free(wide);
+    bj_screen_free(screen);
+}
+
 /* A scrolling region of which nothing is left. */
 static void test_resize_above_the_region(void **state)
 {
@@ -324,7 +341,7 @@ static void test_absurd(void **state)
     bj_screen_free(screen);
     screen = new_screen(2, 1, 0);
     feed(screen, "\xe6\x97\xa5x\xe6\x97\xa5");
-    expect_text(screen, 0, "x\n");
+    expect_text(screen, 0, "x\n\xe6\x97\xa5\n"); /* two columns are the least */
     bj_screen_free(screen);
 }
 
@@ -566,6 +583,7 @@ int main(void)
         cmocka_unit_test(test_resize),
         cmocka_unit_test(test_resize_above_the_cursor),
         cmocka_unit_test(test_resize_above_the_region),
+        cmocka_unit_test(test_double_width_on_one_column),
         cmocka_unit_test(test_absurd),
         cmocka_unit_test(test_time),
         cmocka_unit_test(test_random),
