@@ -110,7 +110,7 @@
 #define BJ_SCREEN_COLUMNS_MAX    400
 #define BJ_SCREEN_HISTORY_MAX    (256 << 10) /* bytes of lines that scrolled off it */
 #define BJ_SCREEN_PENDING        4096        /* bytes of one control sequence; more is left out */
-#define BJ_SCREEN_PARAMETERS_MAX 16          /* numbers in one; more are left out */
+#define BJ_SCREEN_PARAMETERS_MAX 16          /* numbers in one; with more it is left out */
 #define BJ_SCREEN_TITLE          512         /* bytes of its title; cut */
 #define BJ_SCREEN_PAINT_MAX      (8 << 20)   /* bytes that paint it */
 

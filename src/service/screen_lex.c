@@ -11,6 +11,7 @@
 
 #define PARAMETER_MAX 65535
 #define DIGITS_MAX    6
+#define MARKS_MAX     8 /* bytes in front of and behind the numbers; sequences in use have two */
 
 const struct bj_screen_mode_row bj_screen_modes[BJ_SCREEN_MODE_COUNT] = {
 #define BJ_SCREEN_MODE_ROW(name, number, is_private, first, kept) {number, is_private, first, kept},
@@ -93,17 +94,23 @@ static size_t span(const char *text, size_t length, size_t at, char first, char 
     return at;
 }
 
+/* libvterm has room for BJ_SCREEN_PARAMETERS_MAX numbers and does not look whether there are more.
+ */
 static bool is_fit_control(const char *sequence, size_t length)
 {
-    size_t at = span(sequence, length, 2, '<', '?'), digits = 0;
+    size_t begin = span(sequence, length, 2, '<', '?'), numbers;
+    size_t at = begin, digits = 0, parameters = 1;
 
     for (; at < length && sequence[at] >= '0' && sequence[at] <= ';'; at++) {
         digits = sequence[at] <= '9' ? digits + 1 : 0;
-        if (digits > DIGITS_MAX)
+        parameters += sequence[at] > '9';
+        if (digits > DIGITS_MAX || parameters > BJ_SCREEN_PARAMETERS_MAX)
             return false;
     }
+    numbers = at;
     at = span(sequence, length, at, ' ', '/');
-    return at + 1 == length && sequence[at] >= '@' && sequence[at] <= '~' && sequence[at] != 'b';
+    return begin <= 2 + MARKS_MAX && at - numbers <= MARKS_MAX && at + 1 == length &&
+           sequence[at] >= '@' && sequence[at] <= '~' && sequence[at] != 'b';
 }
 
 bool bj_screen_is_fit(const char *sequence, size_t length)
@@ -118,7 +125,7 @@ bool bj_screen_is_fit(const char *sequence, size_t length)
         return sequence[length - 1] == 0x07 ||
                (sequence[length - 2] == 0x1b && sequence[length - 1] == '\\');
     length -= sequence[length - 1] >= '0' && sequence[length - 1] <= '~';
-    return span(sequence, length, 1, ' ', '/') == length;
+    return span(sequence, length, 1, ' ', '/') == length && length <= 1 + MARKS_MAX;
 }
 
 void bj_screen_reset_modes(struct bj_screen *screen, bool soft)

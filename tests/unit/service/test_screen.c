@@ -311,6 +311,30 @@ static void test_double_width_on_one_column(void **state)
     bj_screen_free(screen);
 }
 
+/* More numbers than libvterm has room for: it writes them all the same. */
+static void test_many_numbers(void **state)
+{
+    struct bj_screen *screen = new_screen(4, 20, 10);
+    const char separators[] = ";:";
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        char sequence[512] = "\033[";
+
+        memset(sequence + 2, separators[i], 400);
+        strcpy(sequence + 402, "7mx");
+        feed(screen, sequence);
+        /* The last that it has room for is heeded. */
+        memset(sequence + 2, ';', 15);
+        strcpy(sequence + 17, "4mu\033[m");
+        feed(screen, sequence);
+        assert_int_equal(bj_screen_cell(screen, 0, (int)i * 2).attrs.reverse, 0);
+        assert_int_equal(bj_screen_cell(screen, 0, (int)i * 2 + 1).attrs.underline, 1);
+    }
+    expect_text(screen, 0, "xuxu\n");
+    bj_screen_free(screen);
+}
+
 /* A scrolling region of which nothing is left. */
 static void test_resize_above_the_region(void **state)
 {
@@ -584,6 +608,7 @@ int main(void)
         cmocka_unit_test(test_resize_above_the_cursor),
         cmocka_unit_test(test_resize_above_the_region),
         cmocka_unit_test(test_double_width_on_one_column),
+        cmocka_unit_test(test_many_numbers),
         cmocka_unit_test(test_absurd),
         cmocka_unit_test(test_time),
         cmocka_unit_test(test_random),
