@@ -222,11 +222,6 @@ static void fail(struct bj_exchange *exchange, const struct bj_error *err,
     bj_buf_release(&details);
 }
 
-void bj_exchange_refuse(struct bj_exchange *exchange, const struct bj_answer *answer)
-{
-    fail(exchange, &answer->error, answer);
-}
-
 void bj_exchange_want_upgrade(struct bj_exchange *exchange, const char *protocol)
 {
     struct bj_error err;

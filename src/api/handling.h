@@ -74,9 +74,6 @@ static inline void bj_handling_check(struct bj_handling *call, int result,
 /* Call backs that are all the same. `context` is the call. */
 void bj_handling_done(void *context, const struct bj_answer *answer); /* 204 */
 
-/* Answers without a call. */
-void bj_exchange_refuse(struct bj_exchange *exchange, const struct bj_answer *answer);
-
 /* The address is for another protocol alone: 426. */
 void bj_exchange_want_upgrade(struct bj_exchange *exchange, const char *protocol);
 

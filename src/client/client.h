@@ -157,9 +157,6 @@ void bj_client_print_age(double seconds, int width);
 void bj_client_size_text(double bytes, char ret[24]);
 int bj_client_write(int fd, const void *data, size_t length);
 
-/* Text that jansson has made. */
-void bj_client_free_text(char *text);
-
 /* ---- sandboxes.c, for other commands ---- */
 
 int bj_client_put_pairs(json_t *body, const char *member, const struct bj_client_list *list,

@@ -53,16 +53,6 @@ void bj_client_print_cell(const char *text, int width)
         printf("%*s", left > 1 ? left : 1, "");
 }
 
-void bj_client_free_text(char *text)
-{
-    json_malloc_t allocate;
-    json_free_t release;
-
-    json_get_alloc_funcs(&allocate, &release);
-    if (text != NULL)
-        release(text);
-}
-
 const char *bj_client_text(const json_t *object, const char *name)
 {
     const char *text = json_string_value(json_object_get(object, name));

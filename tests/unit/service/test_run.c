@@ -175,6 +175,19 @@ static void in_shell(const char *sandbox, const char *command, struct got *got)
     fake_turn();
 }
 
+/* A shell session named "s" in a sandbox of alice's, whose shell reports such variables. */
+static void open_shell(struct bj_caller *caller, const void *variables, size_t length,
+                       struct got *ret_sandbox, struct got *ret_shell)
+{
+    struct bj_shell_request request = {.name = "s"};
+
+    make_plain(&alice, ret_sandbox);
+    caller->sandbox = ret_sandbox->id;
+    report("/workspace", variables, length);
+    assert_int_equal(bj_shell_create(service, caller, &request, on_shell, ret_shell, NULL), 0);
+    fake_turn();
+}
+
 static void test_shell(void **state)
 {
     static const char base[] = "PATH=/bin\0HOME=/home/user", more[] = "PATH=/bin\0DANGER=/";
@@ -183,11 +196,7 @@ static void test_shell(void **state)
     struct got got, shell = {0}, ran;
 
     (void)state;
-    make_plain(&alice, &got);
-    caller.sandbox = got.id;
-    report("/workspace", base, sizeof base);
-    assert_int_equal(bj_shell_create(service, &caller, &request, on_shell, &shell, NULL), 0);
-    fake_turn();
+    open_shell(&caller, base, sizeof base, &got, &shell);
     assert_int_equal(shell.times, 1);
     assert_int_equal(shell.result, 0);
     assert_string_equal(shell.directory, "/workspace");
@@ -229,15 +238,10 @@ static void test_names_that_are_not_utf8(void **state)
 {
     static const char base[] = "PATH=/bin", more[] = "PATH=/bin\0BAD=\xff\0GOOD=1\0WORSE=a\xc3";
     struct bj_caller caller = {.who = &alice};
-    struct bj_shell_request request = {.name = "s"};
     struct got got, shell = {0}, ran;
 
     (void)state;
-    make_plain(&alice, &got);
-    caller.sandbox = got.id;
-    report("/workspace", base, sizeof base);
-    assert_int_equal(bj_shell_create(service, &caller, &request, on_shell, &shell, NULL), 0);
-    fake_turn();
+    open_shell(&caller, base, sizeof base, &got, &shell);
     assert_int_equal(shell.result, 0);
     report("/tmp/\xff", more, sizeof more);
     in_shell(got.id, "cd /tmp/?", &ran);
@@ -268,16 +272,11 @@ static void test_last_process(void **state)
 {
     static const char base[] = "PATH=/bin";
     struct bj_caller caller = {.who = &alice};
-    struct bj_shell_request request = {.name = "s"};
     struct bj_run_request run = {.process = {.command = "true", .timeout_us = -1}, .shell = "s"};
     struct got got, shell = {0}, first = {0}, second = {0};
 
     (void)state;
-    make_plain(&alice, &got);
-    caller.sandbox = got.id;
-    report("/workspace", base, sizeof base);
-    assert_int_equal(bj_shell_create(service, &caller, &request, on_shell, &shell, NULL), 0);
-    fake_turn();
+    open_shell(&caller, base, sizeof base, &got, &shell);
     assert_int_equal(shell.result, 0);
     end_front();
     fake.last_process = UINT32_MAX - 2;
@@ -315,15 +314,10 @@ static void test_bad_reports(void **state)
     static const char bad[] =
         "BASH_ENV=/x\0BASH_FUNC_ls%%=() { x; }\0=y\0A B=c\0GOOD=1\0SHELLOPTS=x";
     struct bj_caller caller = {.who = &alice};
-    struct bj_shell_request request = {.name = "s"};
     struct got got, shell = {0}, ran;
 
     (void)state;
-    make_plain(&alice, &got);
-    caller.sandbox = got.id;
-    report("/workspace", "", 0);
-    assert_int_equal(bj_shell_create(service, &caller, &request, on_shell, &shell, NULL), 0);
-    fake_turn();
+    open_shell(&caller, "", 0, &got, &shell);
     assert_int_equal(shell.result, 0);
     for (size_t i = 0; i < sizeof reports / sizeof *reports; i++) {
         memcpy(fake.report, reports[i].bytes, reports[i].length);
